@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * catalog: what there is.  Pools and their properties, volumes and theirs, names given to tape files, what is loaded where,
+ * events, the store's own numbers.  Rows of KV_CATALOG; every change is one synced batch.  What is on a tape is tape/'s.
+ */
+#ifndef VTAPE_CATALOG_H
+#define VTAPE_CATALOG_H
+
+#include <vtape/kv.h>
+#include <vtape/util.h>
+
+#define CATALOG_POOL_DEFAULT "default"
+
+/* Owner and times as stat(2) shows them; set by chmod, chown, utimensat. */
+struct catalog_perm { uint32_t mode, uid, gid; uint64_t mtime_ns, ctime_ns; };
+
+enum catalog_state { STATE_SCRATCH, STATE_ASSIGNED, STATE_EXPIRED, STATE_MIGRATED, STATE_ERROR,
+		     STATE_INCOMING /* an image that is still being written; not a tape yet */ };
+enum catalog_access { ACCESS_PRIMARY, ACCESS_SECONDARY, ACCESS_RESTRICTED };
+
+struct catalog_pool {
+	uint32_t id;			/* never used again */
+	char name[BARCODE_MAX + 1];
+	struct catalog_perm perm;
+	/* Properties, by the names of the table in catalog_pool.c: */
+	uint8_t codec;			/* compression: none, lz4, zstd (chunk.h's numbers) */
+	int32_t level;			/* 0: the codec's default */
+	bool verify;			/* compare bytes before sharing */
+	bool worm;			/* new volumes are WORM */
+	uint64_t record_bytes;		/* of files/ and import: 256 KiB */
+	uint64_t capacity_bytes;	/* of new volumes; 0: unlimited */
+	uint64_t keep_s;		/* how long an overwritten generation stays: 7 days */
+	uint64_t volumes;		/* how many; kept by the catalog */
+};
+
+struct catalog_volume {
+	uint64_t id;			/* never used again */
+	uint32_t pool;
+	char name[BARCODE_MAX + 1];	/* barcode and label: unique in the store */
+	char serial[17];		/* of the cartridge, unique across sites: 16 hex digits */
+	enum catalog_state state;
+	enum catalog_access access;
+	bool protect, worm;
+	bool image_eom;			/* its image came with an end of medium word behind it and has not changed since */
+	uint64_t image_eom_generation;
+	uint64_t capacity_bytes;	/* 0: unlimited */
+	uint64_t record_bytes;		/* 0: the pool's */
+	uint32_t key_id;		/* 0: not encrypted */
+	uint64_t created_ns;
+	struct catalog_perm perm;
+};
+
+enum { CATALOG_E_NONE = 1, CATALOG_E_EXISTS, CATALOG_E_NOT_EMPTY };
+
+struct catalog;
+/* Creates what is missing (schema, pool "default"). @kv borrowed.  -EPROTO with words if the schema is newer. */
+int catalog_open(struct kv *kv, struct catalog **out);
+struct catalog *catalog_close(struct catalog *c);
+
+/* Pools.  Safe from any thread; out-structs are copies. */
+int catalog_pool_create(struct catalog *c, const char *name, const struct catalog_perm *perm, struct catalog_pool *out); /* _EXISTS; -EINVAL */
+int catalog_pool_get(struct catalog *c, const char *name, struct catalog_pool *out);		/* _NONE */
+int catalog_pool_by_id(struct catalog *c, uint32_t id, struct catalog_pool *out);		/* _NONE */
+int catalog_pool_put(struct catalog *c, const struct catalog_pool *p);	/* by id; a new name must be free: _EXISTS */
+int catalog_pool_destroy(struct catalog *c, uint32_t id);		/* _NOT_EMPTY */
+int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx); /* by name; non-zero stops, is returned */
+
+/* The properties as words, for `vtape pool set/get`.  -ENOENT unknown, -EINVAL bad value, both with words. */
+struct catalog_prop { const char *name, *values, *help; };
+const struct catalog_prop *catalog_pool_props(size_t *count);
+int catalog_pool_prop_get(const struct catalog_pool *p, const char *prop, struct buf *text);
+int catalog_pool_prop_set(struct catalog_pool *p, const char *prop, const char *value);
+
+/* Volumes. */
+int catalog_volume_new_id(struct catalog *c, uint64_t *id);	/* a number nobody had */
+/* Adds @v (id from catalog_volume_new_id(), serial is made here if empty). @with: rows of others that belong to it, written in
+ * the same batch, may be NULL.  _EXISTS if the name is taken; _NONE if the pool is gone. */
+int catalog_volume_add(struct catalog *c, struct catalog_volume *v, struct kv_batch *with);
+int catalog_volume_get(struct catalog *c, const char *name, struct catalog_volume *out);	/* _NONE */
+int catalog_volume_by_id(struct catalog *c, uint64_t id, struct catalog_volume *out);
+int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct kv_batch *with); /* by id; name and pool may change: _EXISTS */
+int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with);
+/* Volumes of a pool in order of name, from the first name > @after ("" for all).  Non-zero from @each stops. */
+int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
+			int (*each)(void *ctx, const struct catalog_volume *v), void *ctx);
+
+/* Names given to tape files (files/): valid while the tape file's closing mark is still the one it was. */
+struct catalog_file { uint64_t file; uint64_t mark_object; uint64_t stretch; char name[256]; struct catalog_perm perm; };
+int catalog_file_put(struct catalog *c, uint64_t volume, const struct catalog_file *f);
+int catalog_file_get(struct catalog *c, uint64_t volume, uint64_t file, struct catalog_file *out);	/* _NONE */
+int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);	/* the newest of that name; _NONE */
+
+/* Bytes that belong to a volume and are no tape yet: the unfinished end of an image that is being written. */
+int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n);	/* n == 0 removes */
+int catalog_tail_get(struct catalog *c, uint64_t volume, struct buf *out);		/* empty if none */
+
+/* Which volume is in which drive; survives a restart. */
+int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume);	/* 0: empty */
+int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume);
+
+/* Events. */
+enum event_severity { EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
+struct catalog_event {
+	uint64_t seq;			/* from 1, never used again */
+	uint64_t time_ns;
+	uint16_t number;		/* what happened: vtape(7), "Events" */
+	enum event_severity severity;
+	char about[2 * BARCODE_MAX + 2];	/* "POOL/VOLUME", "nst0", "" */
+	char text[256];
+};
+/* The numbers; each has a row in catalog_event.c (severity, name). */
+enum event_number {
+	EVENT_STORE_CREATED = 100, EVENT_MOUNTED = 101, EVENT_UNMOUNTED = 102, EVENT_RECOVERED = 103,
+	EVENT_POOL_CREATED = 200, EVENT_POOL_CHANGED = 201, EVENT_POOL_DESTROYED = 202,
+	EVENT_VOLUME_CREATED = 300, EVENT_VOLUME_CHANGED = 301, EVENT_VOLUME_ERASED = 302, EVENT_VOLUME_DELETED = 303,
+	EVENT_VOLUME_MOVED = 304, EVENT_VOLUME_OVERWRITTEN = 305, EVENT_VOLUME_IMPORTED = 306, EVENT_VOLUME_REPLACED = 307,
+	EVENT_LOADED = 400, EVENT_UNLOADED = 401,
+	EVENT_WRITE_FAILED = 500, EVENT_READ_FAILED = 501, EVENT_CHUNK_DAMAGED = 502, EVENT_NO_SPACE = 503,
+	EVENT_SPACE_FREED = 600,
+};
+/* Stored without waiting for the disk (an event is no promise), logged too.  At most 100,000 are kept. */
+void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...) PRINTF_LIKE(4, 5);
+const char *event_name(unsigned number);
+const char *event_severity_name(enum event_severity s);
+/* In order from @since_seq; non-zero from @each stops. */
+int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e), void *ctx);
+uint64_t catalog_event_last(struct catalog *c);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk: the deduplicating store.  A stream of bytes goes in at a writer and is cut where its content says so; a chunk
+ * that is there already is shared, a new one is compressed and appended to the writer's own pack.  Out comes, chunk by
+ * chunk and in order, the place where each lies.  A reader turns places back into the stream, looking ahead.
+ *
+ * Who remembers places is the caller (tape/ keeps them in the map of a volume).  Who decides that a pack is no longer
+ * used is the caller too.  This room keeps KV_INDEX and KV_PACK.
+ *
+ * Commit order (design.md): 1. chunk_writer_begin_commit() syncs every pack that holds a chunk handed to the sink and
+ * puts index rows into the caller's batch; 2. the caller adds its own rows and writes the batch synced; 3.
+ * chunk_writer_end_commit().  After a cut between 1 and 2 there are packs with entries that nobody knows: the next
+ * chunk_store_open() finishes unsealed packs (bounded by the number of writers at the time of the cut) and indexes them.
+ */
+#ifndef VTAPE_CHUNK_H
+#define VTAPE_CHUNK_H
+
+#include <vtape/kv.h>
+#include <vtape/pack.h>
+#include <vtape/util.h>
+
+/* Where to cut: part of the store's format, two profiles share nothing. min = avg/2, max = 4 avg (chunk_params_of()). */
+struct chunk_params { uint32_t min, avg, max; };
+#define CHUNK_AVG_DEFAULT (32u << 10)
+struct chunk_params chunk_params_of(uint32_t avg);		/* avg: a power of two, 8 KiB..256 KiB */
+
+enum chunk_codec { CHUNK_PLAIN, CHUNK_LZ4, CHUNK_ZSTD };	/* numbers are part of the format */
+int chunk_codec_parse(const char *name, enum chunk_codec *out);	/* "none", "lz4", "zstd"; -EINVAL */
+const char *chunk_codec_name(enum chunk_codec c);
+
+/* Cut points of a whole span; the definition that every faster way must agree with. Returns the length of the next chunk,
+ * 0 if @n bytes hold no end of chunk yet and @last is false. */
+struct chunker;
+int chunker_new(const struct chunk_params *p, const uint8_t key[32], struct chunker **out);
+struct chunker *chunker_free(struct chunker *c);
+size_t chunker_next(const struct chunker *c, const uint8_t *p, size_t n, bool last);
+
+struct chunk_store;
+struct chunk_store_config {
+	struct chunk_params params;
+	uint8_t key[32];	/* the store's secret: digests and the chunker's table come from it */
+	uint64_t reserve_bytes;	/* space that writers may not use: appends fail with -ENOSPC before it is touched */
+};
+
+/* @kv, @packs, @workers: borrowed, outlive the store.  Finishes the packs that a crash left open. */
+int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers,
+		     const struct chunk_store_config *cfg, struct chunk_store **out);
+struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open packs; all writers and readers are gone */
+
+/* Called when stored bytes failed their check, after the chunk stopped being a target for deduplication. */
+void chunk_store_on_damage(struct chunk_store *cs,
+			   void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d), void *ctx);
+
+struct chunk_totals {
+	uint64_t packs, chunks;		/* in the store */
+	uint64_t unique_bytes;		/* raw bytes of them */
+	uint64_t stored_bytes;		/* bytes of packs on disk */
+};
+void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out);
+/* What a writer may still add before -ENOSPC: file system space less the reserve. */
+int chunk_store_space(struct chunk_store *cs, uint64_t *avail, uint64_t *total);
+
+/* ---- writing: one writer a stream, used by one thread at a time ------------------------------------------------- */
+
+/* Where the next @len bytes of the stream lie. */
+struct chunk_place {
+	struct pack_ref ref;
+	uint32_t len;		/* raw bytes */
+	uint32_t stored;	/* bytes added to a pack for it; 0: it was there already */
+};
+/* Called in stream order, one at a time, from any thread; must not call the writer. < 0 fails the writer. */
+typedef int (*chunk_sink)(void *ctx, const struct chunk_place *place);
+
+struct chunk_writer;
+struct chunk_writer_config {
+	enum chunk_codec codec;
+	int level;		/* 0: the codec's default (zstd 1) */
+	bool verify;		/* compare bytes as well before sharing a chunk */
+};
+int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *cfg, chunk_sink sink, void *ctx,
+		     struct chunk_writer **out);
+/* Waits for what is under way; anything not committed may be lost.  Its pack is kept for the next writer. */
+struct chunk_writer *chunk_writer_free(struct chunk_writer *w);
+
+/* Copies @n bytes into the bounded buffer (8 MiB and what the workers hold), waits if it is full.
+ * Return: 0; the first error of anything under way (-ENOSPC, -EIO, ...), and then always. */
+int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n);
+/* Cut here; when it returns, the sink has seen every byte appended. */
+int chunk_writer_flush(struct chunk_writer *w);
+/* Covers every place handed to the sink before the call.  May run beside append by another thread. */
+int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b);
+void chunk_writer_end_commit(struct chunk_writer *w, bool written);
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+/* A run of neighbouring slots of one pack, @len raw bytes of the stream from the first byte of @slot. */
+struct chunk_extent { uint64_t pack; uint32_t slot, slots; uint64_t len; };
+enum { CHUNK_E_END = 1 };
+/* The extent that holds byte @offset of the stream and the offset at which it starts; CHUNK_E_END behind the last. */
+typedef int (*chunk_source)(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start);
+
+struct chunk_reader;	/* one position, one thread at a time; looks ahead once reads follow each other */
+int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out);
+struct chunk_reader *chunk_reader_free(struct chunk_reader *r);
+/* Exactly @n bytes.  0; CHUNK_E_END if the stream ends before; -EBADMSG if stored bytes fail their digest (never delivered). */
+int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n);
+void chunk_reader_forget(struct chunk_reader *r);	/* the stream changed: drop what was read ahead */
+
+/* ---- giving space back -------------------------------------------------------------------------------------------- */
+
+enum { CHUNK_E_IN_USE = 1 };
+/* Removes @pack, its index rows and its file, unless a writer has touched it since its last commit or @in_use says that
+ * somebody's map names it.  While it is asked, no writer shares chunks of it.  0, also if it was gone; CHUNK_E_IN_USE. */
+int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx, uint64_t pack), void *ctx,
+		  uint64_t *freed_bytes);
+
+#endif

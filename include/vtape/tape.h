@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tape: the engine.  A volume is 1 to 4 partitions, each a row of objects: records of 1 byte to 16 MiB - 1, and filemarks.
+ * A drive is a loaded volume and where the head stands.  Every door (the mount's drives and files, SCSI) goes through here.
+ *
+ * Below the objects lies the stream of a partition: the bytes of its records, one behind the other, no framing.  It is what
+ * the store cuts into chunks.  Two small maps are kept per partition: runs of equal objects (object pages), and where the
+ * stream lies (chunk pages).  No operation walks a tape: everything is O(log n) of the objects.
+ *
+ * Durable when: volume_commit(), drive_write_filemarks(), drive_flush() and drive_unload() return 0 only when everything
+ * before them is on disk.  After a crash a tape holds a prefix of what was written, at least to the last of these.
+ *
+ * Generations: the first write that cuts off what follows begins a new generation of the volume.  The old one stays,
+ * sharing maps with the new one, until volume_drop_generations().
+ */
+#ifndef VTAPE_TAPE_H
+#define VTAPE_TAPE_H
+
+#include <vtape/chunk.h>
+#include <vtape/kv.h>
+#include <vtape/util.h>
+
+#define TAPE_RECORD_MAX ((1u << 24) - 1)
+#define TAPE_PARTITIONS_MAX 4u
+
+/* Conditions: normal life of a tape. */
+enum tape_e {
+	TAPE_E_FILEMARK = 1,	/* stepped past a filemark */
+	TAPE_E_EOD,		/* end of data */
+	TAPE_E_BOP,		/* beginning of the partition */
+	TAPE_E_EARLY_WARNING,	/* done, and the end is near */
+	TAPE_E_FULL,		/* not done: end of the medium, or of the disk below it */
+	TAPE_E_LENGTH,		/* the record is longer than the buffer */
+	TAPE_E_PROTECTED,	/* write protected, or WORM and it would change what is written */
+	TAPE_E_NO_MEDIUM,	/* nothing loaded */
+};
+
+/* What lies before an object of a partition: all of it grows along the tape. */
+struct tape_tally {
+	uint64_t objects;	/* records and filemarks */
+	uint64_t marks;		/* filemarks: the file number */
+	uint64_t bytes;		/* of records: the offset in the stream */
+	uint64_t odd;		/* records of odd length (a .tap pads them) */
+};
+static inline uint64_t tape_tally_records(const struct tape_tally *t) { return t->objects - t->marks; }
+
+struct tape_object {
+	bool mark;
+	uint32_t len;		/* bytes of the record, 0 for a mark */
+	uint64_t run;		/* this object and how many after it are the same: >= 1 */
+};
+
+/* ---- volume: the medium ----------------------------------------------------------------------------------------- */
+
+/* What the catalog says of the medium; copied by volume_open(). */
+struct volume_attr {
+	uint64_t id;			/* the catalog's number */
+	char barcode[BARCODE_MAX + 1];	/* for messages */
+	uint64_t capacity_bytes;	/* of records; 0: as much as the disk holds */
+	bool worm;
+	bool protect;			/* write protected */
+	struct chunk_writer_config store;	/* compression, verify */
+};
+
+/* What a volume's head says; of one generation, all partitions together. */
+struct volume_stat {
+	uint64_t generation;		/* from 1 */
+	uint32_t partitions;
+	struct tape_tally end;		/* at the end of data */
+	uint64_t unique_bytes;		/* raw bytes of chunks that were new when this generation's data was written */
+	uint64_t stored_bytes;		/* what they cost on disk */
+	uint64_t begun_ns, written_ns, ended_ns;	/* wall clock; ended: 0 for the current generation */
+};
+
+struct volume;
+
+/* A blank volume's rows, into @b.  */
+int volume_create(struct kv_batch *b, uint64_t id);
+/* Every generation of a volume goes; its space comes back by tape_gc(). */
+int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id);
+/* The current content of @from becomes a new generation of @to; @from is gone afterwards (whole image arrived: rename). */
+int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from);
+int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* without opening it; as committed */
+/* Newest first; @each returns non-zero to stop. */
+int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
+/* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them. */
+int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
+/* Frees what destroyed volumes and dropped generations used: packs that no map names any more are removed. Takes turns
+ * with writers and readers, may be called at any time, goes on after a crash. @freed_bytes of packs. */
+int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes);
+
+/* One struct volume per volume at a time (library/ sees to it).  @kv, @cs borrowed.  -ENOENT, -EBADMSG, -EUCLEAN. */
+int volume_open(struct kv *kv, struct chunk_store *cs, const struct volume_attr *attr, struct volume **out);
+/* Commits; the error of that is returned in *error if not NULL.  Returns NULL. */
+struct volume *volume_close(struct volume *v, int *error);
+const struct volume_attr *volume_attr(const struct volume *v);
+void volume_set_attr(struct volume *v, const struct volume_attr *attr);		/* id must stay */
+void volume_stat(struct volume *v, struct volume_stat *out);
+
+uint32_t volume_partitions(struct volume *v);
+/* End of data as the writer sees it, uncommitted objects included. */
+int volume_end(struct volume *v, uint32_t partition, struct tape_tally *out);
+/* What lies before @object (0..end).  -ERANGE beyond the end. */
+int volume_tally(struct volume *v, uint32_t partition, uint64_t object, struct tape_tally *out);
+/* 0, or TAPE_E_EOD if @object is at or behind the end. */
+int volume_object(struct volume *v, uint32_t partition, uint64_t object, struct tape_object *out);
+/* The last object (0..end) for whose tally @before is true; @before must be true at 0 and, once false, stay false. */
+int volume_find(struct volume *v, uint32_t partition, bool (*before)(const struct tape_tally *t, void *ctx), void *ctx,
+		struct tape_tally *out);
+/* The place right behind filemark number @marks (0: the beginning of the partition). TAPE_E_EOD if there are fewer. */
+int volume_find_file(struct volume *v, uint32_t partition, uint64_t marks, struct tape_tally *out);
+/* Names the stretch of tape that @object belongs to: two moments give the same number only if nothing up to and with
+ * @object was written over between them. */
+int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64_t *out);
+
+/* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done); TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error,
+ * reported now: then the end has moved back to the last whole object that was stored. */
+int volume_append_record(struct volume *v, uint32_t partition, const void *p, size_t n);
+int volume_append_filemark(struct volume *v, uint32_t partition);
+/* Everything from @object on is cut off.  A new generation, unless nothing is cut, or only what this @session appended
+ * since it began is (a mark that close left and that is taken back). */
+int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
+/* Blank, with @partitions of equal capacity.  A new generation. */
+int volume_format(struct volume *v, uint32_t partitions);
+/* Everything appended is on disk when this returns 0. */
+int volume_commit(struct volume *v);
+
+/* Random access to the stream; one per reader, forgets by itself when the volume is cut. */
+struct volume_reader;
+int volume_reader_new(struct volume *v, uint32_t partition, struct volume_reader **out);
+struct volume_reader *volume_reader_free(struct volume_reader *r);
+/* Exactly @n bytes from @offset of the stream; waits for bytes that are still being stored.  -ERANGE beyond the end. */
+int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n);
+
+/* ---- drive: the head ---------------------------------------------------------------------------------------------- */
+
+struct tape_pos {
+	uint32_t partition;
+	uint64_t object;	/* that will be read or written next */
+	uint64_t file;		/* filemarks before it */
+	uint64_t block;		/* objects between it and the filemark before it */
+};
+
+struct drive;
+int drive_new(struct drive **out);
+struct drive *drive_free(struct drive *d);			/* unloads */
+/* @vol is borrowed until drive_unload().  At the beginning of partition 0.  -EBUSY if one is loaded. */
+int drive_load(struct drive *d, struct volume *vol);
+int drive_unload(struct drive *d);				/* commits; 0 also if nothing was loaded */
+struct volume *drive_volume(struct drive *d);			/* borrowed; NULL: nothing loaded */
+
+int drive_position(struct drive *d, struct tape_pos *out);	/* TAPE_E_NO_MEDIUM */
+bool drive_at_eod(struct drive *d);
+bool drive_at_early_warning(struct drive *d);			/* writing here would give TAPE_E_EARLY_WARNING or TAPE_E_FULL */
+
+/*
+ * drive_read_record() - deliver the record at the position and step past it
+ * @buf, @cap: borrowed; @cap in bytes, 1..TAPE_RECORD_MAX
+ * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
+ * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD (not
+ * moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record.
+ */
+int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
+/* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,
+ * TAPE_E_NO_MEDIUM (not written); -EINVAL for a length outside 1..TAPE_RECORD_MAX; a deferred error. */
+int drive_write_record(struct drive *d, const void *buf, size_t len);
+/* n marks, then everything is on disk unless @immed.  n == 0 writes no mark, only commits. */
+int drive_write_filemarks(struct drive *d, unsigned n, bool immed);
+/* Takes back the filemark right before the position, if it is the last object on the tape and this drive wrote it. */
+int drive_retract_filemark(struct drive *d);
+int drive_flush(struct drive *d);
+
+/* Spacing.  @n may be negative.  *done: how many were stepped over, same sign.  Records: stops behind a filemark in that
+ * direction (TAPE_E_FILEMARK: past it), at TAPE_E_EOD, TAPE_E_BOP.  Filemarks: backwards ends before the mark. */
+int drive_space_records(struct drive *d, int64_t n, int64_t *done);
+int drive_space_filemarks(struct drive *d, int64_t n, int64_t *done);
+int drive_space_eod(struct drive *d);
+int drive_rewind(struct drive *d);				/* of the current partition; commits first */
+/* TAPE_E_EOD: there are fewer objects; the position is the end of data. */
+int drive_locate(struct drive *d, uint32_t partition, uint64_t object);
+int drive_locate_file(struct drive *d, uint32_t partition, uint64_t file);
+int drive_erase(struct drive *d);				/* end of data is here */
+int drive_format(struct drive *d, uint32_t partitions);		/* only at the beginning of partition 0: else -EINVAL */
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * util: what every room stands on.  Errors and the log, whole reads and writes, bytes in a fixed order, growing
+ * buffers, words a person types (sizes, times, barcodes), digests, the clock, and workers that finish in order.
+ *
+ * Results everywhere in vtape: 0 done; < 0 is -errno, fatal to this request, passed up untouched; > 0 is a condition
+ * from the callee's own documented enum, dealt with by the direct caller.
+ */
+#ifndef VTAPE_UTIL_H
+#define VTAPE_UTIL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+/* Hand a cleanup-local over: the local becomes NULL, the value is the caller's. */
+#define STEAL(p) (__extension__({ __typeof__(p) steal_ = (p); (p) = NULL; steal_; }))
+/* Hold a mutex until the end of the scope. */
+#define LOCK_SCOPE(m) LOCK_SCOPE_AT(m, __LINE__)
+#define LOCK_SCOPE_AT(m, line) LOCK_SCOPE_NAMED(m, line)
+#define LOCK_SCOPE_NAMED(m, line) \
+	__attribute__((unused)) CLEANUP(lock_scope_end) pthread_mutex_t *lock_scope_##line = lock_scope_begin(m)
+
+static inline pthread_mutex_t *lock_scope_begin(pthread_mutex_t *m) { pthread_mutex_lock(m); return m; }
+static inline void lock_scope_end(pthread_mutex_t **m) { pthread_mutex_unlock(*m); }
+void fd_closep(int *fd);	/* CLEANUP(fd_closep) int fd = -1; */
+void freep(void *p);		/* CLEANUP(freep) char *s = NULL; */
+
+/* ---- err.c: the trace of fatal results ------------------------------------------------------------------- */
+
+/* Where a fatal result is born: logs "FILE:LINE: strerror" once at debug level, remembers it as this thread's text
+ * unless err_explain() already said more, returns @r. */
+#define err_origin(r) err_origin_at((r), __FILE__, __LINE__)
+int err_origin_at(int r, const char *file, int line);
+
+/* As err_origin(), with words for a person: what was being done to what, and why not.  Returns @r. */
+int err_explain(int r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* A condition (> 0) that "cannot happen" here becomes -ENOTRECOVERABLE and is logged; 0 and < 0 pass. */
+#define err_fold(r) err_fold_at((r), __FILE__, __LINE__)
+int err_fold_at(int r, const char *file, int line);
+
+/* The words of this thread's last failure, or strerror(-r) if none were given for @r.  Borrowed until the next call. */
+const char *err_text(int r);
+void err_clear(void);
+
+/* ---- log.c ------------------------------------------------------------------------------------------------ */
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+/* To standard error until log_to_syslog(); lines up to @level are shown (default: WARN). */
+void log_set_level(enum log_level level);
+void log_to_syslog(const char *ident);
+void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* ---- bytes and buffers: bytes.h (inline get/put), buf.c --------------------------------------------------- */
+
+struct buf {
+	uint8_t *data;
+	size_t len, cap;
+};
+#define BUF_INIT { NULL, 0, 0 }
+void buf_fini(struct buf *b);					/* frees; b is empty and usable again */
+int buf_reserve(struct buf *b, size_t more);			/* room for @more bytes beyond len; -ENOMEM */
+int buf_append(struct buf *b, const void *p, size_t n);
+int buf_put_u8(struct buf *b, uint8_t v);
+int buf_put_le16(struct buf *b, uint16_t v);
+int buf_put_le32(struct buf *b, uint32_t v);
+int buf_put_le64(struct buf *b, uint64_t v);
+int buf_put_be64(struct buf *b, uint64_t v);			/* keys: byte order is number order */
+int buf_put_varint(struct buf *b, uint64_t v);			/* LEB128, 1..10 bytes */
+int buf_put_string(struct buf *b, const char *s);		/* varint length, bytes, no NUL; NULL as "" */
+int buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3); /* text; keeps a NUL beyond len */
+
+/* Reads foreign bytes: past the end or malformed, every get gives 0 and .bad stays true. Check .bad once at the end. */
+struct cursor {
+	const uint8_t *p, *end;
+	bool bad;
+};
+static inline struct cursor cursor_of(const void *p, size_t n)
+{
+	return (struct cursor){ p, (const uint8_t *)p + n, false };
+}
+uint8_t cursor_u8(struct cursor *c);
+uint16_t cursor_le16(struct cursor *c);
+uint32_t cursor_le32(struct cursor *c);
+uint64_t cursor_le64(struct cursor *c);
+uint64_t cursor_be64(struct cursor *c);
+uint64_t cursor_varint(struct cursor *c);
+const uint8_t *cursor_bytes(struct cursor *c, size_t n);	/* borrowed; NULL if fewer than @n are left */
+int cursor_string(struct cursor *c, char *out, size_t cap);	/* NUL-terminated copy; sets .bad if it does not fit or holds a NUL */
+static inline size_t cursor_left(const struct cursor *c) { return (size_t)(c->end - c->p); }
+
+/* ---- io.c: whole transfers and files that survive --------------------------------------------------------- */
+
+int io_read_full(int fd, void *buf, size_t len, size_t *got);	/* *got < len only at end of file */
+int io_pread_full(int fd, void *buf, size_t len, uint64_t off);	/* -EUCLEAN if the file ends first */
+int io_write_full(int fd, const void *buf, size_t len);
+int io_pwrite_full(int fd, const void *buf, size_t len, uint64_t off);
+int io_read_file(const char *path, size_t max, struct buf *out); /* -EFBIG beyond @max */
+int io_fsync_dir(const char *dir);
+/* Replace @path by these bytes so that a power cut leaves the old file or the new one, whole: temporary file, fsync,
+ * rename, fsync of the folder. */
+int io_replace(const char *path, const void *buf, size_t len, mode_t mode);
+int io_path(char *out, size_t cap, const char *fmt, ...) PRINTF_LIKE(3, 4); /* -ENAMETOOLONG */
+
+/* ---- parse.c: words that a person types ------------------------------------------------------------------- */
+
+#define BARCODE_MAX 64	/* bytes of a volume's or a pool's name, NUL not counted */
+/* "4096", "256K", "1.5G", "2TiB" (powers of 1024; K, KB and KiB are one); -EINVAL, -ERANGE. */
+int parse_size(const char *s, uint64_t *out);
+/* "90s", "15m", "12h", "7d", "2w", "1y", "0"; seconds.  -EINVAL, -ERANGE. */
+int parse_duration(const char *s, uint64_t *seconds);
+/* A volume or pool name: 1..BARCODE_MAX of A-Z a-z 0-9 . _ - +, not starting with '.' or '-'. */
+bool parse_is_name(const char *s);
+/* "A00001" (one), "A00001-A00100", "A00001+100": a numbered range over the last run of digits.
+ * *count is 1..1,000,000; name i is written by parse_range_name(). */
+struct name_range { char prefix[BARCODE_MAX + 1]; char suffix[BARCODE_MAX + 1]; unsigned digits; uint64_t first, count; };
+int parse_range(const char *s, struct name_range *out);
+int parse_range_name(const struct name_range *r, uint64_t i, char out[BARCODE_MAX + 1]);
+/* "1.5 GiB" and "17 B" for tables; @out at least 16 bytes.  Returns @out. */
+char *format_size(uint64_t bytes, char *out);
+/* "2026-11-21 20:15:03" in local time, "-" for 0; @out at least 32 bytes.  Returns @out. */
+char *format_time(uint64_t ns, char *out);
+
+/* ---- clock.c ---------------------------------------------------------------------------------------------- */
+
+uint64_t clock_now_ns(void);		/* wall clock, ns since 1970 */
+uint64_t clock_mono_ns(void);		/* for measuring and for timeouts */
+void clock_set(uint64_t now_ns);	/* tests only: the wall clock stands still there; 0 lets it run again */
+
+/* ---- digest.c: who a chunk is ----------------------------------------------------------------------------- */
+
+/* Bytes 0..15: XXH3-128 of the chunk (canonical order), index key and checksum.  Bytes 16..31: GMAC under the store's
+ * secret, its nonce the first 12 bytes of the former.  Two chunks are one only when all 32 bytes agree (design.md,
+ * "Identity"): XXH3 alone can be made to collide. */
+struct digest { uint8_t b[32]; };
+struct digester;				/* the keyed state; shared by threads, each call is independent */
+int digester_new(const uint8_t key[32], struct digester **out);
+struct digester *digester_free(struct digester *d);
+int digest_of(struct digester *d, const void *p, size_t n, struct digest *out);
+/* The 16 byte checksum alone: is this what @want says?  No key needed. */
+bool digest_fits(const struct digest *want, const void *p, size_t n);
+static inline bool digest_equal(const struct digest *a, const struct digest *b) { return !memcmp(a->b, b->b, 32); }
+/* A 64-bit sum against accidents (XXH3-64), for headers and pages. */
+uint64_t sum64(const void *p, size_t n);
+int random_bytes(void *out, size_t n);
+
+/* ---- workers.c: jobs run at once, finished in order ------------------------------------------------------- */
+
+/*
+ * A pool of threads and, on it, lanes.  Jobs of one lane run in parallel (run), and are finished (done) strictly in
+ * the order in which they were submitted, one at a time.  A lane holds at most its depth of jobs that are not finished;
+ * lane_submit() waits for room, which bounds memory and is the back pressure on a writer.
+ * The serial twin (workers_serial_new) runs and finishes each job inside lane_submit(): same input, same result.
+ * A job's run and done may not submit to their own lane, and done may not wait for it.
+ */
+struct workers;
+struct lane;
+struct job {
+	void (*run)(struct job *j);	/* any thread, beside other jobs */
+	void (*done)(struct job *j);	/* any thread, in order; may free the job */
+	struct job *next;		/* the pool's */
+	struct lane *lane;		/* the pool's */
+	int state;			/* the pool's */
+};
+int workers_new(unsigned threads, struct workers **out);	/* 0: one per processor */
+int workers_serial_new(struct workers **out);
+struct workers *workers_free(struct workers *w);		/* all lanes must be gone */
+unsigned workers_threads(const struct workers *w);		/* 0 for the serial twin */
+int lane_new(struct workers *w, unsigned depth, struct lane **out);
+struct lane *lane_free(struct lane *l);				/* waits until it is empty */
+void lane_submit(struct lane *l, struct job *j);		/* takes @j until done */
+void lane_wait_empty(struct lane *l);				/* every job submitted before is finished */
+
+#endif
