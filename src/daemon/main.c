@@ -1,5 +1,227 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-int main(void)
+/*
+ * vtaped: owns one store for as long as it runs.  Three ways to run: make a store, serve a mount (in the background, once
+ * everything stands), or serve one connection of a command line that found no daemon.
+ *
+ * The foreground process of a mount exits 0 only when the tree is mounted and the control socket answers, so a script may
+ * go on at once; if anything fails before, it exits 1 and has said why on standard error.
+ */
+#include "daemon/config.h"
+#include "daemon/serve.h"
+#include "daemon/wire.h"
+
+#include <vtape/ctl.h>
+#include <vtape/fs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int say(int r)
 {
-	return 0;
+	if (r < 0)
+		fprintf(stderr, "vtaped: %s\n", err_text(r));
+	return r;
+}
+
+/* ---- into the background ---- */
+
+/* In the parent: waits until the child says that it is ready (one byte) or has ended, and exits.  In the child: returns the
+ * descriptor to say it on. */
+static int go_to_background(void)
+{
+	int ready[2], status = 0;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		return err_explain(-errno, "cannot start in the background: %s", strerror(errno));
+	if (pid == 0) {
+		close(ready[0]);
+		setsid();
+		return ready[1];
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1)
+		_exit(EXIT_SUCCESS);
+	waitpid(pid, &status, 0);
+	_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILED);
+}
+
+static void say_ready(int fd)
+{
+	int null;
+
+	if (fd < 0)
+		return;
+	/* From here on nobody looks at our standard error: the system's log does. */
+	log_to_syslog("vtaped");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; null >= 0 && i <= 2; i++)
+		dup2(null, i);
+	fd_closep(&null);
+	if (write(fd, "", 1) != 1)
+		log_warn("nobody waited for this daemon to be ready");
+	close(fd);
+	if (chdir("/") < 0)
+		log_warn("cannot leave the working folder: %s", strerror(errno));
+}
+
+/* ---- signals: one thread takes them all, the rest never see any ---- */
+
+struct stopper {
+	struct fs *fs;
+	sigset_t signals;
+};
+
+static void *stopper_run(void *ctx)
+{
+	struct stopper *s = ctx;
+	int sig;
+
+	for (;;) {
+		sigwait(&s->signals, &sig);
+		if (sig == SIGUSR1)	/* the loop has ended by itself */
+			return NULL;
+		log_info("ending on signal %d", sig);
+		fs_stop(s->fs);
+	}
+}
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the three ways ---- */
+
+/* @mountpoint is absolute: the daemon leaves the folder in which it was named. */
+static int serve_mount(const struct config *c, struct wire *w, const char *mountpoint, int ready_fd)
+{
+	struct stopper stop = { NULL };
+	struct ctl_server *ctl = NULL;
+	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks, .store_path = w->path,
+			       .mountpoint = mountpoint, .drives = (int)c->drives };
+	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
+				.allow_other = c->allow_other, .debug = c->debug && c->foreground };
+	char sock[PATH_MAX];
+	pthread_t stopper;
+	int r;
+
+	block_signals(&stop.signals);
+	r = io_path(sock, sizeof(sock), "%s/ctl.sock", w->path);
+	if (!r)
+		r = fs_mount(w->library, &fc, &stop.fs);
+	if (!r)
+		r = ctl_server_new(sock, serve_request, &serve, &ctl);
+	if (!r)
+		r = -pthread_create(&stopper, NULL, stopper_run, &stop);
+	if (say(r) < 0) {
+		ctl_server_free(ctl);
+		fs_unmount(stop.fs);
+		return r;
+	}
+
+	catalog_event(w->catalog, EVENT_MOUNTED, "", "mounted on %s", mountpoint);
+	say_ready(ready_fd);
+	r = fs_loop(stop.fs);
+
+	pthread_kill(stopper, SIGUSR1);
+	pthread_join(stopper, NULL);
+	ctl_server_free(ctl);
+	fs_unmount(stop.fs);
+	catalog_event(w->catalog, EVENT_UNMOUNTED, "", "unmounted from %s", mountpoint);
+	return r;
+}
+
+static int run_mount(const struct config *c)
+{
+	struct wire w = { .lock_fd = -1 };
+	char mountpoint[PATH_MAX];
+	int ready_fd = -1, r;
+
+	if (!realpath(c->mountpoint, mountpoint))
+		return say(err_explain(-errno, "mount point %s: %s", c->mountpoint, strerror(errno)));
+	/* Before any thread is made: threads do not survive a fork. */
+	if (!c->foreground && (ready_fd = go_to_background()) < 0)
+		return say(ready_fd);
+	r = say(wire_open(&w, c->store, c->drives));
+	if (r < 0)
+		return r;
+	r = serve_mount(c, &w, mountpoint, ready_fd);
+	wire_close(&w);
+	return r;
+}
+
+struct refusal { int r; char text[512]; };
+
+static int refuse(void *ctx, const char *verb, const json_t *request, int fd, struct ctl_reply *reply, json_t **ok)
+{
+	const struct refusal *why = ctx;
+
+	return err_explain(why->r, "%s", why->text);
+}
+
+static int run_serve(const struct config *c)
+{
+	struct wire w = { .lock_fd = -1 };
+	struct refusal why;
+	struct serve serve;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	r = wire_open(&w, c->store, c->drives);
+	if (r < 0) {
+		/* The command line asks in the words of its user; it gets the reason as the answer to whatever it asks. */
+		why.r = r;
+		snprintf(why.text, sizeof(why.text), "%s", err_text(r));
+		ctl_serve_one(c->serve_fd, refuse, &why);
+		return r;
+	}
+	serve = (struct serve){ .lib = w.library, .cat = w.catalog, .kv = w.kv, .cs = w.chunks, .store_path = w.path,
+				.mountpoint = NULL, .drives = (int)c->drives };
+	r = ctl_serve_one(c->serve_fd, serve_request, &serve);
+	wire_close(&w);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct config c;
+	int r = config_parse(argc, argv, &c);
+
+	if (say(r) < 0)
+		return EXIT_USAGE;
+	if (c.debug)
+		log_set_level(LOG_LEVEL_DEBUG);
+	switch (c.act) {
+	case ACT_HELP:
+		fputs(config_help, stdout);
+		return EXIT_SUCCESS;
+	case ACT_VERSION:
+		puts("vtaped " VTAPE_VERSION);
+		return EXIT_SUCCESS;
+	case ACT_INIT:
+		r = say(wire_init(c.store, c.chunk_avg, c.compression));
+		break;
+	case ACT_SERVE:
+		r = run_serve(&c);
+		break;
+	case ACT_MOUNT:
+		r = run_mount(&c);
+		break;
+	}
+	return r < 0 ? EXIT_FAILED : EXIT_SUCCESS;
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making, recognising and locking a store.  vtape.store is written last when a store is made, so a folder that has one is
+ * whole.  The lock is flock(2)'s: the kernel gives it back however the process ends, so there is never a stale one.
+ */
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint8_t magic[8] = "VTAPESTR";
+
+/* Offsets: vtape-format(5), "The store's head". */
+enum { OFF_MAGIC = 0, OFF_FORMAT = 8, OFF_UUID = 16, OFF_CREATED = 32, OFF_AVG = 40, OFF_KEY = 48, OFF_SUM = 120 };
+static_assert(OFF_SUM + 8 == STORE_HEAD_LEN, "the sum closes the head");
+
+void store_head_pack(const struct store_head *h, uint8_t out[STORE_HEAD_LEN])
+{
+	memset(out, 0, STORE_HEAD_LEN);
+	memcpy(out + OFF_MAGIC, magic, sizeof(magic));
+	put_le32(out + OFF_FORMAT, STORE_FORMAT);
+	memcpy(out + OFF_UUID, h->uuid, sizeof(h->uuid));
+	put_le64(out + OFF_CREATED, h->created_ns);
+	put_le32(out + OFF_AVG, h->chunk_avg);
+	memcpy(out + OFF_KEY, h->key, sizeof(h->key));
+	put_le64(out + OFF_SUM, sum64(out, OFF_SUM));
+}
+
+int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
+{
+	uint32_t format;
+
+	if (n < OFF_UUID || memcmp(p + OFF_MAGIC, magic, sizeof(magic)) != 0)
+		return err_explain(-EMEDIUMTYPE, "not a vtape store (vtape.store does not begin as one)");
+	/* A newer format may have another length and another sum: look at the number first. */
+	format = get_le32(p + OFF_FORMAT);
+	if (format > STORE_FORMAT)
+		return err_explain(-EPROTO, "the store has format %u, this vtape knows formats up to %u; use a newer vtape",
+				   format, STORE_FORMAT);
+	if (n != STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM) || format == 0)
+		return err_explain(-EBADMSG, "vtape.store is damaged (its checksum is wrong); restore it from vtape.store.copy");
+
+	memcpy(h->uuid, p + OFF_UUID, sizeof(h->uuid));
+	h->created_ns = get_le64(p + OFF_CREATED);
+	h->chunk_avg = get_le32(p + OFF_AVG);
+	memcpy(h->key, p + OFF_KEY, sizeof(h->key));
+	return 0;
+}
+
+/* 0 if @path is a folder without entries, -ENOENT if there is nothing, -ENOTEMPTY, -EEXIST if it is a store. */
+static int store_folder_is_free(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return -errno;
+	while (r != -EEXIST && (e = readdir(d))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		r = strcmp(e->d_name, "vtape.store") ? -ENOTEMPTY : -EEXIST;
+	}
+	closedir(d);
+	return r;
+}
+
+static int store_mkdir(const char *path, const char *sub)
+{
+	char p[PATH_MAX];
+	int r = io_path(p, sizeof(p), "%s/%s", path, sub);
+
+	if (r < 0)
+		return r;
+	return mkdir(p, 0700) < 0 ? err_explain(-errno, "cannot make %s: %s", p, strerror(errno)) : 0;
+}
+
+int store_init(const char *path, uint32_t chunk_avg)
+{
+	struct store_head h = { .created_ns = clock_now_ns(), .chunk_avg = chunk_avg };
+	uint8_t bytes[STORE_HEAD_LEN];
+	char p[PATH_MAX];
+	int r;
+
+	if (chunk_avg < (8u << 10) || chunk_avg > (256u << 10) || (chunk_avg & (chunk_avg - 1)))
+		return err_explain(-EINVAL, "the average chunk must be a power of two from 8K to 256K");
+
+	r = store_folder_is_free(path);
+	if (r == -EEXIST)
+		return err_explain(r, "%s is a vtape store already", path);
+	if (r == -ENOTEMPTY)
+		return err_explain(r, "%s is not empty; a store wants a folder of its own", path);
+	if (r == -ENOENT && mkdir(path, 0700) < 0)
+		r = -errno;
+	else if (r == -ENOENT)
+		r = 0;
+	if (r < 0)
+		return err_explain(r, "cannot make a store at %s: %s", path, strerror(-r));
+
+	r = random_bytes(h.uuid, sizeof(h.uuid));
+	if (!r)
+		r = random_bytes(h.key, sizeof(h.key));
+	if (!r)
+		r = store_mkdir(path, "packs");
+	if (!r)
+		r = store_mkdir(path, "db");
+	if (r < 0)
+		return r;
+
+	/* The head last: with it the folder is a store.  A second copy, for nothing can be read without the secret. */
+	store_head_pack(&h, bytes);
+	r = io_path(p, sizeof(p), "%s/vtape.store.copy", path);
+	if (!r)
+		r = io_replace(p, bytes, sizeof(bytes), 0600);
+	if (!r)
+		r = io_path(p, sizeof(p), "%s/vtape.store", path);
+	if (!r)
+		r = io_replace(p, bytes, sizeof(bytes), 0600);
+	return r;
+}
+
+static int store_lock(const char *path, int *lock_fd)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char p[PATH_MAX], who[32] = "";
+	ssize_t n;
+	int r = io_path(p, sizeof(p), "%s/lock", path);
+
+	if (r < 0)
+		return r;
+	fd = open(p, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_explain(-errno, "cannot open %s: %s", p, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		n = pread(fd, who, sizeof(who) - 1, 0);
+		who[n > 0 ? strcspn(who, "\n") : 0] = '\0';
+		return err_explain(-EBUSY, "the store %s is in use by process %s", path, who[0] ? who : "(unknown)");
+	}
+	snprintf(who, sizeof(who), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, who, strlen(who), 0) < 0)
+		log_debug("cannot note the process id in %s", p); /* only the words of a later -EBUSY suffer */
+	*lock_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int store_enter(const char *path, struct store_head *head, int *lock_fd)
+{
+	struct buf bytes = BUF_INIT;
+	CLEANUP(fd_closep) int fd = -1;
+	char p[PATH_MAX];
+	int r = io_path(p, sizeof(p), "%s/vtape.store", path);
+
+	if (r < 0)
+		return r;
+	/* Look before locking: the lock is a file, and nothing is created in a folder that is no store. */
+	r = io_read_file(p, 4096, &bytes);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return err_explain(r, "%s is not a vtape store; `vtape init %s` makes one", path, path);
+	if (r == -EFBIG)
+		r = err_explain(-EMEDIUMTYPE, "%s: not a vtape store", path);
+	else if (r < 0)
+		r = err_explain(r, "cannot read %s: %s", p, strerror(-r));
+	if (!r)
+		r = store_head_unpack(head, bytes.data, bytes.len);
+	if (!r)
+		r = store_lock(path, &fd);
+	buf_fini(&bytes);
+	if (r < 0)
+		return r;
+	*lock_fd = fd;
+	fd = -1;
+	return 0;
+}

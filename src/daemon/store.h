@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A store is one folder.  This is its front door: making one, recognising one, having it to oneself.
+ *
+ *   STORE/vtape.store   who it is: format version, uuid, chunk profile, secret (vtape-format(5), "The store's head")
+ *   STORE/lock          held with flock(2) by the one process that has the store open; holds its process id
+ *   STORE/ctl.sock      the control socket of the daemon
+ *   STORE/packs/        chunks
+ *   STORE/db/           RocksDB
+ */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+
+#include <vtape/chunk.h>
+#include <vtape/util.h>
+
+#define STORE_FORMAT 1
+
+struct store_head {
+	uint8_t uuid[16];
+	uint64_t created_ns;
+	uint32_t chunk_avg;
+	uint8_t key[32];
+};
+
+/* The 128 bytes of vtape.store. */
+#define STORE_HEAD_LEN 128
+void store_head_pack(const struct store_head *h, uint8_t out[STORE_HEAD_LEN]);
+/* -EMEDIUMTYPE: not a store; -EPROTO: of a newer vtape; -EBADMSG: damaged. All with words. */
+int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n);
+
+/* Makes the folder (or takes an empty one) and everything in it. -EEXIST, -ENOTEMPTY, -EINVAL, with words. */
+int store_init(const char *path, uint32_t chunk_avg);
+/* Takes the lock, reads the head. *lock_fd is returned; closing it gives the store free. -ENOENT, -EBUSY, and as unpack. */
+int store_enter(const char *path, struct store_head *head, int *lock_fd);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Wiring: from a folder to a library with drives.  Every pointer between rooms is set here, so this file is also the map of
+ * who borrows what from whom: each room borrows the ones that are built before it.
+ */
+#include "daemon/wire.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+/* Memory for the database's blocks and filters. 30 MiB of filters serve a TiB of chunks; the rest is for maps. */
+#define KV_CACHE_BYTES (64u << 20)
+
+/* Space that writers leave alone so that a full disk can still commit, close tapes and collect garbage: RocksDB needs room
+ * for a write-ahead log, a flush and a small compaction.  5 % of a small disk, 256 MiB of a large one. */
+static uint64_t reserve_of(uint64_t total_bytes)
+{
+	uint64_t r = total_bytes / 20;
+
+	return r > (256u << 20) ? 256u << 20 : r;
+}
+
+static int wire_build(struct wire *w, bool create, unsigned drives)
+{
+	struct chunk_store_config cfg = { .params = chunk_params_of(w->head.chunk_avg) };
+	char dir[PATH_MAX];
+	uint64_t avail, total;
+	int r;
+
+	r = io_path(dir, sizeof(dir), "%s/db", w->path);
+	if (!r)
+		r = kv_open(dir, create, KV_CACHE_BYTES, &w->kv);
+	if (!r)
+		r = io_path(dir, sizeof(dir), "%s/packs", w->path);
+	if (!r)
+		r = packs_open(dir, &w->packs);
+	if (!r)
+		r = packs_space(w->packs, &avail, &total);
+	if (!r)
+		r = workers_new(0, &w->workers);
+	if (!r) {
+		memcpy(cfg.key, w->head.key, sizeof(cfg.key));
+		cfg.reserve_bytes = reserve_of(total);
+		r = chunk_store_open(w->kv, w->packs, w->workers, &cfg, &w->chunks);
+	}
+	if (!r)
+		r = catalog_open(w->kv, &w->catalog);
+	if (!r)
+		r = library_open(w->catalog, w->kv, w->chunks, drives, &w->library);
+	return r;
+}
+
+static int wire_start(struct wire *w, const char *store, bool create, unsigned drives)
+{
+	int r;
+
+	w->lock_fd = -1;
+	if (!realpath(store, w->path))
+		return err_explain(-errno, "%s: %s", store, strerror(errno));
+	r = store_enter(w->path, &w->head, &w->lock_fd);
+	if (!r)
+		r = wire_build(w, create, drives);
+	if (r < 0)
+		wire_close(w);
+	return r;
+}
+
+int wire_open(struct wire *w, const char *store, unsigned drives)
+{
+	return wire_start(w, store, false, drives);
+}
+
+int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
+{
+	struct wire w = { .lock_fd = -1 };
+	struct catalog_pool pool;
+	enum chunk_codec codec;
+	int r = compression ? chunk_codec_parse(compression, &codec) : 0;
+
+	if (r < 0)
+		return err_explain(r, "unknown compression '%s' (none, lz4, zstd)", compression);
+	r = store_init(store, chunk_avg);
+	if (!r)
+		r = wire_start(&w, store, true, 1);
+	if (r < 0)
+		return r;
+	r = err_fold(catalog_pool_get(w.catalog, CATALOG_POOL_DEFAULT, &pool));
+	if (!r && compression) {
+		pool.codec = codec;
+		r = err_fold(catalog_pool_put(w.catalog, &pool));
+	}
+	if (!r)
+		catalog_event(w.catalog, EVENT_STORE_CREATED, "", "store created at %s", w.path);
+	wire_close(&w);
+	return r;
+}
+
+void wire_close(struct wire *w)
+{
+	w->library = library_close(w->library);
+	w->catalog = catalog_close(w->catalog);
+	w->chunks = chunk_store_close(w->chunks);
+	w->workers = workers_free(w->workers);
+	w->packs = packs_close(w->packs);
+	w->kv = kv_close(w->kv);
+	fd_closep(&w->lock_fd);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one place that sees all the rooms at once: builds them bottom-up, tears them down top-down. */
+#ifndef DAEMON_WIRE_H
+#define DAEMON_WIRE_H
+
+#include "daemon/store.h"
+
+#include <vtape/catalog.h>
+#include <vtape/library.h>
+
+struct wire {
+	char path[4096];	/* the store's folder, absolute */
+	struct store_head head;
+	int lock_fd;
+	struct kv *kv;
+	struct packs *packs;
+	struct workers *workers;
+	struct chunk_store *chunks;
+	struct catalog *catalog;
+	struct library *library;
+};
+
+/* @w: zeroed.  On failure everything that was built is gone again. */
+int wire_open(struct wire *w, const char *store, unsigned drives);
+/* The first opening of a store: its database is made and the pool "default" gets @compression (NULL: zstd). */
+int wire_init(const char *store, uint32_t chunk_avg, const char *compression);
+void wire_close(struct wire *w);
+
+#endif
