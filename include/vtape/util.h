@@ -63,7 +63,78 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* ---- bytes and buffers: bytes.h (inline get/put), buf.c --------------------------------------------------- */
+/* ---- bytes and buffers: buf.c ----------------------------------------------------------------------------- */
+
+/* Numbers in a fixed byte order at any address.  Little-endian in formats; big-endian in keys, where byte order must be
+ * number order. */
+static inline uint16_t get_le16(const void *p)
+{
+	const uint8_t *b = p;
+
+	return (uint16_t)(b[0] | b[1] << 8);
+}
+
+static inline uint32_t get_le32(const void *p)
+{
+	const uint8_t *b = p;
+
+	return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static inline uint64_t get_le64(const void *p)
+{
+	return get_le32(p) | (uint64_t)get_le32((const uint8_t *)p + 4) << 32;
+}
+
+static inline uint16_t get_be16(const void *p)
+{
+	return __builtin_bswap16(get_le16(p));
+}
+
+static inline uint32_t get_be32(const void *p)
+{
+	return __builtin_bswap32(get_le32(p));
+}
+
+static inline uint64_t get_be64(const void *p)
+{
+	return __builtin_bswap64(get_le64(p));
+}
+
+static inline void put_le16(void *p, uint16_t v)
+{
+	uint8_t *b = p;
+
+	b[0] = (uint8_t)v;
+	b[1] = (uint8_t)(v >> 8);
+}
+
+static inline void put_le32(void *p, uint32_t v)
+{
+	put_le16(p, (uint16_t)v);
+	put_le16((uint8_t *)p + 2, (uint16_t)(v >> 16));
+}
+
+static inline void put_le64(void *p, uint64_t v)
+{
+	put_le32(p, (uint32_t)v);
+	put_le32((uint8_t *)p + 4, (uint32_t)(v >> 32));
+}
+
+static inline void put_be16(void *p, uint16_t v)
+{
+	put_le16(p, __builtin_bswap16(v));
+}
+
+static inline void put_be32(void *p, uint32_t v)
+{
+	put_le32(p, __builtin_bswap32(v));
+}
+
+static inline void put_be64(void *p, uint64_t v)
+{
+	put_le64(p, __builtin_bswap64(v));
+}
 
 struct buf {
 	uint8_t *data;
@@ -123,8 +194,9 @@ int parse_size(const char *s, uint64_t *out);
 int parse_duration(const char *s, uint64_t *seconds);
 /* A volume or pool name: 1..BARCODE_MAX of A-Z a-z 0-9 . _ - +, not starting with '.' or '-'. */
 bool parse_is_name(const char *s);
-/* "A00001" (one), "A00001-A00100", "A00001+100": a numbered range over the last run of digits.
- * *count is 1..1,000,000; name i is written by parse_range_name(). */
+/* "A00001" (one), "A00001-A00100", "A00001+100": a numbered range over the last run of digits; the media type of a
+ * barcode ("L8" in "A00001L8") stays as it is.  .count is 1..1,000,000; name i is written by parse_range_name().
+ * -EINVAL, -ERANGE with words. */
 struct name_range { char prefix[BARCODE_MAX + 1]; char suffix[BARCODE_MAX + 1]; unsigned digits; uint64_t first, count; };
 int parse_range(const char *s, struct name_range *out);
 int parse_range_name(const struct name_range *r, uint64_t i, char out[BARCODE_MAX + 1]);
