@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# A full disk: the writer gets ENOSPC, the store stays sound and readable, and space comes back.
+# SPDX-License-Identifier: BSD-2-Clause
+. "$(dirname "$0")/../lib/functions.sh"
+requires fusermount3 mount cmp
+[ "$(id -u)" = 0 ] || skip "needs root to mount a small disk"
+
+mkdir "$scratch/disk"
+mount -t tmpfs -o size=192m tmpfs "$scratch/disk"
+cleanup_fn umount -l "$scratch/disk"
+STORE=$scratch/disk/store
+start_store
+
+head -c 20M /dev/urandom >"$scratch/keep"
+dd if="$scratch/keep" of="$MNT/tapes/default/KEEP" bs=64k status=none
+
+# Fill it: dd must be told, not hang, and what it wrote up to there is on the tape.
+if dd if=/dev/urandom of="$MNT/tapes/default/BIG" bs=256k count=4000 2>"$scratch/dd.err"; then
+  fail "1 GB went onto a disk of 192 MB"
+fi
+grep -q 'No space left on device' "$scratch/dd.err" || fail "dd was not told: $(cat "$scratch/dd.err")"
+on_tape=$(stat -c %s "$MNT/tapes/default/BIG")
+[ "$on_tape" -gt $((80 << 20)) ] || fail "only $on_tape bytes fitted"
+
+# Sound and readable, now and after a restart, and full for every other writer.
+cmp "$MNT/tapes/default/KEEP" "$scratch/keep"
+cat "$MNT/tapes/default/BIG" >/dev/null
+if head -c 30M /dev/urandom | dd of="$MNT/tapes/default/MORE" bs=256k iflag=fullblock status=none 2>/dev/null; then
+  fail "there was still room"
+fi
+df --output=avail "$MNT" | tail -n 1
+stop_store
+start_store
+cmp "$MNT/tapes/default/KEEP" "$scratch/keep"
+assert_eq "$(stat -c %s "$MNT/tapes/default/BIG")" "$on_tape"
+
+# Space comes back.
+before=$(du -sm "$STORE/packs" | cut -f 1)
+rm -f "$MNT/tapes/default/BIG" "$MNT/tapes/default/MORE"
+vtape gc >/dev/null
+after=$(du -sm "$STORE/packs" | cut -f 1)
+[ "$after" -lt $((before / 2)) ] || fail "packs took $before MB and still take $after MB"
+head -c 60M /dev/urandom >"$scratch/new"
+dd if="$scratch/new" of="$MNT/tapes/default/NEW" bs=256k status=none
+cmp "$MNT/tapes/default/NEW" "$scratch/new"
+cmp "$MNT/tapes/default/KEEP" "$scratch/keep"
+stop_store
+echo "full at $on_tape bytes; packs $before MB, after deleting $after MB"
