@@ -27,6 +27,7 @@ struct pack_entry {
 };
 
 enum { PACK_E_FULL = 1 };
+#define PACK_NO_SLOT UINT32_MAX	/* pack_check(): the fault is in the header, the table or the trailer */
 
 struct packs;		/* the folder of packs, or its twin in memory */
 struct pack;		/* one pack: open for appending or sealed.  One thread appends; any thread reads. Counted references. */
@@ -37,15 +38,19 @@ struct packs *packs_close(struct packs *ps);
 /* Bytes that an ordinary writer may still use in the file system of the packs, and its size. */
 int packs_space(struct packs *ps, uint64_t *avail, uint64_t *total);
 
-/* Twin in memory.  Faults: append number @fail_append (1 is the next, 0 none) fails with @error after storing a part. */
+/* Twin in memory.  Faults: append number @fail_append (1 is the next, 0 none; writing the table of contents counts as
+ * one) fails with @error after storing a part; sync number @fail_sync likewise (pack_seal() syncs twice). */
 int packs_mem_new(struct packs **out);
 void packs_mem_plan_fault(struct packs *ps, uint64_t fail_append, int error);
+void packs_mem_plan_sync_fault(struct packs *ps, uint64_t fail_sync, int error);
+/* @avail shrinks with what is written; an append that does not fit stores a part and fails with -ENOSPC. */
 void packs_mem_set_space(struct packs *ps, uint64_t avail, uint64_t total);
-/* The twin after a power cut: unsynced bytes are gone, or a random part of them (@seed) is left. */
+/* The twin after a power cut: unsynced bytes are gone (@seed 0), or a random part of them is left, sectors missing. */
 int packs_mem_cut(struct packs *ps, uint64_t seed, struct packs **out);
 
 int pack_create(struct packs *ps, uint64_t number, struct pack **out);	/* -EEXIST if it is there */
-/* Reads the table of contents.  -ENOENT; -EUCLEAN if it is not sealed or not a pack; -EBADMSG if the table is damaged. */
+/* Reads the table of contents.  -ENOENT; -EUCLEAN if it is not sealed or not a pack; -EBADMSG if the table is damaged;
+ * -EPROTONOSUPPORT if another version of vtape wrote it. */
 int pack_open(struct packs *ps, uint64_t number, struct pack **out);
 struct pack *pack_hold(struct pack *p);		/* one more reference; returns @p */
 struct pack *pack_release(struct pack *p);	/* one less; an unsealed pack stays on disk as it is.  Returns NULL */
@@ -59,8 +64,12 @@ bool pack_sealed(struct pack *p);
 /* Appends one chunk.  0, *slot its number from 0; PACK_E_FULL if it must go to another pack; -ENOSPC and other errors
  * leave the pack as it was. */
 int pack_append(struct pack *p, const struct pack_entry *e, const void *stored, uint32_t *slot);
-int pack_sync(struct pack *p);			/* everything appended before the call is on disk */
-int pack_seal(struct pack *p);			/* table of contents, sync; further appends fail with -EROFS */
+/* Everything appended before the call is on disk.  Any thread, also beside an append.  A failed sync is final: from
+ * then on append, sync and seal fail with the same error. */
+int pack_sync(struct pack *p);
+/* Syncs, writes the table of contents, syncs; 0 if it was sealed.  Further appends fail with -EROFS.  By the thread that
+ * appends.  If it fails, the pack is unsealed as before. */
+int pack_seal(struct pack *p);
 
 int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out);	/* -EUCLEAN if there is no such slot */
 /* The slot with this digest, all 32 bytes; 0 or -ENOENT.  Linear; the caller has an index. */
@@ -71,11 +80,13 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot);
 int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
 
 /* Finish a pack left unsealed by a crash: keeps the whole, valid entries, cuts the rest, seals.  An empty one is
- * removed: -ENOENT.  A sealed one is left alone: 0. */
+ * removed: -ENOENT.  A sealed one is left alone: 0.  A damaged table or header is written anew if every chunk is whole;
+ * if one of a once sealed pack is not, nothing is changed: -EBADMSG.  -EUCLEAN if it is not a pack or another one. */
 int pack_recover(struct packs *ps, uint64_t number);
 bool pack_exists(struct packs *ps, uint64_t number);
-int pack_unlink(struct packs *ps, uint64_t number);		/* 0 also if it was not there */
-/* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault. */
+int pack_unlink(struct packs *ps, uint64_t number);		/* safe when it returns; 0 also if it was not there */
+/* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault, also
+ * for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */
 int pack_check(struct packs *ps, uint64_t number, void (*bad)(void *ctx, uint32_t slot, const char *what), void *ctx);
 
 #endif
