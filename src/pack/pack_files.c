@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packs as files of a folder: DIR/NNNNNNNNN/NNNNNNNNNNNN.pack, the number in hex, 4096 packs to a subfolder.
+ *
+ * A file is safe only when its bytes and its name are: the first sync of a file syncs the subfolder too, and the folder
+ * above it if this process has not done so since it last met another subfolder.  Space is never allocated ahead of the
+ * bytes: a crash would leave a tail of blocks that nobody wrote.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pack/backing.h"
+
+#define NAME_BYTES 32
+#define FOLDER_BITS 12
+#define NO_FOLDER UINT64_MAX
+
+struct folder {
+	struct packs base;
+	int fd;
+	pthread_mutex_t lock; /* guards @safe; held during the sync of a folder, so that nobody overtakes it */
+	uint64_t safe;	      /* the subfolder whose own name was last made safe */
+};
+
+struct file {
+	struct pack_file base;
+	struct folder *folder;
+	uint64_t number;
+	int fd;
+	pthread_mutex_t lock; /* guards @name_safe; taken before the folder's */
+	bool name_safe;
+};
+
+static const struct packs_ops files_ops;
+
+static struct folder *folder_of(struct packs *ps)
+{
+	return (struct folder *)ps;
+}
+
+static struct file *file_of(struct pack_file *f)
+{
+	return (struct file *)f;
+}
+
+static void name_of_folder(uint64_t number, char out[NAME_BYTES])
+{
+	snprintf(out, NAME_BYTES, "%09llx", (unsigned long long)(number >> FOLDER_BITS));
+}
+
+static void name_of_file(uint64_t number, char out[NAME_BYTES])
+{
+	snprintf(out, NAME_BYTES, "%09llx/%012llx.pack", (unsigned long long)(number >> FOLDER_BITS),
+		 (unsigned long long)number);
+}
+
+/* errno as a result, with words: what was tried with which pack. */
+static int failed(const char *what, uint64_t number)
+{
+	int r = -errno;
+
+	return err_explain(r, "%s pack %012llx: %s", what, (unsigned long long)number, strerror(-r));
+}
+
+int packs_open(const char *dir, struct packs **out)
+{
+	struct folder *fo = calloc(1, sizeof(*fo));
+
+	if (!fo)
+		return err_origin(-ENOMEM);
+	fo->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fo->fd < 0) {
+		int r = -errno;
+
+		free(fo);
+		return err_explain(r, "open the folder of packs %s: %s", dir, strerror(-r));
+	}
+	fo->base.ops = &files_ops;
+	fo->safe = NO_FOLDER;
+	pthread_mutex_init(&fo->lock, NULL);
+	*out = &fo->base;
+	return 0;
+}
+
+static struct packs *files_close(struct packs *ps)
+{
+	struct folder *fo = folder_of(ps);
+
+	close(fo->fd);
+	pthread_mutex_destroy(&fo->lock);
+	free(fo);
+	return NULL;
+}
+
+static int files_space(struct packs *ps, uint64_t *avail, uint64_t *total)
+{
+	struct statvfs v;
+
+	if (fstatvfs(folder_of(ps)->fd, &v) != 0)
+		return err_origin(-errno);
+	*avail = (uint64_t)v.f_bavail * v.f_frsize;
+	*total = (uint64_t)v.f_blocks * v.f_frsize;
+	return 0;
+}
+
+static bool files_exists(struct packs *ps, uint64_t number)
+{
+	char name[NAME_BYTES];
+
+	name_of_file(number, name);
+	return faccessat(folder_of(ps)->fd, name, F_OK, 0) == 0;
+}
+
+static int sync_subfolder(struct folder *fo, uint64_t number)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char name[NAME_BYTES];
+
+	name_of_folder(number, name);
+	fd = openat(fo->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) != 0)
+		return failed("sync the folder of", number);
+	return 0;
+}
+
+static int sync_folder(struct folder *fo, uint64_t number)
+{
+	LOCK_SCOPE(&fo->lock);
+
+	if (fo->safe == number >> FOLDER_BITS)
+		return 0;
+	if (fsync(fo->fd) != 0)
+		return failed("sync the folder above", number);
+	fo->safe = number >> FOLDER_BITS;
+	return 0;
+}
+
+static int files_unlink(struct packs *ps, uint64_t number)
+{
+	struct folder *fo = folder_of(ps);
+	char name[NAME_BYTES];
+
+	name_of_file(number, name);
+	if (unlinkat(fo->fd, name, 0) != 0)
+		return errno == ENOENT ? 0 : failed("remove", number);
+	return sync_subfolder(fo, number);
+}
+
+static int file_new(struct folder *fo, uint64_t number, int fd, struct pack_file **out)
+{
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		close(fd);
+		return err_origin(-ENOMEM);
+	}
+	f->base.ops = &files_ops;
+	f->folder = fo;
+	f->number = number;
+	f->fd = fd;
+	pthread_mutex_init(&f->lock, NULL);
+	*out = &f->base;
+	return 0;
+}
+
+static int create_fd(struct folder *fo, uint64_t number)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+	char name[NAME_BYTES], sub[NAME_BYTES];
+	int fd;
+
+	name_of_file(number, name);
+	fd = openat(fo->fd, name, flags, 0600);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	name_of_folder(number, sub);
+	if (mkdirat(fo->fd, sub, 0700) != 0 && errno != EEXIST)
+		return -1;
+	return openat(fo->fd, name, flags, 0600);
+}
+
+static int files_create(struct packs *ps, uint64_t number, const void *head, size_t n, struct pack_file **out)
+{
+	struct folder *fo = folder_of(ps);
+	char name[NAME_BYTES];
+	int fd, r;
+
+	fd = create_fd(fo, number);
+	if (fd < 0)
+		return failed("create", number);
+	r = io_pwrite_full(fd, head, n, 0);
+	if (r)
+		close(fd);
+	else
+		r = file_new(fo, number, fd, out);
+	if (r) {
+		name_of_file(number, name);
+		unlinkat(fo->fd, name, 0);
+	}
+	return r;
+}
+
+static int files_open(struct packs *ps, uint64_t number, bool writable, struct pack_file **out)
+{
+	struct folder *fo = folder_of(ps);
+	char name[NAME_BYTES];
+	int fd;
+
+	name_of_file(number, name);
+	fd = openat(fo->fd, name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0)
+		return failed("open", number);
+	return file_new(fo, number, fd, out);
+}
+
+static struct pack_file *file_release(struct pack_file *pf)
+{
+	struct file *f = file_of(pf);
+
+	close(f->fd);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+	return NULL;
+}
+
+static int file_size(struct pack_file *pf, uint64_t *out)
+{
+	struct stat st;
+
+	if (fstat(file_of(pf)->fd, &st) != 0)
+		return failed("stat", file_of(pf)->number);
+	*out = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int file_pread(struct pack_file *pf, void *buf, size_t n, uint64_t off)
+{
+	return io_pread_full(file_of(pf)->fd, buf, n, off);
+}
+
+/* One system call as a rule; a short write is finished span by span. */
+static int file_write(struct pack_file *pf, uint64_t off, const void *a, size_t an, const void *b, size_t bn)
+{
+	const struct iovec iov[2] = { { (void *)(uintptr_t)a, an }, { (void *)(uintptr_t)b, bn } };
+	int fd = file_of(pf)->fd, r;
+	ssize_t got;
+	size_t done;
+
+	do {
+		got = pwritev(fd, iov, 2, (off_t)off);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return failed("write to", file_of(pf)->number);
+
+	done = (size_t)got;
+	if (done < an) {
+		r = io_pwrite_full(fd, (const uint8_t *)a + done, an - done, off + done);
+		if (r)
+			return r;
+		done = an;
+	}
+	return done == an + bn ? 0 : io_pwrite_full(fd, (const uint8_t *)b + (done - an), an + bn - done, off + done);
+}
+
+static int file_truncate(struct pack_file *pf, uint64_t len)
+{
+	if (ftruncate(file_of(pf)->fd, (off_t)len) != 0)
+		return failed("cut", file_of(pf)->number);
+	return 0;
+}
+
+static int file_sync(struct pack_file *pf)
+{
+	struct file *f = file_of(pf);
+	int r;
+
+	if (fdatasync(f->fd) != 0)
+		return failed("sync", f->number);
+
+	LOCK_SCOPE(&f->lock);
+	if (f->name_safe)
+		return 0;
+	r = sync_subfolder(f->folder, f->number);
+	if (r)
+		return r;
+	r = sync_folder(f->folder, f->number);
+	if (r)
+		return r;
+	f->name_safe = true;
+	return 0;
+}
+
+/* An error is not lost: the kernel keeps it for the next fdatasync(). */
+static void file_push(struct pack_file *pf, uint64_t off, uint64_t n)
+{
+	(void)sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
+static const struct packs_ops files_ops = {
+	.close = files_close,
+	.space = files_space,
+	.exists = files_exists,
+	.unlink = files_unlink,
+	.create = files_create,
+	.open = files_open,
+	.release = file_release,
+	.size = file_size,
+	.pread = file_pread,
+	.write = file_write,
+	.truncate = file_truncate,
+	.sync = file_sync,
+	.push = file_push,
+};
