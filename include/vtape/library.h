@@ -68,12 +68,20 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 			  bool incoming, struct catalog_volume *out);
 int library_volume_delete(struct library *lib, uint64_t volume);	/* -EBUSY loaded or in use; -EROFS; -EPERM */
 int library_volume_erase(struct library *lib, uint64_t volume);		/* blank; the old content is a generation */
-/* Rename within the store, to another pool or another name or both; @to must not exist. */
+/* Rename within the store, to another pool or another name or both; the name must be free; open or not. An incoming volume
+ * that gets a volume's name (parse_is_name()) is a tape of that pool from then on. */
 int library_volume_move(struct library *lib, uint64_t volume, const char *pool, const char *name);
 /* @from (incoming or whole) becomes the content of @to, as rename(2) over a file does; @from is gone. */
 int library_volume_replace(struct library *lib, uint64_t to, uint64_t from);
-/* Changes what the catalog says of it (protect, capacity, perm...), open or not. @change edits the struct. */
+/* Changes what the catalog says of it (protect, capacity, perm...), open or not. @change edits the struct; it finds in
+ * perm.mtime_ns what library_mtime_ns() shows.  perm.ctime_ns becomes now if perm changed and @change did not set it. */
 int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx);
+
+/* When it was last written, for stat(2): what the user set it to, until the tape is written later. */
+static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const struct volume_stat *st)
+{
+	return st->written_ns > v->perm.ctime_ns ? st->written_ns : v->perm.mtime_ns;
+}
 
 /* ---- space -------------------------------------------------------------------------------------------------------------- */
 

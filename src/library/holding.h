@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * holding: one volume that somebody has, and the inside of struct library.
+ *
+ * Locks, in the order in which they may be taken:
+ *   gc      one collection at a time
+ *   change  reading, editing and writing back a row of the catalog; also while rows of volumes are dropped or replaced
+ *   lock    the holdings, the drives, the collector's wishes
+ * Neither a volume nor a drive is called, and nothing is read from or written to the disk, while `lock` is held: a holding or
+ * a drive that is on its way is marked busy, and those who want it wait for `turned`.
+ */
+#ifndef LIBRARY_HOLDING_H
+#define LIBRARY_HOLDING_H
+
+#include <vtape/library.h>
+
+#define LIBRARY_BUCKETS 256u
+
+/*
+ * close(2) of a file in the mount returns before the release that gives the claim back has arrived (FUSE: RELEASE is
+ * asynchronous), so the next open may find the claim of one that is already gone.  Who finds a claim in his way waits this
+ * long for it before it is -EBUSY.
+ */
+#define LIBRARY_PATIENCE_NS 250000000ull
+
+/*
+ * While `lock` is not held:
+ * 1. vol != NULL if it is used (readers, pins, writer, drive), unless busy.
+ * 2. writer excludes readers.
+ * 3. refs counts everybody who has a pointer to it, those who wait for it too; it is freed at 0.
+ */
+struct holding {
+	struct holding *next;
+	uint64_t id;
+	struct volume *vol;	/* NULL: not open */
+	unsigned refs;
+	unsigned readers;
+	unsigned pins;		/* who only looks for a moment: keeps it open, is in nobody's way but of a change as a whole */
+	bool writer;
+	bool busy;		/* being opened, closed or changed as a whole: wait */
+	int drive;		/* where it is loaded, -1: nowhere */
+	uint64_t generation;	/* when the writer came */
+};
+
+struct slot {
+	struct drive *drive;
+	struct holding *held;	/* loaded */
+	uint64_t last;		/* what was loaded last, for MTLOAD; 0: nothing yet */
+	bool busy;		/* being loaded or unloaded: wait */
+	bool open, write, locked;
+};
+
+struct library {
+	struct catalog *cat;
+	struct kv *kv;
+	struct chunk_store *cs;
+
+	pthread_mutex_t gc, change;
+	pthread_mutex_t lock;
+	pthread_cond_t turned;	/* something became free, or the collector has a wish */
+	struct holding *held[LIBRARY_BUCKETS];
+	unsigned drives;
+	struct slot slot[LIBRARY_DRIVES_MAX];
+
+	pthread_t collector;
+	bool collecting, stop, wish;
+};
+
+/* ---- library.c ---- */
+
+/* As pthread_cond_wait() on `turned`; false once @deadline_ns (monotonic, 0: never) has passed. */
+bool library_wait(struct library *lib, uint64_t deadline_ns);
+/* The row, -ENOENT with words if there is none. */
+int library_row(struct library *lib, uint64_t id, struct catalog_volume *out);
+int library_attr(struct library *lib, const struct catalog_volume *row, struct volume_attr *out);
+/* "POOL/VOLUME" for events. */
+#define LIBRARY_ABOUT_MAX (2 * BARCODE_MAX + 2)
+char *library_about(struct library *lib, const struct catalog_volume *row, char out[LIBRARY_ABOUT_MAX]);
+
+/* ---- library_claim.c ---- */
+
+/* With `lock` held. */
+struct holding *held_get(struct library *lib, uint64_t id);		/* one more reference; NULL: no memory */
+struct holding *held_find(struct library *lib, uint64_t id);		/* borrowed; NULL: nobody has it */
+void held_put(struct library *lib, struct holding *h);			/* one less */
+/* Opens it if it is not; gives up `lock` meanwhile.  The caller has marked his use before. */
+int held_open(struct library *lib, struct holding *h);
+/* After a use ended: closes it if it was the last one; gives up `lock` meanwhile.  Returns the error of the commit. */
+int held_close_if_unused(struct library *lib, struct holding *h);
+
+/* Who is in the way of a claim.  Without `lock`: -EBUSY and the words for it. */
+enum held_by { HELD_BY_NOBODY, HELD_BY_DRIVE, HELD_BY_WRITER, HELD_BY_READER };
+struct held_by_whom { enum held_by by; int drive; };
+/* With `lock`, given up meanwhile: waits with patience until @how may be had for @drive (-1: for no drive). */
+struct held_by_whom held_await(struct library *lib, struct holding *h, enum claim how, int drive);
+void held_mark(struct holding *h, enum claim how);
+void held_unmark(struct holding *h, enum claim how);
+int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom);
+
+/* Without `lock`. */
+int held_begin_write(struct library *lib, struct holding *h);		/* the writer's mark is set */
+int held_end_write(struct library *lib, struct holding *h);		/* commits; the writer's mark still is set */
+int held_refresh(struct library *lib, uint64_t id);			/* hands the catalog's word on, if it is open */
+/* It is closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Several: in order of id. */
+int held_take_whole(struct library *lib, uint64_t id, struct holding **out);
+void held_free_again(struct library *lib, struct holding *h);
+
+/* ---- library_gc.c ---- */
+
+int collector_start(struct library *lib);
+void collector_stop(struct library *lib);
+void collector_wake(struct library *lib);	/* something was dropped: collect soon */
+
+#endif

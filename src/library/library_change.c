@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * library_change: volumes and pools as wholes.  What changes the medium (erase, delete, replace) needs a volume that nobody
+ * has, that is not protected, and that is no WORM tape with something on it; what changes only the catalog's word (rename,
+ * properties) is done at any time and handed on to the open volume.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "library/holding.h"
+
+/* ---- what may be done to the medium ------------------------------------------------------------------------------------ */
+
+/* @done: "deleted", "erased"; for the words.  The catalog's word and the tape's own. */
+static int volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
+{
+	struct volume_stat st;
+	int r;
+
+	if (row->protect)
+		return err_explain(-EROFS, "volume %s is write protected: it cannot be %s", row->name, done);
+	if (row->access != ACCESS_PRIMARY)
+		return err_explain(-EROFS, "volume %s is a copy that another site writes: it cannot be %s", row->name, done);
+	if (!row->worm)
+		return 0;
+	r = library_stat(lib, row->id, &st);
+	if (r)
+		return r;
+	if (st.end.objects)
+		return err_explain(-EPERM, "volume %s is WORM and has data: it cannot be %s", row->name, done);
+	return 0;
+}
+
+/* ---- pools ----------------------------------------------------------------------------------------------------------- */
+
+static int pool_find(struct library *lib, const char *name, struct catalog_pool *out)
+{
+	int r = catalog_pool_get(lib->cat, name, out);
+
+	return r == CATALOG_E_NONE ? err_explain(-ENOENT, "there is no pool %s", name) : err_fold(r);
+}
+
+static struct catalog_perm perm_or_root(const struct catalog_perm *perm, uint32_t mode)
+{
+	struct catalog_perm p = { .mode = mode };
+
+	if (perm)
+		p = *perm;
+	if (!p.ctime_ns)
+		p.ctime_ns = clock_now_ns();
+	if (!p.mtime_ns)
+		p.mtime_ns = p.ctime_ns;
+	return p;
+}
+
+int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm, struct catalog_pool *out)
+{
+	struct catalog_perm p = perm_or_root(perm, 0755);
+	struct catalog_pool pool;
+	int r;
+
+	if (!parse_is_name(name))
+		return err_explain(-EINVAL, "\"%s\" is no name for a pool: 1 to %d of A-Z a-z 0-9 . _ - +", name, BARCODE_MAX);
+	r = catalog_pool_create(lib->cat, name, &p, &pool);
+	if (r == CATALOG_E_EXISTS)
+		return err_explain(-EEXIST, "there is a pool %s already", name);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_CREATED, name, "pool %s", name);
+	if (out)
+		*out = pool;
+	return 0;
+}
+
+int library_pool_rename(struct library *lib, const char *from, const char *to)
+{
+	struct catalog_pool pool;
+	int r;
+
+	if (!parse_is_name(to))
+		return err_explain(-EINVAL, "\"%s\" is no name for a pool: 1 to %d of A-Z a-z 0-9 . _ - +", to, BARCODE_MAX);
+	LOCK_SCOPE(&lib->change);
+	r = pool_find(lib, from, &pool);
+	if (r)
+		return r;
+	snprintf(pool.name, sizeof(pool.name), "%s", to);
+	r = catalog_pool_put(lib->cat, &pool);
+	if (r == CATALOG_E_EXISTS)
+		return err_explain(-EEXIST, "there is a pool %s already", to);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_CHANGED, to, "was %s", from);
+	return 0;
+}
+
+struct ids { uint64_t *id; size_t count, cap; };
+
+static int ids_add(void *ctx, const struct catalog_volume *v)
+{
+	struct ids *ids = ctx;
+	uint64_t *more;
+
+	if (ids->count == ids->cap) {
+		size_t cap = ids->cap ? 2 * ids->cap : 64;
+
+		more = reallocarray(ids->id, cap, sizeof(*more));
+		if (!more)
+			return err_origin(-ENOMEM);
+		ids->id = more;
+		ids->cap = cap;
+	}
+	ids->id[ids->count++] = v->id;
+	return 0;
+}
+
+/* Every volume of it, or none if one of them cannot be deleted as far as the catalog knows. */
+static int pool_empty(struct library *lib, const struct catalog_pool *pool)
+{
+	struct ids ids = { NULL, 0, 0 };
+	struct catalog_volume row;
+	size_t i;
+	int r;
+
+	r = catalog_volume_each(lib->cat, pool->id, "", ids_add, &ids);
+	for (i = 0; !r && i < ids.count; i++) {
+		r = library_row(lib, ids.id[i], &row);
+		if (!r)
+			r = volume_may_go(lib, &row, "deleted");
+	}
+	for (i = 0; !r && i < ids.count; i++)
+		r = library_volume_delete(lib, ids.id[i]);
+	free(ids.id);
+	return r;
+}
+
+int library_pool_destroy(struct library *lib, const char *name, bool with_volumes)
+{
+	struct catalog_pool pool;
+	int r;
+
+	r = pool_find(lib, name, &pool);
+	if (r)
+		return r;
+	if (with_volumes) {
+		r = pool_empty(lib, &pool);
+		if (r)
+			return r;
+	}
+	r = catalog_pool_destroy(lib->cat, pool.id);
+	if (r == CATALOG_E_NOT_EMPTY)
+		return err_explain(-ENOTEMPTY, "pool %s has volumes", name);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_DESTROYED, name, "pool %s", name);
+	return 0;
+}
+
+/* ---- volumes --------------------------------------------------------------------------------------------------------- */
+
+static int volume_name_taken(const char *name)
+{
+	return err_explain(-EEXIST, "there is a volume %s already", name);
+}
+
+static int volume_check_name(const char *name, bool incoming)
+{
+	size_t len = strlen(name);
+
+	if (incoming ? len >= 1 && len <= BARCODE_MAX && !strchr(name, '/') : parse_is_name(name))
+		return 0;
+	return err_explain(-EINVAL, "\"%s\" is no name for a volume: 1 to %d of A-Z a-z 0-9 . _ - +", name, BARCODE_MAX);
+}
+
+int library_volume_create(struct library *lib, const char *pool, const char *name, const struct catalog_perm *perm,
+			  bool incoming, struct catalog_volume *out)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct catalog_volume row = { .state = incoming ? STATE_INCOMING : STATE_SCRATCH };
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_pool p;
+	int r;
+
+	r = volume_check_name(name, incoming);
+	if (!r)
+		r = pool_find(lib, pool, &p);
+	if (!r)
+		r = err_fold(catalog_volume_new_id(lib->cat, &row.id));
+	if (!r)
+		r = kv_batch_new(&b);
+	if (!r)
+		r = volume_create(b, row.id);
+	if (r)
+		return r;
+	row.pool = p.id;
+	snprintf(row.name, sizeof(row.name), "%s", name);
+	row.perm = perm_or_root(perm, 0644);
+	row.created_ns = clock_now_ns();
+	/* What is still arriving may be written over: it is no tape yet. */
+	row.worm = p.worm && !incoming;
+	row.capacity_bytes = incoming ? 0 : p.capacity_bytes;
+	r = catalog_volume_add(lib->cat, &row, b);
+	if (r == CATALOG_E_EXISTS)
+		return volume_name_taken(name);
+	if (r == CATALOG_E_NONE)
+		return err_explain(-ENOENT, "there is no pool %s", pool);
+	if (r)
+		return err_fold(r);
+	if (!incoming)
+		catalog_event(lib->cat, EVENT_VOLUME_CREATED, library_about(lib, &row, about), "serial %s", row.serial);
+	if (out)
+		*out = row;
+	return 0;
+}
+
+/* With `change`, and nobody has it. */
+static int volume_delete_rows(struct library *lib, uint64_t volume, struct catalog_volume *row)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r;
+
+	r = library_row(lib, volume, row);
+	if (!r)
+		r = volume_may_go(lib, row, "deleted");
+	if (!r)
+		r = kv_batch_new(&b);
+	if (!r)
+		r = volume_destroy(lib->kv, b, volume);
+	if (!r)
+		r = catalog_volume_remove(lib->cat, volume, b);
+	return err_fold(r);
+}
+
+int library_volume_delete(struct library *lib, uint64_t volume)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_volume row;
+	struct holding *h = NULL;
+	int r;
+
+	r = held_take_whole(lib, volume, &h);
+	if (r)
+		return r;
+	pthread_mutex_lock(&lib->change);
+	r = volume_delete_rows(lib, volume, &row);
+	pthread_mutex_unlock(&lib->change);
+	held_free_again(lib, h);
+	if (r)
+		return r;
+	collector_wake(lib);
+	if (row.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_DELETED, library_about(lib, &row, about), "serial %s", row.serial);
+	return 0;
+}
+
+static void make_scratch(struct catalog_volume *row, void *ctx)
+{
+	row->state = STATE_SCRATCH;
+	row->image_eom = false;
+}
+
+static int volume_blank(struct volume *v)
+{
+	struct volume_stat st;
+	int r;
+
+	volume_stat(v, &st);
+	if (!st.end.objects && st.partitions == 1)
+		return 0;
+	r = volume_format(v, 1);
+	return err_fold(r ? r : volume_commit(v));
+}
+
+int library_volume_erase(struct library *lib, uint64_t volume)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_volume row;
+	struct volume *v;
+	int r, released;
+
+	r = library_row(lib, volume, &row);
+	if (!r)
+		r = volume_may_go(lib, &row, "erased");
+	if (!r)
+		r = library_claim(lib, volume, CLAIM_WRITE, &v);
+	if (r)
+		return r;
+	r = volume_blank(v);
+	if (!r)
+		r = library_volume_change(lib, volume, make_scratch, NULL);
+	released = library_release(lib, volume, CLAIM_WRITE);
+	if (r || released)
+		return r ? r : released;
+	catalog_event(lib->cat, EVENT_VOLUME_ERASED, library_about(lib, &row, about), "serial %s", row.serial);
+	return 0;
+}
+
+/* What was an arriving image is a tape of its pool from now on. */
+static int volume_arrive(struct library *lib, struct catalog_volume *row)
+{
+	struct catalog_pool pool;
+	struct volume_stat st;
+	int r;
+
+	r = catalog_pool_by_id(lib->cat, row->pool, &pool);
+	if (!r)
+		r = library_stat(lib, row->id, &st);
+	if (r)
+		return err_fold(r);
+	row->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
+	row->worm = pool.worm;
+	row->capacity_bytes = pool.capacity_bytes;
+	return 0;
+}
+
+static int volume_move_row(struct library *lib, uint64_t volume, const struct catalog_pool *pool, const char *name,
+			   struct catalog_volume *was, struct catalog_volume *row)
+{
+	int r;
+
+	LOCK_SCOPE(&lib->change);
+	r = library_row(lib, volume, was);
+	if (r)
+		return r;
+	r = volume_check_name(name, was->state == STATE_INCOMING);
+	if (r)
+		return r;
+	*row = *was;
+	row->pool = pool->id;
+	snprintf(row->name, sizeof(row->name), "%s", name);
+	if (row->state == STATE_INCOMING && parse_is_name(name))
+		r = volume_arrive(lib, row);
+	if (!r)
+		r = catalog_volume_put(lib->cat, row, NULL);
+	return r == CATALOG_E_EXISTS ? volume_name_taken(name) : err_fold(r);
+}
+
+int library_volume_move(struct library *lib, uint64_t volume, const char *pool, const char *name)
+{
+	char from[LIBRARY_ABOUT_MAX], to[LIBRARY_ABOUT_MAX];
+	struct catalog_volume was, row;
+	struct catalog_pool p;
+	int r;
+
+	r = pool_find(lib, pool, &p);
+	if (!r)
+		r = volume_move_row(lib, volume, &p, name, &was, &row);
+	if (!r)
+		r = held_refresh(lib, volume);
+	if (r)
+		return r;
+	library_about(lib, &row, to);
+	if (was.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_MOVED, to, "was %s", library_about(lib, &was, from));
+	else if (row.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_IMPORTED, to, "from an image");
+	return 0;
+}
+
+/* What the catalog says of @to once @from's tape is in it: its own name and properties, the times and modes of @from. */
+static int volume_take_over(struct library *lib, struct catalog_volume *to, const struct catalog_volume *from, bool image_eom)
+{
+	struct volume_stat st;
+	int r;
+
+	r = volume_peek(lib->kv, to->id, &st);
+	if (r)
+		return r;
+	to->image_eom = image_eom;
+	to->image_eom_generation = st.generation;
+	to->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
+	to->perm = from->perm;
+	/* The times of @from were set when it had been written: they hold. */
+	if (to->perm.ctime_ns < st.written_ns)
+		to->perm.ctime_ns = st.written_ns;
+	return catalog_volume_put(lib->cat, to, NULL);
+}
+
+/*
+ * With `change`, and nobody has either.  One batch takes @from's tape to @to and @from out of the catalog; a crash before the
+ * catalog's word of @to follows leaves the new content under the old times.
+ */
+static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, struct catalog_volume *to_row,
+			       struct catalog_volume *from_row)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct volume_stat st = { 0 };
+	uint64_t mtime_ns;
+	int r;
+
+	r = library_row(lib, to, to_row);
+	if (!r)
+		r = volume_may_go(lib, to_row, "replaced");
+	if (!r)
+		r = library_row(lib, from, from_row);
+	if (!r)
+		r = volume_may_go(lib, from_row, "moved");
+	if (!r)
+		r = volume_peek(lib->kv, from, &st);
+	if (!r)
+		r = kv_batch_new(&b);
+	if (!r)
+		r = volume_replace(lib->kv, b, to, from);
+	if (!r)
+		r = catalog_volume_remove(lib->cat, from, b);
+	if (r)
+		return err_fold(r);
+	mtime_ns = library_mtime_ns(from_row, &st);
+	from_row->perm.mtime_ns = mtime_ns;
+	return err_fold(volume_take_over(lib, to_row, from_row,
+					 from_row->image_eom && from_row->image_eom_generation == st.generation));
+}
+
+int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
+{
+	struct holding *first = NULL, *second = NULL;
+	struct catalog_volume to_row, from_row;
+	char about[LIBRARY_ABOUT_MAX];
+	int r;
+
+	if (to == from)
+		return 0;
+	r = held_take_whole(lib, to < from ? to : from, &first);
+	if (r)
+		return r;
+	r = held_take_whole(lib, to < from ? from : to, &second);
+	if (!r) {
+		pthread_mutex_lock(&lib->change);
+		r = volume_replace_rows(lib, to, from, &to_row, &from_row);
+		pthread_mutex_unlock(&lib->change);
+		held_free_again(lib, second);
+	}
+	held_free_again(lib, first);
+	if (r)
+		return r;
+	collector_wake(lib);
+	catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
+		      "by what arrived as %s; the content before stays as a generation", from_row.name);
+	return 0;
+}
+
+/* ---- properties ------------------------------------------------------------------------------------------------------ */
+
+static bool perm_equal(const struct catalog_perm *a, const struct catalog_perm *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+/* Is it something that whoever looks after the tapes wants to read about? */
+static bool change_is_told(const struct catalog_volume *a, const struct catalog_volume *b)
+{
+	return a->protect != b->protect || a->worm != b->worm || a->capacity_bytes != b->capacity_bytes ||
+	       a->record_bytes != b->record_bytes || a->access != b->access;
+}
+
+/*
+ * With `change`.  The mtime shown is the tape's own if that was written after the last change of perm; so it is taken over
+ * before a change of perm moves that moment.
+ */
+static int volume_edit(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx,
+		       struct catalog_volume *was, struct catalog_volume *row)
+{
+	struct volume_stat st;
+	int r;
+
+	r = library_row(lib, volume, was);
+	if (!r)
+		r = library_stat(lib, volume, &st);
+	if (r)
+		return err_fold(r);
+	*row = *was;
+	row->perm.mtime_ns = library_mtime_ns(was, &st);
+	change(row, ctx);
+	if (was->worm && !row->worm && st.end.objects)
+		return err_explain(-EPERM, "volume %s is WORM and has data: it stays so", was->name);
+	row->id = was->id;
+	row->pool = was->pool;
+	memcpy(row->name, was->name, sizeof(row->name));
+	memcpy(row->serial, was->serial, sizeof(row->serial));
+	if (was->state == STATE_INCOMING && row->state != STATE_INCOMING)
+		r = volume_arrive(lib, row);
+	if (!perm_equal(&was->perm, &row->perm) && row->perm.ctime_ns == was->perm.ctime_ns)
+		row->perm.ctime_ns = clock_now_ns();
+	return r ? r : err_fold(catalog_volume_put(lib->cat, row, NULL));
+}
+
+int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_volume was, row;
+	int r;
+
+	pthread_mutex_lock(&lib->change);
+	r = volume_edit(lib, volume, change, ctx, &was, &row);
+	pthread_mutex_unlock(&lib->change);
+	if (!r)
+		r = held_refresh(lib, volume);
+	if (r)
+		return r;
+	library_about(lib, &row, about);
+	if (was.state == STATE_INCOMING && row.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_IMPORTED, about, "from an image");
+	else if (change_is_told(&was, &row))
+		catalog_event(lib->cat, EVENT_VOLUME_CHANGED, about, "%s%sprotected, capacity %llu, record %llu",
+			      row.worm ? "WORM, " : "", row.protect ? "" : "not ", (unsigned long long)row.capacity_bytes,
+			      (unsigned long long)row.record_bytes);
+	return 0;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * library_claim: one struct volume per volume, and who may do what with it at the same time.  Readers share, a writer is
+ * alone, what is loaded in a drive is not written elsewhere.  A volume is opened with its first user and closed with its last.
+ * Rules and errors are decided under the library's lock; opening, committing and closing happen outside of it.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "library/holding.h"
+
+static bool held_is_used(const struct holding *h)
+{
+	return h->readers || h->writer || h->pins || h->drive >= 0;
+}
+
+struct holding *held_find(struct library *lib, uint64_t id)
+{
+	struct holding *h = lib->held[id % LIBRARY_BUCKETS];
+
+	while (h && h->id != id)
+		h = h->next;
+	return h;
+}
+
+struct holding *held_get(struct library *lib, uint64_t id)
+{
+	struct holding *h = held_find(lib, id);
+
+	if (!h) {
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return NULL;
+		h->id = id;
+		h->drive = -1;
+		h->next = lib->held[id % LIBRARY_BUCKETS];
+		lib->held[id % LIBRARY_BUCKETS] = h;
+	}
+	h->refs++;
+	return h;
+}
+
+void held_put(struct library *lib, struct holding *h)
+{
+	struct holding **p = &lib->held[h->id % LIBRARY_BUCKETS];
+
+	assert(h->refs);
+	if (--h->refs)
+		return;
+	assert(!h->vol);
+	while (*p != h)
+		p = &(*p)->next;
+	*p = h->next;
+	free(h);
+}
+
+static int held_open_volume(struct library *lib, uint64_t id, struct volume **out)
+{
+	struct catalog_volume row;
+	struct volume_attr attr;
+	int r;
+
+	r = library_row(lib, id, &row);
+	if (r)
+		return r;
+	r = library_attr(lib, &row, &attr);
+	if (r)
+		return r;
+	return volume_open(lib->kv, lib->cs, &attr, out);
+}
+
+int held_open(struct library *lib, struct holding *h)
+{
+	struct volume *vol = NULL;
+	int r;
+
+	if (h->vol)
+		return 0;
+	h->busy = true;
+	pthread_mutex_unlock(&lib->lock);
+	r = held_open_volume(lib, h->id, &vol);
+	pthread_mutex_lock(&lib->lock);
+	h->vol = vol;
+	h->busy = false;
+	pthread_cond_broadcast(&lib->turned);
+	return err_fold(r);
+}
+
+int held_close_if_unused(struct library *lib, struct holding *h)
+{
+	struct volume *vol = h->vol;
+	int error = 0;
+
+	pthread_cond_broadcast(&lib->turned);
+	if (held_is_used(h) || !vol || h->busy)
+		return 0;
+	h->busy = true;
+	pthread_mutex_unlock(&lib->lock);
+	volume_close(vol, &error);
+	pthread_mutex_lock(&lib->lock);
+	h->vol = NULL;
+	h->busy = false;
+	pthread_cond_broadcast(&lib->turned);
+	return error;
+}
+
+int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom)
+{
+	struct catalog_volume row;
+	int r = library_row(lib, id, &row);
+
+	if (r)
+		return r;
+	if (whom.by == HELD_BY_DRIVE)
+		return err_explain(-EBUSY, "volume %s is loaded in drive nst%d", row.name, whom.drive);
+	if (whom.by == HELD_BY_WRITER && whom.drive >= 0)
+		return err_explain(-EBUSY, "volume %s is being written in drive nst%d", row.name, whom.drive);
+	if (whom.by == HELD_BY_WRITER)
+		return err_explain(-EBUSY, "volume %s is being written", row.name);
+	return err_explain(-EBUSY, "volume %s is being read", row.name);
+}
+
+/*
+ * Who is in the way of @how, for @drive (-1: for nobody's drive).  A tape in one drive is read elsewhere, but neither written
+ * nor loaded; a pin is in nobody's way.
+ */
+static struct held_by_whom held_against(const struct holding *h, enum claim how, int drive)
+{
+	struct held_by_whom whom = { HELD_BY_NOBODY, h->drive };
+
+	if (h->drive >= 0 && h->drive != drive && (how == CLAIM_WRITE || drive >= 0))
+		whom.by = HELD_BY_DRIVE;
+	else if (h->writer)
+		whom.by = HELD_BY_WRITER;
+	else if (how == CLAIM_WRITE && h->readers)
+		whom.by = HELD_BY_READER;
+	return whom;
+}
+
+/* Nobody waits for a tape to leave a drive: that takes a person. */
+struct held_by_whom held_await(struct library *lib, struct holding *h, enum claim how, int drive)
+{
+	uint64_t deadline = clock_mono_ns() + LIBRARY_PATIENCE_NS;
+	struct held_by_whom whom;
+	bool patient = true;
+
+	for (;;) {
+		whom = held_against(h, how, drive);
+		if (h->busy)
+			library_wait(lib, 0);
+		else if (whom.by == HELD_BY_NOBODY || whom.by == HELD_BY_DRIVE || !patient)
+			return whom;
+		else
+			patient = library_wait(lib, deadline);
+	}
+}
+
+void held_mark(struct holding *h, enum claim how)
+{
+	if (how == CLAIM_WRITE)
+		h->writer = true;
+	else
+		h->readers++;
+}
+
+void held_unmark(struct holding *h, enum claim how)
+{
+	if (how == CLAIM_WRITE) {
+		assert(h->writer);
+		h->writer = false;
+	} else {
+		assert(h->readers);
+		h->readers--;
+	}
+}
+
+/* What the catalog itself has against it. */
+static int claim_allowed(struct library *lib, uint64_t id, enum claim how)
+{
+	struct catalog_volume row;
+	int r = library_row(lib, id, &row);
+
+	if (r || how == CLAIM_READ)
+		return r;
+	if (row.protect)
+		return err_explain(-EROFS, "volume %s is write protected", row.name);
+	if (row.access != ACCESS_PRIMARY)
+		return err_explain(-EROFS, "volume %s is a copy that another site writes", row.name);
+	return 0;
+}
+
+static int held_claim(struct library *lib, uint64_t volume, enum claim how, struct holding **out)
+{
+	struct held_by_whom whom;
+	struct holding *h;
+	int r;
+
+	pthread_mutex_lock(&lib->lock);
+	h = held_get(lib, volume);
+	if (!h) {
+		pthread_mutex_unlock(&lib->lock);
+		return err_origin(-ENOMEM);
+	}
+	whom = held_await(lib, h, how, -1);
+	if (whom.by != HELD_BY_NOBODY) {
+		held_put(lib, h);
+		pthread_mutex_unlock(&lib->lock);
+		return held_busy(lib, volume, whom);
+	}
+	held_mark(h, how);
+	r = held_open(lib, h);
+	if (r) {
+		held_unmark(h, how);
+		pthread_cond_broadcast(&lib->turned);
+		held_put(lib, h);
+	}
+	pthread_mutex_unlock(&lib->lock);
+	if (!r)
+		*out = h;
+	return r;
+}
+
+int library_claim(struct library *lib, uint64_t volume, enum claim how, struct volume **vol)
+{
+	struct holding *h = NULL;
+	int r;
+
+	r = claim_allowed(lib, volume, how);
+	if (!r)
+		r = held_claim(lib, volume, how, &h);
+	if (r)
+		return r;
+	/* The pool's properties may have changed since it was opened. */
+	if (how == CLAIM_WRITE)
+		r = held_begin_write(lib, h);
+	if (r) {
+		library_release(lib, volume, how);
+		return r;
+	}
+	*vol = h->vol;
+	return 0;
+}
+
+int library_release(struct library *lib, uint64_t volume, enum claim how)
+{
+	struct holding *h;
+	int r = 0, closed;
+
+	pthread_mutex_lock(&lib->lock);
+	h = held_find(lib, volume);
+	assert(h && h->vol);
+	pthread_mutex_unlock(&lib->lock);
+	if (how == CLAIM_WRITE)
+		r = held_end_write(lib, h);
+
+	pthread_mutex_lock(&lib->lock);
+	held_unmark(h, how);
+	closed = held_close_if_unused(lib, h);
+	held_put(lib, h);
+	pthread_mutex_unlock(&lib->lock);
+	return r ? r : closed;
+}
+
+/* ---- looking on --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Pins it if it is open; NULL: it is not, and what is committed is all there is.  Waits for one that is being closed, which
+ * takes no lock; for one that is being opened or changed as a whole only @patient callers wait, who have no lock themselves.
+ */
+static struct holding *held_pin(struct library *lib, uint64_t id, bool patient)
+{
+	struct holding *h;
+
+	LOCK_SCOPE(&lib->lock);
+	h = held_find(lib, id);
+	if (!h)
+		return NULL;
+	h->refs++;
+	while (h->busy && (h->vol || patient))
+		library_wait(lib, 0);
+	if (!h->vol) {
+		held_put(lib, h);
+		return NULL;
+	}
+	h->pins++;
+	return h;
+}
+
+static int held_unpin(struct library *lib, struct holding *h)
+{
+	int r;
+
+	LOCK_SCOPE(&lib->lock);
+	h->pins--;
+	r = held_close_if_unused(lib, h);
+	held_put(lib, h);
+	return r;
+}
+
+int library_stat(struct library *lib, uint64_t volume, struct volume_stat *out)
+{
+	struct holding *h = held_pin(lib, volume, false);
+
+	if (!h)
+		return volume_peek(lib->kv, volume, out);
+	volume_stat(h->vol, out);
+	return held_unpin(lib, h);
+}
+
+int held_refresh(struct library *lib, uint64_t id)
+{
+	struct holding *h = held_pin(lib, id, true);
+	struct catalog_volume row;
+	struct volume_attr attr;
+	int r, closed;
+
+	if (!h)
+		return 0;
+	r = library_row(lib, id, &row);
+	if (!r)
+		r = library_attr(lib, &row, &attr);
+	if (!r)
+		volume_set_attr(h->vol, &attr);
+	closed = held_unpin(lib, h);
+	return r ? r : closed;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+int held_begin_write(struct library *lib, struct holding *h)
+{
+	struct volume_stat st;
+
+	volume_stat(h->vol, &st);
+	h->generation = st.generation;
+	return held_refresh(lib, h->id);
+}
+
+static void assign(struct catalog_volume *row, void *ctx)
+{
+	if (row->state == STATE_SCRATCH)
+		row->state = STATE_ASSIGNED;
+}
+
+/* What became of it: the first write assigns it, and a new generation is told. */
+static int held_settle(struct library *lib, struct holding *h, const struct catalog_volume *row)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct volume_stat st;
+	int r = 0;
+
+	volume_stat(h->vol, &st);
+	if (st.end.objects && row->state == STATE_SCRATCH)
+		r = library_volume_change(lib, h->id, assign, NULL);
+	if (st.generation > h->generation)
+		catalog_event(lib->cat, EVENT_VOLUME_OVERWRITTEN, library_about(lib, row, about),
+			      "generation %llu begins; what was overwritten is kept as generation %llu",
+			      (unsigned long long)st.generation, (unsigned long long)st.generation - 1);
+	h->generation = st.generation;
+	return r;
+}
+
+int held_end_write(struct library *lib, struct holding *h)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_volume row;
+	int committed, r;
+
+	committed = err_fold(volume_commit(h->vol));
+	r = library_row(lib, h->id, &row);
+	if (r)
+		return committed ? committed : r;
+	if (committed)
+		catalog_event(lib->cat, committed == -ENOSPC ? EVENT_NO_SPACE : EVENT_WRITE_FAILED,
+			      library_about(lib, &row, about), "%s", err_text(committed));
+	r = held_settle(lib, h, &row);
+	return committed ? committed : r;
+}
+
+/* ---- as a whole ---------------------------------------------------------------------------------------------------- */
+
+int held_take_whole(struct library *lib, uint64_t id, struct holding **out)
+{
+	struct held_by_whom whom;
+	struct holding *h;
+
+	pthread_mutex_lock(&lib->lock);
+	h = held_get(lib, id);
+	if (!h) {
+		pthread_mutex_unlock(&lib->lock);
+		return err_origin(-ENOMEM);
+	}
+	for (;;) {
+		whom = held_await(lib, h, CLAIM_WRITE, -1);
+		if (whom.by != HELD_BY_NOBODY || !(h->pins || h->vol))
+			break;
+		library_wait(lib, 0);	/* a pin is only for a moment */
+	}
+	if (whom.by == HELD_BY_NOBODY)
+		h->busy = true;
+	else
+		held_put(lib, h);
+	pthread_mutex_unlock(&lib->lock);
+	if (whom.by != HELD_BY_NOBODY)
+		return held_busy(lib, id, whom);
+	*out = h;
+	return 0;
+}
+
+void held_free_again(struct library *lib, struct holding *h)
+{
+	LOCK_SCOPE(&lib->lock);
+	h->busy = false;
+	pthread_cond_broadcast(&lib->turned);
+	held_put(lib, h);
+}
