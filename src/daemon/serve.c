@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket's verbs: which there are, and who carries them out.  Every verb has this one implementation; whether
+ * a daemon runs or `vtape` started one for a single command makes no difference to it.
+ *
+ * Members of the requests, and what comes back ([x]: may be left out; rows are objects; numbers are exact: bytes, ns):
+ *
+ *   status                                     -> ok {version, pid, store, mountpoint, started_ns, uptime_ns, drives, space, ...}
+ *   stats            [pool] | [volume]         -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, compression, ...}
+ *   gc                                         -> ok {freed_packs, freed_bytes}
+ *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
+ *   pool.create      name [set: ["P=V"]]
+ *   pool.list        [names]                   -> rows
+ *   pool.get         name [props]              -> rows {pool, property, value, values, help}
+ *   pool.set         name set
+ *   pool.rename      name to
+ *   pool.destroy     name [volumes: true]
+ *   volume.create    names [pool] [capacity] [worm] [protect]  -> ok {created}
+ *   volume.list      [names] [pool]            -> rows
+ *   volume.history   name                      -> rows
+ *   volume.erase     names
+ *   volume.delete    names
+ *   volume.move      names pool
+ *   volume.rename    name to
+ *   volume.set       names set
+ *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, block, object}
+ *   drive.load       drive volume
+ *   drive.unload     drive
+ *   import           volume [pool] [format] [file] [overwrite], fd  -> progress {done_bytes, total_bytes, objects}; ok
+ *   export           volume [format], fd                            -> progress; ok
+ *
+ * `names` are words as vtape(1), "Names", has them.
+ */
+#include "daemon/serve_call.h"
+
+#include <errno.h>
+
+static const struct {
+	const char *verb;
+	serve_handler handler;
+} verbs[] = {
+	{ "status",          serve_status },
+	{ "stats",           serve_stats },
+	{ "gc",              serve_gc },
+	{ "events",          serve_events },
+	{ "pool.create",     serve_pool_create },
+	{ "pool.list",       serve_pool_list },
+	{ "pool.get",        serve_pool_get },
+	{ "pool.set",        serve_pool_set },
+	{ "pool.rename",     serve_pool_rename },
+	{ "pool.destroy",    serve_pool_destroy },
+	{ "volume.create",   serve_volume_create },
+	{ "volume.list",     serve_volume_list },
+	{ "volume.history",  serve_volume_history },
+	{ "volume.erase",    serve_volume_erase },
+	{ "volume.delete",   serve_volume_delete },
+	{ "volume.move",     serve_volume_move },
+	{ "volume.rename",   serve_volume_rename },
+	{ "volume.set",      serve_volume_set },
+	{ "drive.list",      serve_drive_list },
+	{ "drive.load",      serve_drive_load },
+	{ "drive.unload",    serve_drive_unload },
+	{ "import",          serve_import },
+	{ "export",          serve_export },
+};
+
+int serve_request(void *ctx, const char *verb, const json_t *req, int fd, struct ctl_reply *reply, json_t **ok)
+{
+	struct call c = { .s = ctx, .req = req, .fd = fd, .reply = reply, .ok = ok };
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i].verb, verb))
+			return verbs[i].handler(&c);
+	return err_explain(-EOPNOTSUPP, "the daemon (version %s) does not know the request \"%s\"", VTAPE_VERSION, verb);
+}

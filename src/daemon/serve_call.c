@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the handlers of all requests share: taking a request apart, and saying why it cannot be done. */
+#include "daemon/serve_call.h"
+
+#include <errno.h>
+#include <strings.h>
+#include <unistd.h>
+
+int call_string(const struct call *c, const char *key, const char **out)
+{
+	const char *s = json_string_value(json_object_get(c->req, key));
+
+	if (!s)
+		return err_explain(-EINVAL, "the request lacks \"%s\"", key);
+	*out = s;
+	return 0;
+}
+
+int call_strings(const struct call *c, const char *key, const json_t **out)
+{
+	const json_t *a = json_object_get(c->req, key), *word;
+	size_t i;
+
+	if (json_array_size(a) == 0)
+		return err_explain(-EINVAL, "the request lacks \"%s\"", key);
+	json_array_foreach(a, i, word)
+		if (!json_is_string(word))
+			return err_explain(-EINVAL, "the request's \"%s\" holds something that is no word", key);
+	*out = a;
+	return 0;
+}
+
+int call_u64(const struct call *c, const char *key, uint64_t *out)
+{
+	const json_t *n = json_object_get(c->req, key);
+
+	if (!json_is_integer(n) || json_integer_value(n) < 0)
+		return err_explain(-EINVAL, "the request lacks the number \"%s\"", key);
+	*out = (uint64_t)json_integer_value(n);
+	return 0;
+}
+
+const char *call_string_or(const struct call *c, const char *key, const char *otherwise)
+{
+	const char *s = json_string_value(json_object_get(c->req, key));
+
+	return s ? s : otherwise;
+}
+
+bool call_has(const struct call *c, const char *key)
+{
+	const json_t *v = json_object_get(c->req, key);
+
+	return v && !json_is_null(v);
+}
+
+bool call_flag(const struct call *c, const char *key)
+{
+	return json_is_true(json_object_get(c->req, key));
+}
+
+struct catalog_perm call_perm(uint32_t mode)
+{
+	uint64_t now = clock_now_ns();
+
+	return (struct catalog_perm){ .mode = mode, .uid = geteuid(), .gid = getegid(), .mtime_ns = now, .ctime_ns = now };
+}
+
+int call_fold(int r, const char *noun, const char *name)
+{
+	switch (r) {
+	case CATALOG_E_NONE:
+		return err_explain(-ENOENT, "there is no %s \"%s\"", noun, name);
+	case CATALOG_E_EXISTS:
+		return err_explain(-EEXIST, "there is a %s \"%s\" already", noun, name);
+	case CATALOG_E_NOT_EMPTY:
+		return err_explain(-ENOTEMPTY, "%s \"%s\" is not empty", noun, name);
+	default:
+		return err_fold(r);
+	}
+}
+
+int call_pool(const struct call *c, const char *name, struct catalog_pool *out)
+{
+	return call_fold(catalog_pool_get(c->s->cat, name, out), "pool", name);
+}
+
+int call_volume(const struct call *c, const char *name, struct catalog_volume *out)
+{
+	return call_fold(catalog_volume_get(c->s->cat, name, out), "volume", name);
+}
+
+int call_assignment(const char *word, char *prop, size_t cap, const char **value)
+{
+	const char *eq = strchr(word, '=');
+
+	if (!eq || eq == word || (size_t)(eq - word) >= cap)
+		return err_explain(-EINVAL, "\"%s\" is not PROPERTY=VALUE", word);
+	memcpy(prop, word, (size_t)(eq - word));
+	prop[eq - word] = '\0';
+	*value = eq + 1;
+	return 0;
+}
+
+int call_row(struct call *c, json_t *row)
+{
+	return row ? ctl_reply_row(c->reply, row) : err_origin(-ENOMEM);
+}
+
+int call_answer(struct call *c, json_t *ok)
+{
+	if (!ok)
+		return err_origin(-ENOMEM);
+	*c->ok = ok;
+	return 0;
+}
+
+int call_parse_bool(const char *text, bool *out)
+{
+	static const char *const words[2][4] = { { "off", "no", "false", "0" }, { "on", "yes", "true", "1" } };
+
+	for (size_t b = 0; b < 2; b++)
+		for (size_t i = 0; i < 4; i++)
+			if (!strcasecmp(text, words[b][i])) {
+				*out = b;
+				return 0;
+			}
+	return err_explain(-EINVAL, "\"%s\" is neither on nor off", text);
+}

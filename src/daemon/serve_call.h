@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One request on its way: what the handlers of all nouns share.  Private to serve*.c. */
+#ifndef DAEMON_SERVE_CALL_H
+#define DAEMON_SERVE_CALL_H
+
+#include "daemon/serve.h"
+
+struct call {
+	const struct serve *s;
+	const json_t *req;
+	int fd;				/* -1: none came along */
+	struct ctl_reply *reply;
+	json_t **ok;
+};
+
+typedef int (*serve_handler)(struct call *c);
+
+int serve_status(struct call *c);		/* serve_store.c */
+int serve_stats(struct call *c);
+int serve_gc(struct call *c);
+int serve_events(struct call *c);		/* serve_event.c */
+int serve_pool_create(struct call *c);		/* serve_pool.c */
+int serve_pool_list(struct call *c);
+int serve_pool_get(struct call *c);
+int serve_pool_set(struct call *c);
+int serve_pool_rename(struct call *c);
+int serve_pool_destroy(struct call *c);
+int serve_volume_list(struct call *c);		/* serve_volume.c: what there is */
+int serve_volume_history(struct call *c);
+int serve_volume_create(struct call *c);	/* serve_volume_change.c: what changes it */
+int serve_volume_erase(struct call *c);
+int serve_volume_delete(struct call *c);
+int serve_volume_move(struct call *c);
+int serve_volume_rename(struct call *c);
+int serve_volume_set(struct call *c);
+int serve_drive_list(struct call *c);		/* serve_drive.c */
+int serve_drive_load(struct call *c);
+int serve_drive_unload(struct call *c);
+int serve_import(struct call *c);		/* serve_image.c */
+int serve_export(struct call *c);
+
+/* Members of the request (serve_call.c).  Borrowed as long as it.  -EINVAL with words: missing or of another type. */
+int call_string(const struct call *c, const char *key, const char **out);
+int call_strings(const struct call *c, const char *key, const json_t **out);	/* an array of strings, not empty */
+int call_u64(const struct call *c, const char *key, uint64_t *out);
+/* Members that need not be there. */
+const char *call_string_or(const struct call *c, const char *key, const char *otherwise);
+bool call_has(const struct call *c, const char *key);
+bool call_flag(const struct call *c, const char *key);		/* absent: false */
+
+/* The owner of what a request makes: whoever runs the daemon, for only they can connect. */
+struct catalog_perm call_perm(uint32_t mode);
+
+/* Catalog conditions as words: there is no @noun called @name, there is one already, it is not empty.  Others pass. */
+int call_fold(int r, const char *noun, const char *name);
+int call_pool(const struct call *c, const char *name, struct catalog_pool *out);
+int call_volume(const struct call *c, const char *name, struct catalog_volume *out);
+/* "PROP=VALUE" cut in two.  -EINVAL with words. */
+int call_assignment(const char *word, char *prop, size_t cap, const char **value);
+/* json_pack() gave NULL: out of memory, or a name that is not UTF-8. */
+int call_row(struct call *c, json_t *row);
+int call_answer(struct call *c, json_t *ok);
+
+/* "on", "off" (and yes, no, true, false, 1, 0). */
+int call_parse_bool(const char *text, bool *out);
+
+/* Volumes chosen by words (serve_select.c): names, ranges, patterns; each once, in the order named. */
+struct selection { uint64_t *id; size_t n, cap; };
+void selection_fini(struct selection *sel);
+/* @words NULL or empty: every volume of @pool.  @pool NULL: of all pools.  -ENOENT with words if a word fits none. */
+int selection_make(const struct call *c, const json_t *words, const char *pool, struct selection *sel);
+
+/* Which drive has a volume, for many questions in a row (serve_drive.c). */
+struct loaded { uint64_t volume[LIBRARY_DRIVES_MAX]; unsigned drives; };
+void loaded_look(const struct call *c, struct loaded *out);
+/* "nst0" into @out, false if it is in none. */
+bool loaded_in(const struct loaded *l, uint64_t volume, char out[16]);
+
+#endif

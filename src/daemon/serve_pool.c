@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests about pools.  Properties travel as the words of catalog/'s table; their meaning is not known here. */
+#include "daemon/serve_call.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define PROP_NAME_MAX 64u
+
+/* A pool is read, changed and written back: by one request at a time, or one would undo what another did. */
+static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- looking --------------------------------------------------------------------------------------------------------- */
+
+static json_t *prop_text(const struct catalog_pool *p, const char *prop)
+{
+	struct buf text = BUF_INIT;
+	json_t *j = NULL;
+
+	if (catalog_pool_prop_get(p, prop, &text) == 0)
+		j = json_stringn((const char *)text.data, text.len);
+	buf_fini(&text);
+	return j;
+}
+
+/* Every property as its word. */
+static json_t *props_json(const struct catalog_pool *p)
+{
+	size_t n;
+	const struct catalog_prop *props = catalog_pool_props(&n);
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(all, props[i].name, prop_text(p, props[i].name));
+	return all;
+}
+
+static int pool_row(struct call *c, const struct catalog_pool *p)
+{
+	struct selection sel = { 0 };
+	uint64_t size = 0, stored = 0;
+	int r;
+
+	r = selection_make(c, NULL, p->name, &sel);
+	for (size_t i = 0; !r && i < sel.n; i++) {
+		struct volume_stat st;
+		if (library_stat(c->s->lib, sel.id[i], &st) == 0) {	/* one that cannot be read is told by volume.list */
+			size += st.end.bytes;
+			stored += st.stored_bytes;
+		}
+	}
+	selection_fini(&sel);
+	if (r)
+		return r;
+	return call_row(c, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", p->name, "volumes", (json_int_t)p->volumes,
+				     "size_bytes", (json_int_t)size, "stored_bytes", (json_int_t)stored,
+				     "properties", props_json(p)));
+}
+
+static int collect_name(void *ctx, const struct catalog_pool *p)
+{
+	return json_array_append_new(ctx, json_string(p->name));
+}
+
+int serve_pool_list(struct call *c)
+{
+	json_t *names = json_object_get(c->req, "names"), *name;
+	struct catalog_pool p;
+	size_t i;
+	int r = 0;
+
+	if (json_array_size(names)) {
+		json_incref(names);
+	} else {
+		names = json_array();
+		r = catalog_pool_each(c->s->cat, collect_name, names);
+	}
+	json_array_foreach(names, i, name) {
+		if (r)
+			break;
+		r = json_is_string(name) ? call_pool(c, json_string_value(name), &p)
+					 : err_explain(-EINVAL, "a pool's name is no word");
+		if (!r)
+			r = pool_row(c, &p);
+	}
+	json_decref(names);
+	return r;
+}
+
+static int prop_row(struct call *c, const struct catalog_pool *p, const struct catalog_prop *prop)
+{
+	json_t *text = prop_text(p, prop->name);
+
+	return call_row(c, json_pack("{s:s, s:s, s:o, s:s, s:s}", "pool", p->name, "property", prop->name, "value",
+				     text ? text : json_null(), "values", prop->values, "help", prop->help));
+}
+
+static const struct catalog_prop *prop_named(const char *name)
+{
+	size_t n;
+	const struct catalog_prop *props = catalog_pool_props(&n);
+
+	for (size_t i = 0; name && i < n; i++)
+		if (!strcmp(props[i].name, name))
+			return &props[i];
+	return NULL;
+}
+
+int serve_pool_get(struct call *c)
+{
+	const json_t *wanted = json_object_get(c->req, "props"), *word;
+	struct catalog_pool p;
+	const char *name;
+	size_t i, n;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (!r)
+		r = call_pool(c, name, &p);
+	if (r)
+		return r;
+	if (json_array_size(wanted) == 0) {
+		const struct catalog_prop *props = catalog_pool_props(&n);
+		for (i = 0; !r && i < n; i++)
+			r = prop_row(c, &p, &props[i]);
+		return r;
+	}
+	json_array_foreach(wanted, i, word) {
+		const struct catalog_prop *prop = prop_named(json_string_value(word));
+		if (!prop)
+			return err_explain(-EINVAL, "there is no property \"%s\"; `vtape pool get %s` lists them",
+					   json_is_string(word) ? json_string_value(word) : "?", p.name);
+		r = prop_row(c, &p, prop);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- changing -------------------------------------------------------------------------------------------------------- */
+
+/* All of @set in the copy @p, or an error and nobody saw it.  @told: "compression=lz4 keep=7d". */
+static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *told)
+{
+	const json_t *word;
+	size_t i;
+	int r;
+
+	json_array_foreach(set, i, word) {
+		char prop[PROP_NAME_MAX];
+		const char *value, *text = json_string_value(word);
+		r = text ? call_assignment(text, prop, sizeof(prop), &value) : err_explain(-EINVAL, "a property is no word");
+		if (!r)
+			r = catalog_pool_prop_set(p, prop, value);
+		if (!r)
+			r = buf_printf(told, "%s%s", i ? " " : "", text);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int pool_change(struct call *c, const char *name, const json_t *set)
+{
+	struct buf told = BUF_INIT;
+	struct catalog_pool p;
+	LOCK_SCOPE(&change_lock);
+	int r;
+
+	r = call_pool(c, name, &p);
+	if (!r)
+		r = props_apply(&p, set, &told);
+	if (!r)
+		r = call_fold(catalog_pool_put(c->s->cat, &p), "pool", name);
+	if (!r)
+		catalog_event(c->s->cat, EVENT_POOL_CHANGED, name, "pool %s: %s", name, (const char *)told.data);
+	buf_fini(&told);
+	return r;
+}
+
+int serve_pool_set(struct call *c)
+{
+	const char *name;
+	const json_t *set;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (!r)
+		r = call_strings(c, "set", &set);
+	return r ? r : pool_change(c, name, set);
+}
+
+/* Wrong properties are found before there is a pool: tried on a copy of nothing. */
+static int props_try(const json_t *set)
+{
+	struct catalog_pool nobody = { .name = "" };
+	struct buf told = BUF_INIT;
+	int r = props_apply(&nobody, set, &told);
+
+	buf_fini(&told);
+	return r;
+}
+
+int serve_pool_create(struct call *c)
+{
+	const json_t *set = json_object_get(c->req, "set");
+	struct catalog_perm perm = call_perm(0755);
+	struct catalog_pool p;
+	const char *name;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (!r)
+		r = props_try(set);
+	if (!r)
+		r = library_pool_create(c->s->lib, name, &perm, &p);
+	if (!r && json_array_size(set))
+		r = pool_change(c, name, set);
+	return call_fold(r, "pool", name);
+}
+
+int serve_pool_rename(struct call *c)
+{
+	const char *name, *to;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (!r)
+		r = call_string(c, "to", &to);
+	if (r)
+		return r;
+	LOCK_SCOPE(&change_lock);
+	return err_fold(library_pool_rename(c->s->lib, name, to));
+}
+
+int serve_pool_destroy(struct call *c)
+{
+	const char *name;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (r)
+		return r;
+	LOCK_SCOPE(&change_lock);
+	return err_fold(library_pool_destroy(c->s->lib, name, call_flag(c, "volumes")));
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests that look at volumes.  Rows are sent one at a time with nothing held: a slow client slows nobody else. */
+#include "daemon/serve_call.h"
+
+#include <errno.h>
+
+static const char *const state_names[] = {
+	[STATE_SCRATCH] = "scratch", [STATE_ASSIGNED] = "assigned", [STATE_EXPIRED] = "expired",
+	[STATE_MIGRATED] = "migrated", [STATE_ERROR] = "error", [STATE_INCOMING] = "incoming",
+};
+static const char *const access_names[] = {
+	[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
+};
+
+/* What the catalog knows. */
+static json_t *catalog_json(const struct catalog_volume *v, const char *pool)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:i, s:I, s:I, s:I}",
+			 "name", v->name, "pool", pool, "state", state_names[v->state], "access", access_names[v->access],
+			 "serial", v->serial, "protect", v->protect, "worm", v->worm,
+			 "capacity_bytes", (json_int_t)v->capacity_bytes, "record_bytes", (json_int_t)v->record_bytes,
+			 "mode", (int)v->perm.mode, "uid", (json_int_t)v->perm.uid, "gid", (json_int_t)v->perm.gid,
+			 "created_ns", (json_int_t)v->created_ns);
+}
+
+/* What the tape knows; of one generation. */
+static json_t *stat_json(const struct volume_stat *st)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "generation", (json_int_t)st->generation, "partitions", (json_int_t)st->partitions,
+			 "size_bytes", (json_int_t)st->end.bytes, "records", (json_int_t)tape_tally_records(&st->end),
+			 "files", (json_int_t)st->end.marks, "unique_bytes", (json_int_t)st->unique_bytes,
+			 "stored_bytes", (json_int_t)st->stored_bytes, "begun_ns", (json_int_t)st->begun_ns,
+			 "written_ns", (json_int_t)st->written_ns, "ended_ns", (json_int_t)st->ended_ns);
+}
+
+static int volume_row(struct call *c, const struct catalog_volume *v, const struct loaded *drives)
+{
+	struct catalog_pool pool;
+	struct volume_stat st;
+	char drive[16];
+	json_t *row;
+	int r;
+
+	r = catalog_pool_by_id(c->s->cat, v->pool, &pool);
+	if (r == CATALOG_E_NONE)
+		return 0;	/* went with its volumes in between */
+	if (r)
+		return r;
+	row = catalog_json(v, pool.name);
+	if (!row)
+		return err_origin(-ENOMEM);
+
+	/* One damaged volume does not hide the others. */
+	r = library_stat(c->s->lib, v->id, &st);
+	if (r == 0) {
+		json_t *tape = stat_json(&st);
+		json_object_update(row, tape);
+		json_decref(tape);
+	} else {
+		json_object_set_new(row, "state", json_string("error"));
+		json_object_set_new(row, "error", json_string(r < 0 ? err_text(r) : "unknown"));
+	}
+	json_object_set_new(row, "loaded", loaded_in(drives, v->id, drive) ? json_string(drive) : json_null());
+	return ctl_reply_row(c->reply, row);
+}
+
+int serve_volume_list(struct call *c)
+{
+	struct selection sel = { 0 };
+	struct loaded drives;
+	int r;
+
+	r = selection_make(c, json_object_get(c->req, "names"), call_string_or(c, "pool", NULL), &sel);
+	loaded_look(c, &drives);
+	for (size_t i = 0; !r && i < sel.n; i++) {
+		struct catalog_volume v;
+		r = catalog_volume_by_id(c->s->cat, sel.id[i], &v);
+		if (r == CATALOG_E_NONE)
+			r = 0;	/* deleted in between */
+		else if (r == 0)
+			r = volume_row(c, &v, &drives);
+	}
+	selection_fini(&sel);
+	return r;
+}
+
+static int history_row(void *ctx, const struct volume_stat *st)
+{
+	json_t *row = stat_json(st);
+
+	return row ? json_array_append_new(ctx, row) : -ENOMEM;
+}
+
+int serve_volume_history(struct call *c)
+{
+	json_t *rows = json_array(), *row;
+	struct catalog_volume v;
+	const char *name;
+	size_t i;
+	int r;
+
+	r = call_string(c, "name", &name);
+	if (!r)
+		r = call_volume(c, name, &v);
+	if (!r)
+		r = volume_history(c->s->kv, v.id, history_row, rows);
+	json_array_foreach(rows, i, row) {
+		if (!r)
+			r = ctl_reply_row(c->reply, json_incref(row));
+	}
+	json_decref(rows);
+	return r;
+}
