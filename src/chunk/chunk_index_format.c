@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The rows of KV_INDEX and KV_PACK, to and from bytes.  What comes from disk is checked here and nowhere else. */
+#include <errno.h>
+
+#include "chunk/chunk_index_format.h"
+
+#define ROW_VERSION 1
+
+static int unpacked(const struct cursor *c, bool sane, const char *what)
+{
+	if (c->bad || cursor_left(c) || !sane)
+		return err_explain(-EUCLEAN, "the index holds a malformed row (%s)", what);
+	return 0;
+}
+
+void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref)
+{
+	put_le16(out, (uint16_t)ref.pack);
+	put_le32(out + 2, (uint32_t)(ref.pack >> 16));
+	put_le32(out + 6, ref.slot);
+}
+
+int index_value_unpack(const void *p, size_t n, struct pack_ref *out)
+{
+	struct cursor c = cursor_of(p, n);
+	struct pack_ref ref;
+	int r;
+
+	ref.pack = cursor_le16(&c);
+	ref.pack |= (uint64_t)cursor_le32(&c) << 16;
+	ref.slot = cursor_le32(&c);
+	r = unpacked(&c, true, "place of a chunk");
+	if (!r)
+		*out = ref;
+	return r;
+}
+
+void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number)
+{
+	out[0] = (uint8_t)kind;
+	put_be64(out + 1, number);
+}
+
+int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number)
+{
+	struct cursor c = cursor_of(p, n);
+	uint8_t first = cursor_u8(&c);
+	uint64_t v = cursor_be64(&c);
+	int r = unpacked(&c, first == kind && v <= PACK_NUMBER_MAX, "number of a pack");
+
+	if (!r)
+		*number = v;
+	return r;
+}
+
+void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref)
+{
+	pack_key_pack(out, PACK_KEY_BAD, ref.pack);
+	put_be32(out + PACK_KEY_LEN, ref.slot);
+}
+
+int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref)
+{
+	struct cursor c = cursor_of(p, n);
+	uint8_t first = cursor_u8(&c);
+	uint64_t number = cursor_be64(&c);
+	const uint8_t *slot = cursor_bytes(&c, 4);
+	int r = unpacked(&c, first == PACK_KEY_BAD && number <= PACK_NUMBER_MAX, "damaged chunk");
+
+	if (!r)
+		*ref = (struct pack_ref){ number, get_be32(slot) };
+	return r;
+}
+
+void pack_tally_pack(uint8_t out[PACK_TALLY_LEN], const struct pack_tally *t)
+{
+	out[0] = ROW_VERSION;
+	put_le32(out + 1, t->chunks);
+	put_le64(out + 5, t->raw_bytes);
+	put_le64(out + 13, t->file_bytes);
+}
+
+int pack_tally_unpack(const void *p, size_t n, struct pack_tally *out)
+{
+	struct cursor c = cursor_of(p, n);
+	uint8_t version = cursor_u8(&c);
+	struct pack_tally t;
+	int r;
+
+	t.chunks = cursor_le32(&c);
+	t.raw_bytes = cursor_le64(&c);
+	t.file_bytes = cursor_le64(&c);
+	r = unpacked(&c, version == ROW_VERSION, "a pack's sums");
+	if (!r)
+		*out = t;
+	return r;
+}
+
+void totals_pack(uint8_t out[TOTALS_LEN], const struct chunk_totals *t)
+{
+	out[0] = ROW_VERSION;
+	put_le64(out + 1, t->packs);
+	put_le64(out + 9, t->chunks);
+	put_le64(out + 17, t->unique_bytes);
+	put_le64(out + 25, t->stored_bytes);
+}
+
+int totals_unpack(const void *p, size_t n, struct chunk_totals *out)
+{
+	struct cursor c = cursor_of(p, n);
+	uint8_t version = cursor_u8(&c);
+	struct chunk_totals t;
+	int r;
+
+	t.packs = cursor_le64(&c);
+	t.chunks = cursor_le64(&c);
+	t.unique_bytes = cursor_le64(&c);
+	t.stored_bytes = cursor_le64(&c);
+	r = unpacked(&c, version == ROW_VERSION, "totals");
+	if (!r)
+		*out = t;
+	return r;
+}

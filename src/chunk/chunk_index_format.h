@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rows that chunk/ keeps in KV_INDEX and KV_PACK, to and from bytes (vtape-format(5), "Index of chunks").
+ *
+ * KV_INDEX
+ *   key    16  first half of the digest
+ *   value  10  number of the pack u48le, slot u32le
+ *
+ * KV_PACK, by the first byte of the key
+ *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le
+ *   'O' number u64be              a pack still open when numbers beyond its step were reserved; no value
+ *   'B' number u64be slot u32be   a chunk that failed its check; no value
+ *   'N'                           all numbers below this may be in use: u64le
+ *   'T'                           totals of the sealed packs after an orderly close: version u8 (1), packs u64le,
+ *                                 chunks u64le, raw bytes u64le, file bytes u64le; gone while the store is written
+ */
+#ifndef CHUNK_INDEX_FORMAT_H
+#define CHUNK_INDEX_FORMAT_H
+
+#include <vtape/chunk.h>
+
+#define INDEX_KEY_LEN 16u
+#define INDEX_VALUE_LEN 10u
+void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref);
+int index_value_unpack(const void *p, size_t n, struct pack_ref *out);		/* -EUCLEAN */
+
+struct pack_tally {
+	uint32_t chunks;
+	uint64_t raw_bytes, file_bytes;
+};
+#define PACK_TALLY_LEN 21u
+#define PACK_KEY_LEN 9u
+#define BAD_KEY_LEN 13u
+enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_BAD = 'B', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
+void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number);
+int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number);	/* -EUCLEAN */
+void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);
+int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref);			/* -EUCLEAN */
+void pack_tally_pack(uint8_t out[PACK_TALLY_LEN], const struct pack_tally *t);
+int pack_tally_unpack(const void *p, size_t n, struct pack_tally *out);			/* -EUCLEAN */
+
+#define TOTALS_LEN 33u
+void totals_pack(uint8_t out[TOTALS_LEN], const struct chunk_totals *t);
+int totals_unpack(const void *p, size_t n, struct chunk_totals *out);			/* -EUCLEAN */
+
+#endif
