@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The door of the room: sends each call to the twin that the database or the iterator belongs to. */
+#include "kv/kv_twin.h"
+
+struct kv *kv_close(struct kv *kv)
+{
+	if (kv)
+		kv->ops->close(kv);
+	return NULL;
+}
+
+int kv_get(struct kv *kv, enum kv_space s, const void *key, size_t klen, struct buf *value)
+{
+	return kv->ops->get(kv, s, key, klen, value);
+}
+
+int kv_any(struct kv *kv, enum kv_space s, const void *prefix, size_t plen)
+{
+	return kv->ops->any(kv, s, prefix, plen);
+}
+
+int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
+{
+	return kv->ops->write(kv, b, sync);
+}
+
+int kv_usage(struct kv *kv, struct kv_usage *out)
+{
+	return kv->ops->usage(kv, out);
+}
+
+int kv_iter_new(struct kv *kv, enum kv_space s, struct kv_iter **out)
+{
+	return kv->ops->iter_new(kv, s, out);
+}
+
+struct kv_iter *kv_iter_free(struct kv_iter *it)
+{
+	if (it)
+		it->ops->free(it);
+	return NULL;
+}
+
+void kv_iter_freep(struct kv_iter **it)
+{
+	*it = kv_iter_free(*it);
+}
+
+void kv_iter_seek(struct kv_iter *it, const void *key, size_t klen)
+{
+	it->ops->seek(it, key, klen);
+}
+
+void kv_iter_seek_back(struct kv_iter *it, const void *key, size_t klen)
+{
+	it->ops->seek_back(it, key, klen);
+}
+
+void kv_iter_next(struct kv_iter *it)
+{
+	it->ops->next(it);
+}
+
+void kv_iter_prev(struct kv_iter *it)
+{
+	it->ops->prev(it);
+}
+
+bool kv_iter_valid(struct kv_iter *it)
+{
+	return it->ops->valid(it);
+}
+
+bool kv_iter_in(struct kv_iter *it, const void *prefix, size_t plen)
+{
+	const uint8_t *key;
+	size_t klen;
+
+	if (!it->ops->valid(it))
+		return false;
+	key = it->ops->key(it, &klen);
+	return klen >= plen && (!plen || !memcmp(key, prefix, plen));
+}
+
+const uint8_t *kv_iter_key(struct kv_iter *it, size_t *len)
+{
+	return it->ops->key(it, len);
+}
+
+const uint8_t *kv_iter_value(struct kv_iter *it, size_t *len)
+{
+	return it->ops->value(it, len);
+}
+
+int kv_iter_error(struct kv_iter *it)
+{
+	return it->ops->error(it);
+}
