@@ -19,6 +19,9 @@ enum kv_space {
 	KV_SPACES
 };
 
+#define KV_KEY_MAX 1024			/* bytes; a batch refuses more */
+#define KV_VALUE_MAX (64u << 20)
+
 struct kv;
 struct kv_batch;
 struct kv_iter;
@@ -32,7 +35,7 @@ struct kv_iter;
 int kv_open(const char *dir, bool create, size_t cache_bytes, struct kv **out);
 struct kv *kv_close(struct kv *kv);		/* waits for background work; NULL is fine */
 
-/* The twin.  @fail_after: the kv_write() that fails with -EIO and leaves nothing behind, counted from 1; 0: none. */
+/* The twin.  @fail_after: the kv_write() that fails with @error (< 0) and leaves nothing behind, counted from 1; 0: none. */
 int kv_mem_new(struct kv **out);
 void kv_mem_plan_fault(struct kv *kv, uint64_t fail_after, int error);
 /* The twin as a power cut would leave it: only what synced writes (and writes before them) held. */
@@ -51,7 +54,9 @@ int kv_batch_delete(struct kv_batch *b, enum kv_space s, const void *key, size_t
 int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *prefix, size_t plen);
 size_t kv_batch_count(const struct kv_batch *b);
 void kv_batch_clear(struct kv_batch *b);
-/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it. */
+/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it.  @b stays as it is.
+ * -ENOSPC with words when the disk is full: reads go on, and writes too, once there is space again.  A write that failed
+ * may be found whole after a restart. */
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync);
 
 /* A walk over one space as it was when the iterator was made. */
