@@ -51,4 +51,15 @@ struct image_tap *image_tap_free(struct image_tap *t);
 /* Up to @n bytes from @offset; *got < n only at the end. */
 int image_tap_read(struct image_tap *t, uint64_t offset, void *buf, size_t n, size_t *got);
 
+/* ---- a whole image through a descriptor (a pipe is fine), a mebibyte at a time ------------------------------------- */
+
+/* Told now and then; may be NULL.  @done_bytes of the image.  Non-zero stops and is returned. */
+struct image_progress { int (*step)(void *ctx, uint64_t done_bytes, uint64_t objects); void *ctx; };
+
+/* Appends to partition 0 of @v, which the caller made blank or cut.  Everything is on disk when this returns 0.  -EUCLEAN and
+ * -EPROTONOSUPPORT as the parser, -ENOSPC when the tape is full, -EROFS, all with words; what came before stays appended. */
+int image_import(int fd, enum image_format f, struct volume *v, const struct image_progress *pr);
+/* Partition 0 of @v. */
+int image_export(struct volume *v, enum image_format f, int fd, const struct image_progress *pr);
+
 #endif
