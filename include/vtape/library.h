@@ -33,6 +33,10 @@ int library_claim(struct library *lib, uint64_t volume, enum claim how, struct v
 int library_release(struct library *lib, uint64_t volume, enum claim how);
 /* As volume_peek(), but sees what an open volume has not committed yet. */
 int library_stat(struct library *lib, uint64_t volume, struct volume_stat *out);
+/* For a short look at the tape itself (where its files begin), in nobody's way: also while it is being written, also loaded.
+ * *vol is borrowed until library_look_end(), which is due before anything else is asked of the library. */
+int library_look(struct library *lib, uint64_t volume, struct volume **vol);
+int library_look_end(struct library *lib, uint64_t volume);
 
 /* ---- drives ------------------------------------------------------------------------------------------------------------ */
 

@@ -307,6 +307,40 @@ int library_stat(struct library *lib, uint64_t volume, struct volume_stat *out)
 	return held_unpin(lib, h);
 }
 
+int library_look(struct library *lib, uint64_t volume, struct volume **vol)
+{
+	struct holding *h;
+	int r;
+
+	LOCK_SCOPE(&lib->lock);
+	h = held_get(lib, volume);
+	if (!h)
+		return err_origin(-ENOMEM);
+	while (h->busy)
+		library_wait(lib, 0);
+	h->pins++;
+	r = held_open(lib, h);
+	if (r) {
+		h->pins--;
+		pthread_cond_broadcast(&lib->turned);
+		held_put(lib, h);
+		return r;
+	}
+	*vol = h->vol;
+	return 0;
+}
+
+int library_look_end(struct library *lib, uint64_t volume)
+{
+	struct holding *h;
+
+	pthread_mutex_lock(&lib->lock);
+	h = held_find(lib, volume);
+	assert(h && h->pins);
+	pthread_mutex_unlock(&lib->lock);
+	return held_unpin(lib, h);
+}
+
 int held_refresh(struct library *lib, uint64_t id)
 {
 	struct holding *h = held_pin(lib, id, true);
