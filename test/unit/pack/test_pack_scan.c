@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Recovery and check: every torn end, every damaged byte. */
+#include <errno.h>
+
+#include "unit/pack/raw.h"
+
+#define N 7u /* pieces in the small pack that is hurt at every byte */
+
+/* The bytes of a pack of N pieces, number 1. */
+static void small_pack(struct packs *ps, bool sealed, struct buf *out)
+{
+	struct pack *p = new_pack(ps, 1, N);
+
+	if (sealed)
+		assert_int_equal(pack_seal(p), 0);
+	pack_release(p);
+	raw_get(ps, 1, out);
+}
+
+/* Pack 1 holds exactly the first @n pieces, sealed and without fault. */
+static void assert_recovered(struct packs *ps, uint32_t n)
+{
+	struct pack *p = opened(ps, 1);
+
+	assert_pieces(p, n);
+	pack_release(p);
+	assert_int_equal(checked(ps, 1).count, 0);
+}
+
+static void unsealed_pack_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, false, &b);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	assert_recovered(f->ps, N);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	assert_recovered(f->ps, N);
+	assert_int_equal(pack_recover(f->ps, 2), -ENOENT);
+	buf_fini(&b);
+}
+
+static void sealed_pack_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, true, &b);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	assert_raw(f->ps, 1, &b);
+	buf_fini(&b);
+}
+
+static void empty_pack_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t zeros[1000] = { 0 };
+
+	pack_release(new_pack(f->ps, 1, 0));
+	assert_int_equal(pack_recover(f->ps, 1), -ENOENT);
+	assert_false(pack_exists(f->ps, 1));
+	for (size_t n = 0; n <= sizeof(zeros); n += 20) {
+		raw_set(f->ps, 1, zeros, n);
+		assert_int_equal(pack_recover(f->ps, 1), -ENOENT);
+		assert_false(pack_exists(f->ps, 1));
+	}
+}
+
+static void torn_end_of_any_length_leaves_the_whole_chunks(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	struct pack *q = NULL;
+
+	small_pack(f->ps, true, &b);
+	for (size_t len = 0; len < b.len; len++) {
+		uint32_t whole = whole_pieces(len, N);
+
+		raw_set(f->ps, 1, b.data, len);
+		assert_true(pack_open(f->ps, 1, &q) < 0);
+		assert_true(checked(f->ps, 1).count > 0);
+		assert_int_equal(pack_recover(f->ps, 1), whole ? 0 : -ENOENT);
+		if (whole)
+			assert_recovered(f->ps, whole);
+		else
+			assert_false(pack_exists(f->ps, 1));
+	}
+	buf_fini(&b);
+}
+
+/* What ext4 leaves behind the last synced byte: the length is there, the bytes are not. */
+static void zeros_behind_the_end_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct buf good = BUF_INIT, b = BUF_INIT;
+
+	small_pack(f->ps, false, &good);
+	for (size_t len = 64; len < good.len; len++) {
+		size_t hurt = len;
+		uint32_t whole;
+
+		/* Bytes that were zero anyway are no loss. */
+		while (hurt < good.len && good.data[hurt] == 0)
+			hurt++;
+		whole = whole_pieces(hurt, N);
+		b.len = 0;
+		buf_append(&b, good.data, good.len);
+		memset(b.data + len, 0, b.len - len);
+		raw_set(f->ps, 1, b.data, b.len);
+		assert_int_equal(pack_recover(f->ps, 1), whole ? 0 : -ENOENT);
+		if (whole)
+			assert_recovered(f->ps, whole);
+	}
+	buf_fini(&b);
+	buf_fini(&good);
+}
+
+/* One damaged byte costs a sealed pack nothing but that byte: its check tells, and no wrong entry is ever shown. */
+static void any_damaged_byte_of_a_sealed_pack_is_found(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	uint64_t table;
+
+	small_pack(f->ps, true, &b);
+	table = piece_offset(N);
+	for (size_t at = 0; at < b.len; at++) {
+		struct pack *p = NULL;
+		struct faults faults;
+		int r;
+
+		b.data[at] ^= (uint8_t)(1u << at % 8);
+		raw_set(f->ps, 1, b.data, b.len);
+		faults = checked(f->ps, 1);
+		assert_true(faults.count > 0);
+		if (at >= 64 && at < table)
+			assert_int_equal(faults.first_slot, whole_pieces(at, N));
+		else
+			assert_int_equal(faults.first_slot, PACK_NO_SLOT);
+
+		r = pack_open(f->ps, 1, &p);
+		if (at < table)
+			assert_int_equal(r, 0);
+		else if (at < b.len - 64)
+			assert_int_equal(r, -EBADMSG);
+		else
+			assert_true(r == -EUCLEAN || r == -EBADMSG);
+		assert_int_equal(pack_recover(f->ps, 1), 0);
+		pack_release(p);
+		p = opened(f->ps, 1);
+		assert_int_equal(pack_count(p), N);
+		for (uint32_t i = 0; i < N; i++)
+			if (at < piece_offset(i) || at >= piece_offset(i + 1))
+				assert_piece(p, i, i);
+		pack_release(p);
+		if (at >= table)
+			assert_recovered(f->ps, N);
+		b.data[at] ^= (uint8_t)(1u << at % 8);
+	}
+	buf_fini(&b);
+}
+
+static void any_damaged_byte_of_an_open_pack_ends_it_there(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, false, &b);
+	for (size_t at = 0; at < b.len; at++) {
+		uint32_t whole = at < 64 ? N : whole_pieces(at, N);
+
+		b.data[at] ^= 0xff;
+		raw_set(f->ps, 1, b.data, b.len);
+		assert_true(checked(f->ps, 1).count > 1);
+		assert_int_equal(pack_recover(f->ps, 1), whole ? 0 : -ENOENT);
+		if (whole)
+			assert_recovered(f->ps, whole);
+		b.data[at] ^= 0xff;
+	}
+	buf_fini(&b);
+}
+
+/* Two places: the trailer is a promise that the chunks were safe, so nothing may be cut. */
+static void once_sealed_pack_is_never_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	struct faults faults;
+
+	small_pack(f->ps, true, &b);
+	b.data[piece_offset(N)] ^= 1;
+	b.data[piece_offset(3) + 80] ^= 1;
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_recover(f->ps, 1), -EBADMSG);
+	assert_raw(f->ps, 1, &b);
+	faults = checked(f->ps, 1);
+	assert_int_equal(faults.count, 2);
+	buf_fini(&b);
+}
+
+struct seen {
+	uint32_t n, slot[8];
+};
+
+static void see(void *ctx, uint32_t slot, const char *what)
+{
+	struct seen *s = ctx;
+
+	assert_true(s->n < ARRAY_LEN(s->slot));
+	s->slot[s->n++] = slot;
+}
+
+static void check_goes_on_behind_a_fault(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, true, &b);
+	b.data[3] ^= 1;			       /* the header */
+	b.data[piece_offset(1) + 12] ^= 1;     /* a length */
+	b.data[piece_offset(2) + 64] ^= 1;     /* a stored byte */
+	b.data[piece_offset(N) - 1] ^= 1;      /* the last one */
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_check(f->ps, 1, see, &seen), 0);
+	assert_int_equal(seen.n, 4);
+	assert_int_equal(seen.slot[0], PACK_NO_SLOT);
+	assert_int_equal(seen.slot[1], 1);
+	assert_int_equal(seen.slot[2], 2);
+	assert_int_equal(seen.slot[3], N - 1);
+	assert_int_equal(pack_check(f->ps, 2, see, &seen), -ENOENT);
+	buf_fini(&b);
+}
+
+/* Both sums right, and yet the table speaks of another chunk. */
+static void check_compares_table_and_entries(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	struct faults faults;
+
+	small_pack(f->ps, true, &b);
+	b.data[piece_offset(N) + 2 * 40 + 5] ^= 1;
+	put_le64(b.data + b.len - 64 + 40, sum64(b.data + piece_offset(N), N * 40));
+	raw_resum(b.data + b.len - 64);
+	raw_set(f->ps, 1, b.data, b.len);
+	faults = checked(f->ps, 1);
+	assert_int_equal(faults.count, 1);
+	assert_int_equal(faults.first_slot, 2);
+	buf_fini(&b);
+}
+
+static void other_packs_and_versions_are_not_touched(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+
+	for (int sealed = 0; sealed < 2; sealed++) {
+		assert_int_equal(pack_unlink(f->ps, 1), 0);
+		small_pack(f->ps, sealed, &b);
+		raw_set(f->ps, 2, b.data, b.len);
+		assert_int_equal(pack_recover(f->ps, 2), -EUCLEAN);
+		assert_raw(f->ps, 2, &b);
+		b.data[8] = 2;
+		raw_resum(b.data);
+		if (sealed) {
+			b.data[b.len - 64 + 8] = 2;
+			raw_resum(b.data + b.len - 64);
+		}
+		raw_set(f->ps, 1, b.data, b.len);
+		assert_int_equal(pack_recover(f->ps, 1), -EPROTONOSUPPORT);
+		assert_raw(f->ps, 1, &b);
+		assert_true(checked(f->ps, 1).count > 0);
+	}
+	b.len = 0;
+	for (unsigned i = 0; i < 5000; i++)
+		buf_put_u8(&b, piece_byte(3, i));
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_recover(f->ps, 1), -EUCLEAN);
+	assert_raw(f->ps, 1, &b);
+	buf_fini(&b);
+}
+
+/* A recovery that runs out of space can be repeated. */
+static void failed_recovery_can_be_repeated(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, false, &b);
+	packs_mem_set_space(f->ps, 10, 100);
+	assert_int_equal(pack_recover(f->ps, 1), -ENOSPC);
+	packs_mem_set_space(f->ps, 1000, 1000);
+	packs_mem_plan_sync_fault(f->ps, 2, EIO);
+	assert_int_equal(pack_recover(f->ps, 1), -EIO);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	assert_recovered(f->ps, N);
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_both(unsealed_pack_is_finished),
+		test_both(sealed_pack_is_left_alone),
+		test_both(empty_pack_is_removed),
+		test_mem(torn_end_of_any_length_leaves_the_whole_chunks),
+		test_mem(zeros_behind_the_end_are_cut),
+		test_mem(any_damaged_byte_of_a_sealed_pack_is_found),
+		test_mem(any_damaged_byte_of_an_open_pack_ends_it_there),
+		test_both(once_sealed_pack_is_never_cut),
+		test_both(check_goes_on_behind_a_fault),
+		test_both(check_compares_table_and_entries),
+		test_both(other_packs_and_versions_are_not_touched),
+		test_mem(failed_recovery_can_be_repeated),
+	};
+
+	return cmocka_run_group_tests_name("pack_scan", tests, NULL, NULL);
+}

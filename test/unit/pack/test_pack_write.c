@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Appending to a pack, sealing it, and every way in which that can fail. */
+#include <errno.h>
+
+#include "unit/pack/pieces.h"
+
+static void pieces_are_read_back_while_the_pack_is_open(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 100);
+
+	assert_false(pack_sealed(p));
+	assert_int_equal(pack_number(p), 1);
+	assert_pieces(p, 100);
+	pack_release(p);
+}
+
+static void sealed_pack_is_what_was_appended(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 0xabcdef012, 300);
+	uint64_t bytes;
+
+	assert_int_equal(pack_seal(p), 0);
+	assert_true(pack_sealed(p));
+	assert_pieces(p, 300);
+	bytes = pack_bytes(p);
+	pack_release(p);
+
+	p = opened(f->ps, 0xabcdef012);
+	assert_true(pack_sealed(p));
+	assert_int_equal(pack_bytes(p), bytes);
+	assert_int_equal(pack_number(p), 0xabcdef012);
+	assert_pieces(p, 300);
+	pack_release(p);
+	assert_int_equal(checked(f->ps, 0xabcdef012).count, 0);
+}
+
+static void sealed_pack_takes_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 3);
+	uint32_t slot = 77;
+
+	assert_int_equal(pack_seal(p), 0);
+	assert_int_equal(pack_seal(p), 0);
+	assert_int_equal(try_append(p, 3, &slot), -EROFS);
+	assert_int_equal(slot, 77);
+	pack_release(p);
+	p = opened(f->ps, 1);
+	assert_int_equal(try_append(p, 3, &slot), -EROFS);
+	assert_int_equal(pack_seal(p), 0);
+	assert_pieces(p, 3);
+	pack_release(p);
+}
+
+static void empty_pack_can_be_sealed(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+
+	assert_int_equal(pack_seal(p), 0);
+	pack_release(p);
+	p = opened(f->ps, 1);
+	assert_int_equal(pack_count(p), 0);
+	assert_int_equal(pack_bytes(p), 128);
+	pack_release(p);
+	assert_int_equal(checked(f->ps, 1).count, 0);
+}
+
+static void number_is_given_once(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 4095, 2), *q = NULL;
+
+	assert_int_equal(pack_create(f->ps, 4095, &q), -EEXIST);
+	assert_null(q);
+	assert_pieces(p, 2);
+	pack_release(p);
+	pack_release(new_pack(f->ps, 4096, 2));
+	assert_int_equal(pack_create(f->ps, PACK_NUMBER_MAX + 1, &q), -EINVAL);
+	pack_release(new_pack(f->ps, PACK_NUMBER_MAX, 1));
+	assert_true(pack_exists(f->ps, PACK_NUMBER_MAX));
+}
+
+static void lengths_out_of_range_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 1);
+	struct pack_entry e = { .raw_len = 1, .stored_len = 0 };
+	uint32_t slot;
+
+	assert_int_equal(pack_append(p, &e, "", &slot), -EINVAL);
+	e = (struct pack_entry){ .raw_len = 0, .stored_len = 1 };
+	assert_int_equal(pack_append(p, &e, "x", &slot), -EINVAL);
+	e = (struct pack_entry){ .raw_len = PACK_CHUNK_MAX + 1, .stored_len = 1 };
+	assert_int_equal(pack_append(p, &e, "x", &slot), -EINVAL);
+	assert_pieces(p, 1);
+	pack_release(p);
+}
+
+/* Longest chunks: 31 fit, and the file, its table included, is never longer than promised. */
+static void full_pack_says_so_and_can_be_sealed(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+	struct pack_entry e = { .raw_len = PACK_CHUNK_MAX, .stored_len = PACK_CHUNK_MAX };
+	uint8_t *bytes = calloc(1, PACK_CHUNK_MAX);
+	uint32_t slot, n = 0;
+	int r;
+
+	while ((r = pack_append(p, &e, bytes, &slot)) == 0)
+		n++;
+	assert_int_equal(r, PACK_E_FULL);
+	assert_int_equal(n, 31);
+	e.stored_len = PACK_BYTES_MAX - (uint32_t)pack_bytes(p) - 64 - 32 * 40 - 64;
+	assert_true(e.stored_len < PACK_CHUNK_MAX);
+	e.stored_len++;
+	assert_int_equal(pack_append(p, &e, bytes, &slot), PACK_E_FULL);
+	e.stored_len--;
+	assert_int_equal(pack_append(p, &e, bytes, &slot), 0);
+	assert_int_equal(try_append(p, 0, &slot), PACK_E_FULL);
+	assert_int_equal(pack_seal(p), 0);
+	assert_int_equal(pack_bytes(p), PACK_BYTES_MAX);
+	pack_release(p);
+	p = opened(f->ps, 1);
+	assert_int_equal(pack_count(p), 32);
+	pack_release(p);
+	free(bytes);
+}
+
+static void failed_append_leaves_the_pack_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 5);
+	uint64_t bytes = pack_bytes(p);
+	uint32_t slot = 77;
+
+	packs_mem_plan_fault(f->ps, 2, -EIO);
+	append_pieces(p, 5, 6);
+	bytes = pack_bytes(p);
+	assert_int_equal(try_append(p, 6, &slot), -EIO);
+	assert_int_equal(slot, 77);
+	assert_int_equal(pack_bytes(p), bytes);
+	assert_pieces(p, 6);
+	append_pieces(p, 6, 9);
+	assert_pieces(p, 9);
+	assert_int_equal(pack_seal(p), 0);
+	pack_release(p);
+	assert_int_equal(checked(f->ps, 1).count, 0);
+}
+
+static void full_disk_leaves_whole_chunks_and_room_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+	uint64_t avail, total;
+	uint32_t slot, n = 0;
+	int r;
+
+	packs_mem_set_space(f->ps, 20000, 50000);
+	while ((r = try_append(p, n, &slot)) == 0)
+		n++;
+	assert_int_equal(r, -ENOSPC);
+	assert_pieces(p, n);
+	assert_int_equal(packs_space(f->ps, &avail, &total), 0);
+	assert_int_equal(avail, 20000 - (pack_bytes(p) - 64));
+	assert_int_equal(total, 50000);
+
+	packs_mem_set_space(f->ps, 10, 50000);
+	assert_int_equal(pack_seal(p), -ENOSPC);
+	assert_false(pack_sealed(p));
+	assert_pieces(p, n);
+	packs_mem_set_space(f->ps, 1 << 20, 1 << 20);
+	append_pieces(p, n, n + 1);
+	assert_int_equal(pack_seal(p), 0);
+	assert_pieces(p, n + 1);
+	pack_release(p);
+}
+
+static void no_room_for_a_header_is_no_pack(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = NULL;
+
+	packs_mem_set_space(f->ps, 63, 100);
+	assert_int_equal(pack_create(f->ps, 1, &p), -ENOSPC);
+	assert_false(pack_exists(f->ps, 1));
+}
+
+/* The kernel reports a lost page once; a second sync would lie. */
+static void failed_sync_is_final(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 5);
+	uint32_t slot;
+
+	packs_mem_plan_sync_fault(f->ps, 1, -EIO);
+	assert_int_equal(pack_sync(p), -EIO);
+	assert_int_equal(pack_sync(p), -EIO);
+	assert_int_equal(try_append(p, 5, &slot), -EIO);
+	assert_int_equal(pack_seal(p), -EIO);
+	assert_false(pack_sealed(p));
+	assert_pieces(p, 5);
+	pack_release(p);
+}
+
+static void failed_seal_leaves_a_pack_to_recover(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t fail = 0; fail < 3; fail++) {
+		struct pack *p = new_pack(f->ps, fail, 20), *q = NULL;
+
+		packs_mem_plan_fault(f->ps, fail == 0 ? 1 : 0, -ENOSPC);
+		packs_mem_plan_sync_fault(f->ps, fail, -EIO);
+		assert_int_equal(pack_seal(p), fail == 0 ? -ENOSPC : -EIO);
+		assert_false(pack_sealed(p));
+		assert_pieces(p, 20);
+		pack_release(p);
+		assert_int_equal(pack_open(f->ps, fail, &q), -EUCLEAN);
+		assert_int_equal(pack_recover(f->ps, fail), 0);
+		q = opened(f->ps, fail);
+		assert_pieces(q, 20);
+		pack_release(q);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test_both(pieces_are_read_back_while_the_pack_is_open),
+		test_both(sealed_pack_is_what_was_appended),
+		test_both(sealed_pack_takes_no_more),
+		test_both(empty_pack_can_be_sealed),
+		test_both(number_is_given_once),
+		test_both(lengths_out_of_range_are_refused),
+		test_both(full_pack_says_so_and_can_be_sealed),
+		test_mem(failed_append_leaves_the_pack_as_it_was),
+		test_mem(full_disk_leaves_whole_chunks_and_room_comes_back),
+		test_mem(no_room_for_a_header_is_no_pack),
+		test_mem(failed_sync_is_final),
+		test_mem(failed_seal_leaves_a_pack_to_recover),
+	};
+
+	return cmocka_run_group_tests_name("pack_write", tests, NULL, NULL);
+}
