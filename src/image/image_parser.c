@@ -32,6 +32,7 @@ struct image_parser {
 	struct scan scan;
 	uint32_t before;	/* AWS: length of the block before this object */
 	struct buf record;	/* AWS: put together from its segments */
+	uint64_t bad, first_bad;	/* .tap: records that were read in error, where the first is */
 	bool ended;
 	int failed;
 };
@@ -67,9 +68,8 @@ static int tap_head(struct image_parser *p, const uint8_t *b)
 	s->need = tap_record_bytes(s->len);
 	/* The drive that the image was made with read nothing there. */
 	s->what = s->len ? SCAN_RECORD : SCAN_SKIP;
-	if (TAP_CLASS(word) == TAP_CLASS_BAD)
-		log_warn("image: the record at byte %llu was read in error when the image was made%s",
-			 (unsigned long long)p->offset, s->len ? "; taken as it is" : ": it has no data, left out");
+	if (TAP_CLASS(word) == TAP_CLASS_BAD && !p->bad++)
+		p->first_bad = p->offset;
 	return 0;
 }
 
@@ -282,6 +282,9 @@ struct image_parser *image_parser_free(struct image_parser *p)
 {
 	if (!p)
 		return NULL;
+	if (p->bad)
+		log_warn("image: %llu records were read in error when the image was made, the first is at byte %llu; taken as they are",
+			 (unsigned long long)p->bad, (unsigned long long)p->first_bad);
 	buf_fini(&p->tail);
 	buf_fini(&p->record);
 	free(p);
