@@ -1,5 +1,198 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-int main(void)
+/*
+ * vtape: the command line.  Here: which verbs there are and which options each has, finding the one that was typed, and
+ * the exit status.  What a verb means is vtape(1)'s to say.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define LIST (OPTION(OPT_JSON) | OPTION(OPT_NO_HEADER))
+#define ANY INT_MAX
+
+const struct verb verbs[] = {
+	{ "init", "STORE", "make an empty store", 1, 1, OPTION(OPT_CHUNK_AVG) | OPTION(OPT_COMPRESSION), verb_init },
+	{ "mount", "[STORE] FOLDER", "start the daemon and mount the store", 1, 2,
+	  OPTION(OPT_DRIVES) | OPTION(OPT_MOUNT_OPTIONS) | OPTION(OPT_ALLOW_OTHER) | OPTION(OPT_FOREGROUND), verb_mount },
+	{ "umount", "[FOLDER | STORE]", "unmount, and wait until everything is on disk", 0, 1, OPTION(OPT_TIMEOUT),
+	  verb_umount },
+	{ "status", "", "is it mounted, what is in the drives, how much space is there", 0, 0, OPTION(OPT_JSON), verb_status },
+	{ "stats", "[POOL | VOLUME]", "what was written, and what it takes on disk", 0, 1, OPTION(OPT_JSON), verb_stats },
+	{ "events", "", "what happened in this store", 0, 0,
+	  LIST | OPTION(OPT_SINCE) | OPTION(OPT_SEVERITY) | OPTION(OPT_COUNT) | OPTION(OPT_FOLLOW), verb_events },
+	{ "gc", "", "free the space that nothing uses any more", 0, 0, OPTION(OPT_JSON), verb_gc },
+
+	{ "pool create", "POOL [PROPERTY=VALUE ...]", "make a pool", 1, ANY, 0, verb_pool_create },
+	{ "pool list", "[POOL ...]", "list pools", 0, ANY, LIST, verb_pool_list },
+	{ "pool get", "POOL [PROPERTY ...]", "show a pool's properties", 1, ANY, LIST, verb_pool_get },
+	{ "pool set", "POOL PROPERTY=VALUE ...", "change a pool's properties", 2, ANY, 0, verb_pool_set },
+	{ "pool rename", "POOL NAME", "give a pool another name", 2, 2, 0, verb_pool_rename },
+	{ "pool destroy", "POOL", "remove a pool", 1, 1, OPTION(OPT_WITH_VOLUMES) | OPTION(OPT_YES), verb_pool_destroy },
+
+	{ "volume create", "VOLUMES ...", "make blank volumes", 1, ANY,
+	  OPTION(OPT_POOL) | OPTION(OPT_CAPACITY) | OPTION(OPT_WORM) | OPTION(OPT_PROTECT) | OPTION(OPT_PROGRESS),
+	  verb_volume_create },
+	{ "volume list", "[VOLUMES ...]", "list volumes", 0, ANY, LIST | OPTION(OPT_POOL), verb_volume_list },
+	{ "volume show", "VOLUMES ...", "show everything that is known of volumes", 1, ANY, OPTION(OPT_JSON),
+	  verb_volume_show },
+	{ "volume history", "VOLUME", "list a volume's generations", 1, 1, LIST, verb_volume_history },
+	{ "volume erase", "VOLUMES ...", "make volumes blank", 1, ANY, OPTION(OPT_YES) | OPTION(OPT_PROGRESS),
+	  verb_volume_erase },
+	{ "volume delete", "VOLUMES ...", "remove volumes", 1, ANY, OPTION(OPT_YES) | OPTION(OPT_PROGRESS),
+	  verb_volume_delete },
+	{ "volume move", "VOLUMES ... POOL", "move volumes to another pool", 2, ANY, OPTION(OPT_PROGRESS), verb_volume_move },
+	{ "volume rename", "VOLUME NAME", "give a volume another name", 2, 2, 0, verb_volume_rename },
+	{ "volume set", "VOLUMES ... PROPERTY=VALUE ...", "change protect, capacity, record_size or worm", 2, ANY,
+	  OPTION(OPT_PROGRESS), verb_volume_set },
+
+	{ "drive list", "", "list drives and what is in them", 0, 0, LIST, verb_drive_list },
+	{ "drive load", "DRIVE VOLUME", "put a volume into a drive", 2, 2, 0, verb_drive_load },
+	{ "drive unload", "DRIVE", "take the volume out of a drive", 1, 1, 0, verb_drive_unload },
+
+	{ "import", "FILE VOLUME", "read a tape image into a volume", 2, 2,
+	  OPTION(OPT_POOL) | OPTION(OPT_FORMAT) | OPTION(OPT_OVERWRITE) | OPTION(OPT_PROGRESS), verb_import },
+	{ "export", "VOLUME FILE", "write a volume as a tape image", 2, 2,
+	  OPTION(OPT_FORMAT) | OPTION(OPT_OVERWRITE) | OPTION(OPT_PROGRESS), verb_export },
+
+	{ "version", "", "print the version", 0, 0, 0, verb_version },
+	{ "help", "[VERB]", "print the verbs, or what one of them does", 0, 2, OPTION(OPT_NO_HEADER), verb_help },
+};
+const size_t verb_count = ARRAY_LEN(verbs);
+
+int exit_status_of(int r)
 {
-	return 0;
+	switch (-r) {
+	case 0:
+		return EXIT_DONE;
+	case EINVAL: case ERANGE:
+		return EXIT_USAGE;
+	case ENOENT: case ENOTDIR: case ENXIO:
+		return EXIT_NOT_FOUND;
+	case EBUSY: case EEXIST: case ENOTEMPTY: case EADDRINUSE: case ETXTBSY:
+		return EXIT_BUSY;
+	case EROFS: case EPERM: case EACCES:
+		return EXIT_PROTECTED;
+	case ENOSPC: case EDQUOT:
+		return EXIT_NO_SPACE;
+	case EBADMSG: case EUCLEAN:
+		return EXIT_DAMAGED;
+	default:
+		return r > 0 ? r : EXIT_FAILED;
+	}
+}
+
+/* How many of the words at @word name @v: 0 if they do not. */
+static int verb_words(const struct verb *v, char **word, int n)
+{
+	const char *space = strchr(v->name, ' ');
+	size_t first = space ? (size_t)(space - v->name) : strlen(v->name);
+
+	if (n < 1 || strlen(word[0]) != first || strncmp(word[0], v->name, first) != 0)
+		return 0;
+	if (!space)
+		return 1;
+	return n >= 2 && !strcmp(word[1], space + 1) ? 2 : 0;
+}
+
+static const char *verb_name(size_t i)
+{
+	return verbs[i].name;
+}
+
+static int unknown_verb(const struct args *a)
+{
+	char typed[2 * BARCODE_MAX];
+	const char *near;
+	size_t n = strlen(a->operand[0]);
+
+	/* A noun without its verb: say which it has. */
+	for (size_t i = 0; i < verb_count; i++) {
+		if (a->operands > 1 || strncmp(verbs[i].name, a->operand[0], n) != 0 || verbs[i].name[n] != ' ')
+			continue;
+		fprintf(stderr, "vtape: \"%s\" what?\n", a->operand[0]);
+		for (; i < verb_count && !strncmp(verbs[i].name, a->operand[0], n); i++)
+			fprintf(stderr, "  vtape %s %s\n", verbs[i].name, verbs[i].operands);
+		return EXIT_USAGE;
+	}
+	snprintf(typed, sizeof(typed), "%s%s%s", a->operand[0], a->operands > 1 ? " " : "",
+		 a->operands > 1 ? a->operand[1] : "");
+	near = nearest(typed, verb_name, verb_count);
+	if (!near)
+		near = nearest(a->operand[0], verb_name, verb_count);
+	if (near)
+		fprintf(stderr, "vtape: there is no verb \"%s\"; did you mean \"%s\"?\n", typed, near);
+	else
+		fprintf(stderr, "vtape: there is no verb \"%s\"; `vtape help` lists them\n", typed);
+	return EXIT_USAGE;
+}
+
+static int wrong_usage(const struct verb *v)
+{
+	fprintf(stderr, "usage: vtape %s%s%s  (`vtape %s --help` says more)\n", v->name, v->operands[0] ? " " : "", v->operands,
+		v->name);
+	return EXIT_USAGE;
+}
+
+static int verb_run(const struct verb *v, struct args *a, int words)
+{
+	int r;
+
+	if (args_has(a, OPT_HELP)) {
+		verb_help_print(v, stdout);
+		return EXIT_DONE;
+	}
+	a->operand += words;
+	a->operands -= words;
+	for (enum opt o = 0; o < OPTS; o++) {
+		if (a->value[o] && !((v->options | OPTIONS_ALL) & OPTION(o))) {
+			fprintf(stderr, "vtape: %s has no option --%s\n", v->name, options[o].name);
+			return wrong_usage(v);
+		}
+	}
+	if (a->operands < v->min || a->operands > v->max) {
+		fprintf(stderr, "vtape: %s: %s\n", v->name, a->operands < v->min ? "something is missing" : "that is too much");
+		return wrong_usage(v);
+	}
+	r = v->run(a);
+	if (r < 0)
+		fprintf(stderr, "vtape: %s\n", err_text(r));
+	return exit_status_of(r);
+}
+
+static int run(int argc, char **argv)
+{
+	struct args a;
+	int r = args_parse(argc, argv, &a);
+
+	if (r < 0) {
+		fprintf(stderr, "vtape: %s\n", err_text(r));
+		return EXIT_USAGE;
+	}
+	if (args_has(&a, OPT_VERSION))
+		return verb_version(&a);
+	if (a.operands == 0) {
+		bool asked = args_has(&a, OPT_HELP);
+		verb_help_print(NULL, asked ? stdout : stderr);
+		return asked ? EXIT_DONE : EXIT_USAGE;
+	}
+	for (size_t i = 0; i < verb_count; i++) {
+		int words = verb_words(&verbs[i], a.operand, a.operands);
+		if (words)
+			return verb_run(&verbs[i], &a, words);
+	}
+	return unknown_verb(&a);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	status = run(argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "vtape: cannot write the output: %s\n", strerror(errno));
+		return status ? status : EXIT_FAILED;
+	}
+	return status;
 }

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Options.  One table for all verbs: an option has one meaning, and may stand anywhere on the line.  Which verb takes which
+ * is checked once the verb is known (main.c).
+ */
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+const struct option_row options[OPTS] = {
+	[OPT_STORE]         = { 's', "store", "STORE", "work on this store" },
+	[OPT_HELP]          = { 'h', "help", NULL, "print this" },
+	[OPT_JSON]          = { 0, "json", NULL, "print JSON with exact numbers" },
+	[OPT_NO_HEADER]     = { 'H', "no-header", NULL, "for scripts: no header, tabs, exact numbers" },
+	[OPT_PROGRESS]      = { 0, "progress", NULL, "print progress as lines" },
+	[OPT_YES]           = { 'y', "yes", NULL, "do not ask before data goes" },
+	[OPT_POOL]          = { 'p', "pool", "POOL", "in this pool" },
+	[OPT_CAPACITY]      = { 0, "capacity", "SIZE", "where the tape ends; none: where the disk does" },
+	[OPT_WORM]          = { 0, "worm", NULL, "write once" },
+	[OPT_PROTECT]       = { 0, "protect", NULL, "write protected" },
+	[OPT_DRIVES]        = { 0, "drives", "N", "how many emulated drives, 0 to 64 (4)" },
+	[OPT_CHUNK_AVG]     = { 0, "chunk-avg", "SIZE", "average chunk, 8K to 256K (32K); for ever" },
+	[OPT_COMPRESSION]   = { 0, "compression", "NAME", "of the pool \"default\": zstd, lz4, none" },
+	[OPT_MOUNT_OPTIONS] = { 'o', "options", "OPTIONS", "mount options for FUSE, comma separated" },
+	[OPT_ALLOW_OTHER]   = { 0, "allow-other", NULL, "let other users in" },
+	[OPT_FOREGROUND]    = { 0, "foreground", NULL, "stay, and log to standard error" },
+	[OPT_TIMEOUT]       = { 0, "timeout", "DURATION", "wait this long at most (2m)" },
+	[OPT_WITH_VOLUMES]  = { 0, "with-volumes", NULL, "delete its volumes too" },
+	[OPT_FORMAT]        = { 0, "format", "FORMAT", "of the image: tap, aws" },
+	[OPT_OVERWRITE]     = { 0, "overwrite", NULL, "replace what is there" },
+	[OPT_SINCE]         = { 0, "since", "NUMBER", "from the event of this number on" },
+	[OPT_SEVERITY]      = { 0, "severity", "SEVERITY", "at least this: info, warning, error" },
+	[OPT_COUNT]         = { 'n', "count", "COUNT", "the last so many; 0: all (50)" },
+	[OPT_FOLLOW]        = { 'f', "follow", NULL, "wait for more" },
+	[OPT_VERSION]       = { 0, "version", NULL, "print the version" },
+};
+
+static const char *option_name(size_t i)
+{
+	return options[i].name;
+}
+
+static int args_take(struct args *a, enum opt o, const char *value)
+{
+	if (options[o].value && a->value[o])
+		return err_explain(-EINVAL, "--%s is given twice", options[o].name);
+	a->value[o] = value;
+	return 0;
+}
+
+/* "--name" or "--name=value" at argv[*i]; the value may be the next word. */
+static int parse_long(char **argv, int *i, struct args *a)
+{
+	const char *name = argv[*i] + 2, *eq = strchr(name, '=');
+	size_t n = eq ? (size_t)(eq - name) : strlen(name);
+	const char *near;
+
+	for (enum opt o = 0; o < OPTS; o++) {
+		if (strlen(options[o].name) != n || strncmp(options[o].name, name, n) != 0)
+			continue;
+		if (!options[o].value)
+			return eq ? err_explain(-EINVAL, "--%s takes no value", options[o].name) : args_take(a, o, "");
+		if (!eq && !argv[*i + 1])
+			return err_explain(-EINVAL, "--%s needs its %s", options[o].name, options[o].value);
+		return args_take(a, o, eq ? eq + 1 : argv[++*i]);
+	}
+	near = nearest(name, option_name, OPTS);
+	if (near)
+		return err_explain(-EINVAL, "there is no option --%.*s; did you mean --%s?", (int)n, name, near);
+	return err_explain(-EINVAL, "there is no option --%.*s; `vtape help VERB` lists a verb's options", (int)n, name);
+}
+
+/* "-y", "-pPOOL", "-p POOL", and flags in a row. */
+static int parse_letters(char **argv, int *i, struct args *a)
+{
+	for (const char *p = argv[*i] + 1; *p; p++) {
+		enum opt o = 0;
+		int r;
+
+		while (o < OPTS && options[o].letter != *p)
+			o++;
+		if (o == OPTS)
+			return err_explain(-EINVAL, "there is no option -%c; `vtape help VERB` lists a verb's options", *p);
+		if (!options[o].value) {
+			args_take(a, o, "");
+			continue;
+		}
+		if (!p[1] && !argv[*i + 1])
+			return err_explain(-EINVAL, "-%c needs its %s", *p, options[o].value);
+		r = args_take(a, o, p[1] ? p + 1 : argv[++*i]);
+		return r;
+	}
+	return 0;
+}
+
+int args_parse(int argc, char **argv, struct args *out)
+{
+	struct args a = { .operand = argv };
+	bool only_operands = false;
+	int r = 0;
+
+	for (int i = 1; i < argc && !r; i++) {
+		char *word = argv[i];
+		if (only_operands || word[0] != '-' || !word[1])
+			argv[a.operands++] = word;	/* never ahead of i: argv[0] is not looked at */
+		else if (!strcmp(word, "--"))
+			only_operands = true;
+		else if (word[1] == '-')
+			r = parse_long(argv, &i, &a);
+		else
+			r = parse_letters(argv, &i, &a);
+	}
+	if (r)
+		return r;
+	argv[a.operands] = NULL;
+	*out = a;
+	return 0;
+}
+
+int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out)
+{
+	const char *s = a->value[o];
+	unsigned long long n;
+	char *end;
+
+	if (!s)
+		return 0;
+	errno = 0;
+	n = strtoull(s, &end, 10);
+	if (!isdigit((unsigned char)s[0]) || *end || errno || n > max)
+		return err_explain(-EINVAL, "--%s: \"%s\" is not a number from 0 to %llu", options[o].name, s,
+				   (unsigned long long)max);
+	*out = n;
+	return 0;
+}
+
+/* How many letters must be changed, added or left out; more than 63 letters are far from everything. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[64], n = (unsigned)strlen(b);
+
+	if (n >= ARRAY_LEN(row))
+		return n;
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned corner = row[0];
+		row[0] = i;
+		for (unsigned j = 1; j <= n; j++) {
+			unsigned swap = corner + (a[i - 1] != b[j - 1]);
+			corner = row[j];
+			unsigned other = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+			row[j] = swap < other ? swap : other;
+		}
+	}
+	return row[n];
+}
+
+const char *nearest(const char *word, const char *(*name)(size_t i), size_t n)
+{
+	unsigned best = 1 + (unsigned)strlen(word) / 3;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = distance(word, name(i));
+		if (d <= best && (!found || d < best)) {
+			best = d;
+			found = name(i);
+		}
+	}
+	return found;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the verbs of vtape(1) share.  A verb is a row of the table in main.c; its options, its --help, the completion and
+ * the manual follow from that row or are checked against it.
+ *
+ * A verb's result: 0; < 0 -errno, its words in err_text(), main() says them and turns them into an exit status;
+ * > 0 is the exit status itself, words have been said.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <vtape/ctl.h>
+
+#include <limits.h>
+#include <stdio.h>
+
+/* ---- main.c: the verbs; args.c: the options ---------------------------------------------------------------------------- */
+
+enum exit_status { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_BUSY, EXIT_PROTECTED, EXIT_NO_SPACE, EXIT_DAMAGED };
+
+enum opt {
+	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM, OPT_PROTECT,
+	OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND, OPT_TIMEOUT,
+	OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW, OPT_VERSION, OPTS
+};
+#define OPTION(o) (1u << (o))
+#define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
+
+/* An option means the same wherever it is allowed. */
+struct option_row {
+	char letter;			/* 0: long only */
+	const char *name;
+	const char *value;		/* what stands for its value in the help; NULL: a flag */
+	const char *help;
+};
+extern const struct option_row options[OPTS];
+
+struct args {
+	const char *value[OPTS];	/* NULL: not given; a flag that is given: "" */
+	char **operand;			/* borrowed from argv, NULL behind the last */
+	int operands;
+};
+
+struct verb {
+	const char *name;		/* "status", "pool create" */
+	const char *operands;		/* for the help */
+	const char *brief;
+	int min, max;			/* operands; max INT_MAX: any number */
+	uint32_t options;		/* beyond OPTIONS_ALL */
+	int (*run)(const struct args *a);
+};
+extern const struct verb verbs[];
+extern const size_t verb_count;
+
+/* Takes options out of @argv; what is left are operands, the verb's words among them.  -EINVAL with words. */
+int args_parse(int argc, char **argv, struct args *out);
+static inline bool args_has(const struct args *a, enum opt o) { return a->value[o] != NULL; }
+/* The number behind an option.  -EINVAL with words; *out untouched if it is not given. */
+int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out);
+/* The name nearest to a misspelt one, NULL if none is near. */
+const char *nearest(const char *word, const char *(*name)(size_t i), size_t n);
+
+int exit_status_of(int r);
+int verb_help(const struct args *a);				/* help.c */
+void verb_help_print(const struct verb *v, FILE *to);
+
+/* ---- store.c: which store, and somebody who serves it ----------------------------------------------------------------- */
+
+struct store {
+	char path[PATH_MAX];
+	int sock;
+	pid_t child;	/* a vtaped that serves only us; 0: a daemon serves the store */
+};
+#define STORE_CLOSED { "", -1, 0 }
+
+int store_find(const struct args *a, char path[PATH_MAX]);	/* -ENOENT with words: the ways to name one */
+bool store_is(const char *path);				/* is this folder a store? */
+int store_open(const struct args *a, struct store *out);
+void store_close(struct store *s);				/* waits for the child, so that the store is free */
+/* As ctl_call(); takes @request. *ok may be NULL if the answer is of no interest. */
+int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
+	       json_t **ok);
+/* Opens the store, makes one call, closes it. */
+int store_ask(const struct args *a, json_t *request, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
+	      json_t **ok);
+
+/* mounts.c: the mounted stores, from /proc/self/mountinfo. */
+struct mount { char mountpoint[PATH_MAX], store[PATH_MAX]; };
+int mounts_each(int (*each)(void *ctx, const struct mount *m), void *ctx);	/* non-zero stops, is returned */
+bool path_is_below(const char *path, const char *folder);			/* or is it */
+
+/* spawn.c */
+int vtaped_find(char path[PATH_MAX]);
+/* Runs and waits.  0..255: its exit status; < 0 with words. */
+int spawn_wait(const char *const argv[]);
+
+/* ---- listing.c: rows as a table, as tab separated words, as JSON ------------------------------------------------------ */
+
+enum column_kind { COL_TEXT, COL_SIZE, COL_LIMIT /* a size; 0 is none */, COL_COUNT, COL_TIME, COL_FLAG };
+struct column {
+	const char *head;
+	const char *path;	/* member of the row; a dot leads into an object */
+	enum column_kind kind;
+};
+struct listing;
+/* @json_lines: with --json, one object a line instead of one array. */
+int listing_new(const struct args *a, const struct column *columns, size_t n, bool json_lines, struct listing **out);
+int listing_row(void *listing, const char *key, json_t *value);	/* an @each of store_call(); other keys than "row" pass by */
+struct listing *listing_free(struct listing *l);			/* prints what is left to print */
+/* Request, rows, output: a whole verb. */
+int listing_of(const struct args *a, json_t *request, const struct column *columns, size_t n);
+/* One object: its columns as "head: value" lines. */
+void print_object(const json_t *o, const struct column *columns, size_t n);
+void print_json(const json_t *o);
+json_t *member(const json_t *o, const char *path);			/* borrowed; NULL if there is none */
+void cell_text(const json_t *value, enum column_kind kind, bool exact, struct buf *out);
+
+/* ---- progress.c --------------------------------------------------------------------------------------------------------- */
+
+struct progress {
+	const char *what;
+	bool bar, lines;
+	bool shown;
+	uint64_t begun_ns, said_ns;
+};
+void progress_begin(struct progress *p, const struct args *a, const char *what);
+void progress_update(struct progress *p, uint64_t done, uint64_t total, bool bytes);
+void progress_end(struct progress *p);
+int progress_each(void *progress, const char *key, json_t *value);	/* an @each of store_call() */
+
+/* ---- verb.c: small things that verbs do ---------------------------------------------------------------------------------- */
+
+json_t *json_words(char **words, int n);				/* an array */
+/* On a terminal asks; without one --yes is needed.  -ECANCELED, -EINVAL with words. */
+int confirm(const struct args *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+int verb_init(const struct args *a);		/* verb_store.c */
+int verb_status(const struct args *a);
+int verb_stats(const struct args *a);
+int verb_gc(const struct args *a);
+int verb_version(const struct args *a);
+int verb_mount(const struct args *a);		/* verb_mount.c */
+int verb_umount(const struct args *a);
+int verb_events(const struct args *a);		/* verb_events.c */
+int verb_pool_create(const struct args *a);	/* verb_pool.c */
+int verb_pool_list(const struct args *a);
+int verb_pool_get(const struct args *a);
+int verb_pool_set(const struct args *a);
+int verb_pool_rename(const struct args *a);
+int verb_pool_destroy(const struct args *a);
+int verb_volume_create(const struct args *a);	/* verb_volume.c */
+int verb_volume_list(const struct args *a);
+int verb_volume_show(const struct args *a);
+int verb_volume_history(const struct args *a);
+int verb_volume_erase(const struct args *a);
+int verb_volume_delete(const struct args *a);
+int verb_volume_move(const struct args *a);
+int verb_volume_rename(const struct args *a);
+int verb_volume_set(const struct args *a);
+int verb_drive_list(const struct args *a);	/* verb_drive.c */
+int verb_drive_load(const struct args *a);
+int verb_drive_unload(const struct args *a);
+int verb_import(const struct args *a);		/* verb_image.c */
+int verb_export(const struct args *a);
+
+#endif

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Completion of vtape(1) for bash.  Verbs and options are asked from `vtape help -H`, so they are those of the installed
+# program; pools and volumes from the store, if one can be found without a word.
+
+_vtape_volumes() {
+  [[ -n $1 ]] && vtape volume list -H "$1*" 2>/dev/null | cut -f1
+}
+
+_vtape() {
+  local cur prev words cword verb='' options='' w v o i operands=0
+  cur=${COMP_WORDS[COMP_CWORD]}
+  prev=${COMP_WORDS[COMP_CWORD - 1]}
+  COMPREPLY=()
+  [[ -n ${_vtape_table-} ]] || _vtape_table=$(vtape help -H 2>/dev/null)
+
+  # What was typed so far without options: one or two words of it are the verb.
+  local typed=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    w=${COMP_WORDS[i]}
+    case $w in
+      -s | -p | -o | -n | --store | --pool | --options | --count) i=$((i + 1)) ;;
+      -*) ;;
+      *) typed+=("$w") ;;
+    esac
+  done
+
+  while IFS=$'\t' read -r v _ o; do
+    if [[ "${typed[*]}" == "$v" || "${typed[*]}" == "$v "* ]]; then
+      verb=$v options=$o
+      w=($v)
+      operands=$((${#typed[@]} - ${#w[@]}))
+    fi
+  done <<<"$_vtape_table"
+
+  case $prev in
+    -s | --store) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    -p | --pool) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
+    --severity) COMPREPLY=($(compgen -W 'info warning error' -- "$cur")); return ;;
+    --format) COMPREPLY=($(compgen -W 'tap aws' -- "$cur")); return ;;
+    --compression) COMPREPLY=($(compgen -W 'zstd lz4 none' -- "$cur")); return ;;
+  esac
+
+  if [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "${options//=/}" -- "$cur"))
+  elif [[ -z $verb ]]; then
+    # The first word, or the second of those that begin with the first.
+    w=$(while IFS=$'\t' read -r v _; do
+      if ((${#typed[@]} == 0)); then
+        echo "${v%% *}"
+      elif [[ $v == "${typed[0]} "* ]]; then
+        echo "${v#* }"
+      fi
+    done <<<"$_vtape_table")
+    COMPREPLY=($(compgen -W "$w" -- "$cur"))
+  else
+    case $verb:$operands in
+      init:0 | mount:* | umount:0 | import:0 | export:1) COMPREPLY=($(compgen -f -- "$cur")) ;;
+      'pool '*:0) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'pool set:'* | 'pool get:'*)
+        COMPREPLY=($(compgen -W "$(vtape pool get default -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'drive load:0' | 'drive unload:0')
+        COMPREPLY=($(compgen -W "$(vtape drive list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'drive load:1' | 'volume '* | export:0 | import:1 | stats:0)
+        COMPREPLY=($(compgen -W "$(_vtape_volumes "$cur")" -- "$cur")) ;;
+      help:*) COMPREPLY=($(compgen -W "$(cut -f1 <<<"$_vtape_table")" -- "$cur")) ;;
+    esac
+  fi
+}
+
+complete -o filenames -F _vtape vtape
