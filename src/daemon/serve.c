@@ -5,6 +5,7 @@
  *
  * Members of the requests, and what comes back ([x]: may be left out; rows are objects; numbers are exact: bytes, ns):
  *
+ *   version                                    -> ok {version}: is somebody there, and has he the store?
  *   status                                     -> ok {version, pid, store, mountpoint, started_ns, uptime_ns, drives, space, ...}
  *   stats            [pool] | [volume]         -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, compression, ...}
  *   gc                                         -> ok {freed_packs, freed_bytes}
@@ -39,6 +40,7 @@ static const struct {
 	const char *verb;
 	serve_handler handler;
 } verbs[] = {
+	{ "version",         serve_version },
 	{ "status",          serve_status },
 	{ "stats",           serve_stats },
 	{ "gc",              serve_gc },

@@ -15,7 +15,8 @@ struct call {
 
 typedef int (*serve_handler)(struct call *c);
 
-int serve_status(struct call *c);		/* serve_store.c */
+int serve_version(struct call *c);		/* serve_store.c */
+int serve_status(struct call *c);
 int serve_stats(struct call *c);
 int serve_gc(struct call *c);
 int serve_events(struct call *c);		/* serve_event.c */

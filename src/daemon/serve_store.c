@@ -5,6 +5,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+int serve_version(struct call *c)
+{
+	return call_answer(c, json_pack("{s:s}", "version", VTAPE_VERSION));
+}
+
 /* ---- status ------------------------------------------------------------------------------------------------------------ */
 
 static int count_volumes(void *ctx, const struct catalog_pool *p)
