@@ -79,6 +79,15 @@ int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *pref
 	return add(b, &(struct kv_op){ KV_DELETE_PREFIX, s, prefix, NULL, plen, 0 });
 }
 
+int kv_batch_append(struct kv_batch *b, const struct kv_batch *from)
+{
+	int r = buf_append(&b->ops, from->ops.data, from->ops.len);
+
+	if (!r)
+		b->count += from->count;
+	return r;
+}
+
 size_t kv_batch_count(const struct kv_batch *b)
 {
 	return b->count;
