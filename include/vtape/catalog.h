@@ -88,7 +88,9 @@ int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 struct catalog_file { uint64_t file; uint64_t mark_object; uint64_t stretch; char name[256]; struct catalog_perm perm; };
 int catalog_file_put(struct catalog *c, uint64_t volume, const struct catalog_file *f);
 int catalog_file_get(struct catalog *c, uint64_t volume, uint64_t file, struct catalog_file *out);	/* _NONE */
-int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);	/* the newest of that name; _NONE */
+int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);	/* the last on the tape of that name; _NONE */
+/* As catalog_file_find(), among tape files below @before: the next candidate when the last one is no longer valid. */
+int catalog_file_find_before(struct catalog *c, uint64_t volume, const char *name, uint64_t before, struct catalog_file *out);
 
 /* Bytes that belong to a volume and are no tape yet: the unfinished end of an image that is being written. */
 int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n);	/* n == 0 removes */
