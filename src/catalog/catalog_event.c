@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events: what happened, numbered without end, the last 100,000 kept.  An event is no promise: it is written without
+ * waiting for the disk, and one that cannot be written is only logged.  Its number is never used for another, though:
+ * numbers are reserved on disk ahead, so after a crash they go on behind a gap, and who asks for what came since then
+ * misses nothing.
+ */
+#include "catalog/catalog_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define EVENTS_KEPT 100000u
+
+static const struct {
+	unsigned number;
+	enum event_severity severity;
+	const char *name;
+} events[] = {
+	{ EVENT_STORE_CREATED, EVENT_INFO, "store-created" },
+	{ EVENT_MOUNTED, EVENT_INFO, "mounted" },
+	{ EVENT_UNMOUNTED, EVENT_INFO, "unmounted" },
+	{ EVENT_RECOVERED, EVENT_WARNING, "recovered" },
+	{ EVENT_POOL_CREATED, EVENT_INFO, "pool-created" },
+	{ EVENT_POOL_CHANGED, EVENT_INFO, "pool-changed" },
+	{ EVENT_POOL_DESTROYED, EVENT_INFO, "pool-destroyed" },
+	{ EVENT_VOLUME_CREATED, EVENT_INFO, "volume-created" },
+	{ EVENT_VOLUME_CHANGED, EVENT_INFO, "volume-changed" },
+	{ EVENT_VOLUME_ERASED, EVENT_INFO, "volume-erased" },
+	{ EVENT_VOLUME_DELETED, EVENT_INFO, "volume-deleted" },
+	{ EVENT_VOLUME_MOVED, EVENT_INFO, "volume-moved" },
+	{ EVENT_VOLUME_OVERWRITTEN, EVENT_INFO, "volume-overwritten" },
+	{ EVENT_VOLUME_IMPORTED, EVENT_INFO, "volume-imported" },
+	{ EVENT_VOLUME_REPLACED, EVENT_INFO, "volume-replaced" },
+	{ EVENT_LOADED, EVENT_INFO, "loaded" },
+	{ EVENT_UNLOADED, EVENT_INFO, "unloaded" },
+	{ EVENT_WRITE_FAILED, EVENT_ERROR, "write-failed" },
+	{ EVENT_READ_FAILED, EVENT_ERROR, "read-failed" },
+	{ EVENT_CHUNK_DAMAGED, EVENT_ERROR, "chunk-damaged" },
+	{ EVENT_NO_SPACE, EVENT_ERROR, "no-space" },
+	{ EVENT_SPACE_FREED, EVENT_INFO, "space-freed" },
+};
+
+static const char *const severity_names[] = {
+	[EVENT_INFO] = "info",
+	[EVENT_WARNING] = "warning",
+	[EVENT_ERROR] = "error",
+};
+
+const char *event_name(unsigned number)
+{
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (events[i].number == number)
+			return events[i].name;
+	return "unknown";
+}
+
+const char *event_severity_name(enum event_severity s)
+{
+	return (unsigned)s < ARRAY_LEN(severity_names) ? severity_names[s] : "unknown";
+}
+
+/* What is not in the table is told as loudly as possible. */
+static enum event_severity severity_of(unsigned number)
+{
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (events[i].number == number)
+			return events[i].severity;
+	return EVENT_ERROR;
+}
+
+static void event_log(const struct catalog_event *e)
+{
+	static const enum log_level levels[] = { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+
+	log_line(levels[e->severity], "event %u %s: %s%s%s", e->number, event_name(e->number), e->about,
+		 e->about[0] ? ": " : "", e->text);
+}
+
+/* The row that falls out of the ring has the number that is EVENTS_KEPT lower; after a gap there may be none. */
+static int event_store(struct catalog *c, const struct catalog_event *e)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_event(e->seq), old;
+	int r;
+
+	r = kv_batch_new(&b);
+	if (!r)
+		r = event_encode(e, &row);
+	if (!r)
+		r = row_put(b, &key, &row);
+	if (!r && e->seq > EVENTS_KEPT) {
+		old = key_event(e->seq - EVENTS_KEPT);
+		r = row_delete(b, &old);
+	}
+	return r ? r : kv_write(c->kv, b, false);
+}
+
+/* Rows that a gap in the numbers jumped over. */
+static int event_trim(struct catalog *c, uint64_t below)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_events(), end = key_event(below);
+	const uint8_t *key;
+	size_t len;
+	int r;
+
+	r = kv_batch_new(&b);
+	if (!r)
+		r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
+		key = kv_iter_key(it, &len);
+		if (len != end.len || memcmp(key, end.b, len) >= 0)
+			break;
+		r = kv_batch_delete(b, KV_CATALOG, key, len);
+		if (r)
+			return r;
+	}
+	r = kv_iter_error(it);
+	return r || !kv_batch_count(b) ? r : kv_write(c->kv, b, false);
+}
+
+static int event_number(struct catalog *c, uint64_t *seq)
+{
+	int r;
+
+	r = counter_take(c, &c->event_seqs, seq);
+	if (!r && *seq != c->event_last + 1 && *seq > EVENTS_KEPT)
+		r = event_trim(c, *seq - EVENTS_KEPT);
+	return r;
+}
+
+void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...)
+{
+	struct catalog_event e = { .time_ns = clock_now_ns(), .number = (uint16_t)n, .severity = severity_of(n) };
+	va_list ap;
+	int r;
+
+	snprintf(e.about, sizeof(e.about), "%s", about ? about : "");
+	va_start(ap, fmt);
+	vsnprintf(e.text, sizeof(e.text), fmt, ap);
+	va_end(ap);
+	event_log(&e);
+
+	LOCK_SCOPE(&c->event_lock);
+	r = event_number(c, &e.seq);
+	if (!r)
+		r = event_store(c, &e);
+	if (r)
+		log_warn("event %u is not stored: %s", e.number, err_text(r));
+	else
+		c->event_last = e.seq;
+}
+
+int event_find_last(struct catalog *c, uint64_t *seq)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_events(), last = key_event(UINT64_MAX);
+	const uint8_t *key;
+	size_t len;
+	int r;
+
+	r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	*seq = 0;
+	kv_iter_seek_back(it, last.b, last.len);
+	if (kv_iter_in(it, prefix.b, prefix.len)) {
+		key = kv_iter_key(it, &len);
+		if (len != last.len)
+			return err_explain(-EUCLEAN, "catalog: the key of an event is damaged");
+		*seq = get_be64(key + prefix.len);
+	}
+	return kv_iter_error(it);
+}
+
+int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
+		       void *ctx)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_events(), from = key_event(since_seq);
+	struct catalog_event e;
+	const uint8_t *key, *row;
+	size_t klen, len;
+	int r;
+
+	r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, from.b, from.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
+		key = kv_iter_key(it, &klen);
+		if (klen != from.len)
+			return err_explain(-EUCLEAN, "catalog: the key of an event is damaged");
+		row = kv_iter_value(it, &len);
+		r = event_decode(get_be64(key + prefix.len), row, len, &e);
+		if (!r)
+			r = each(ctx, &e);
+		if (r)
+			return r;
+	}
+	return kv_iter_error(it);
+}
+
+uint64_t catalog_event_last(struct catalog *c)
+{
+	LOCK_SCOPE(&c->event_lock);
+	return c->event_last;
+}

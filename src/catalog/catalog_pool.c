@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pools, and their properties as words: one table says what a property is called, what it may be and how it is read and
+ * shown.  What a shown value says is what setting it again means, exactly.
+ */
+#include "catalog/catalog_private.h"
+
+#include <errno.h>
+
+#define RECORD_BYTES_DEFAULT (256u << 10)
+#define RECORD_BYTES_MAX ((1u << 24) - 1)	/* tape.h: TAPE_RECORD_MAX */
+#define CAPACITY_BYTES_MIN (1u << 20)
+#define KEEP_S_DEFAULT (7u * 86400)
+#define LEVEL_MAX 19
+
+static const char *const codec_words[] = { "none", "lz4", "zstd" };	/* chunk.h's numbers */
+#define CODEC_DEFAULT 2
+
+/* ---- rows ---- */
+
+int pool_stage(struct kv_batch *b, const struct catalog_pool *p)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool(p->id), name = key_pool_name(p->name);
+	uint8_t id[4];
+	int r;
+
+	put_be32(id, p->id);
+	r = pool_encode(p, &row);
+	if (!r)
+		r = row_put(b, &key, &row);
+	return r ? r : kv_batch_put(b, KV_CATALOG, name.b, name.len, id, sizeof(id));
+}
+
+int catalog_pool_by_id(struct catalog *c, uint32_t id, struct catalog_pool *out)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool(id);
+	int r;
+
+	r = row_get(c, &key, &row);
+	return r ? r : pool_decode(row.data, row.len, out);
+}
+
+/* Between the two rows another thread may rename the pool: then it has not got this name any more. */
+int catalog_pool_get(struct catalog *c, const char *name, struct catalog_pool *out)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool_name(name);
+	struct catalog_pool p;
+	int r;
+
+	r = row_get(c, &key, &row);
+	if (r)
+		return r;
+	if (row.len != 4)
+		return err_explain(-EUCLEAN, "catalog: the name row of pool %s is damaged", name);
+	r = catalog_pool_by_id(c, get_be32(row.data), &p);
+	if (r)
+		return r;
+	if (strcmp(p.name, name))
+		return CATALOG_E_NONE;
+	*out = p;
+	return 0;
+}
+
+static int name_is_free(struct catalog *c, const char *name)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool_name(name);
+	int r;
+
+	if (!parse_is_name(name))
+		return err_explain(-EINVAL, "\"%s\" is no name for a pool (1 to %d of A-Z a-z 0-9 . _ - +)", name, BARCODE_MAX);
+	r = row_get(c, &key, &row);
+	if (r == CATALOG_E_NONE)
+		return 0;
+	return r ? r : CATALOG_E_EXISTS;
+}
+
+int catalog_pool_create(struct catalog *c, const char *name, const struct catalog_perm *perm, struct catalog_pool *out)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct catalog_pool p = {
+		.perm = *perm,
+		.codec = CODEC_DEFAULT,
+		.record_bytes = RECORD_BYTES_DEFAULT,
+		.keep_s = KEEP_S_DEFAULT,
+	};
+	uint64_t id;
+	int r;
+
+	LOCK_SCOPE(&c->lock);
+	r = name_is_free(c, name);
+	if (!r)
+		r = counter_take(c, &c->pool_ids, &id);
+	if (!r)
+		r = kv_batch_new(&b);
+	if (r)
+		return r;
+	p.id = (uint32_t)id;
+	strcpy(p.name, name);
+	r = pool_stage(b, &p);
+	if (!r)
+		r = kv_write(c->kv, b, true);
+	if (!r)
+		*out = p;
+	return r;
+}
+
+int catalog_pool_put(struct catalog *c, const struct catalog_pool *p)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct catalog_pool was, now = *p;
+	int r;
+
+	LOCK_SCOPE(&c->lock);
+	r = catalog_pool_by_id(c, p->id, &was);
+	if (!r)
+		r = kv_batch_new(&b);
+	if (!r && strcmp(was.name, now.name)) {
+		struct row_key old = key_pool_name(was.name);
+
+		r = name_is_free(c, now.name);
+		if (!r)
+			r = row_delete(b, &old);
+	}
+	if (r)
+		return r;
+	now.volumes = was.volumes;
+	r = pool_stage(b, &now);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
+int catalog_pool_destroy(struct catalog *c, uint32_t id)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct row_key members = key_member(id, ""), key = key_pool(id), name;
+	struct catalog_pool p;
+	int r;
+
+	LOCK_SCOPE(&c->lock);
+	r = catalog_pool_by_id(c, id, &p);
+	if (r)
+		return r;
+	r = kv_any(c->kv, KV_CATALOG, members.b, members.len);
+	if (r != KV_E_NONE)
+		return r ? r : CATALOG_E_NOT_EMPTY;
+	name = key_pool_name(p.name);
+	r = kv_batch_new(&b);
+	if (!r)
+		r = row_delete(b, &key);
+	if (!r)
+		r = row_delete(b, &name);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
+int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_pool_name("");
+	struct catalog_pool p;
+	const uint8_t *row;
+	size_t len;
+	int r;
+
+	r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
+		row = kv_iter_value(it, &len);
+		if (len != 4)
+			return err_explain(-EUCLEAN, "catalog: a name row of a pool is damaged");
+		r = catalog_pool_by_id(c, get_be32(row), &p);
+		if (r == CATALOG_E_NONE) /* destroyed since the walk began */
+			continue;
+		if (!r)
+			r = each(ctx, &p);
+		if (r)
+			return r;
+	}
+	return kv_iter_error(it);
+}
+
+/* ---- properties ---- */
+
+static int bad_value(const struct catalog_prop *prop, const char *value)
+{
+	return err_explain(-EINVAL, "\"%s\" is not a value of %s: %s", value, prop->name, prop->values);
+}
+
+static int set_bool(bool *out, const char *value)
+{
+	if (!strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true"))
+		*out = true;
+	else if (!strcmp(value, "off") || !strcmp(value, "no") || !strcmp(value, "false"))
+		*out = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* In the largest unit that loses nothing. */
+static int size_text(uint64_t bytes, struct buf *text)
+{
+	static const char units[] = "KMGTPE";
+	size_t u = 0;
+
+	while (bytes && bytes % 1024 == 0 && u < strlen(units)) {
+		bytes /= 1024;
+		u++;
+	}
+	if (!u)
+		return buf_printf(text, "%llu", (unsigned long long)bytes);
+	return buf_printf(text, "%llu%c", (unsigned long long)bytes, units[u - 1]);
+}
+
+static int duration_text(uint64_t s, struct buf *text)
+{
+	if (!s)
+		return buf_printf(text, "0");
+	if (s % 86400 == 0)
+		return buf_printf(text, "%llud", (unsigned long long)s / 86400);
+	if (s % 3600 == 0)
+		return buf_printf(text, "%lluh", (unsigned long long)s / 3600);
+	return buf_printf(text, "%llus", (unsigned long long)s);
+}
+
+static int codec_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%s", codec_words[p->codec]);
+}
+
+static int codec_set(struct catalog_pool *p, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_LEN(codec_words); i++)
+		if (!strcmp(codec_words[i], value)) {
+			p->codec = (uint8_t)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int level_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%d", p->level);
+}
+
+static int level_set(struct catalog_pool *p, const char *value)
+{
+	char *end;
+	long v = strtol(value, &end, 10);
+
+	if (end == value || *end || value[0] < '0' || value[0] > '9' || v > LEVEL_MAX)
+		return -EINVAL;
+	p->level = (int32_t)v;
+	return 0;
+}
+
+static int verify_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%s", p->verify ? "on" : "off");
+}
+
+static int verify_set(struct catalog_pool *p, const char *value)
+{
+	return set_bool(&p->verify, value);
+}
+
+static int worm_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%s", p->worm ? "on" : "off");
+}
+
+static int worm_set(struct catalog_pool *p, const char *value)
+{
+	return set_bool(&p->worm, value);
+}
+
+static int record_get(const struct catalog_pool *p, struct buf *text)
+{
+	return size_text(p->record_bytes, text);
+}
+
+static int record_set(struct catalog_pool *p, const char *value)
+{
+	uint64_t v;
+
+	if (parse_size(value, &v) || v < 1 || v > RECORD_BYTES_MAX)
+		return -EINVAL;
+	p->record_bytes = v;
+	return 0;
+}
+
+static int capacity_get(const struct catalog_pool *p, struct buf *text)
+{
+	return p->capacity_bytes ? size_text(p->capacity_bytes, text) : buf_printf(text, "none");
+}
+
+static int capacity_set(struct catalog_pool *p, const char *value)
+{
+	uint64_t v = 0;
+
+	if (strcmp(value, "none") && (parse_size(value, &v) || (v && v < CAPACITY_BYTES_MIN)))
+		return -EINVAL;
+	p->capacity_bytes = v;
+	return 0;
+}
+
+static int keep_get(const struct catalog_pool *p, struct buf *text)
+{
+	return duration_text(p->keep_s, text);
+}
+
+static int keep_set(struct catalog_pool *p, const char *value)
+{
+	return parse_duration(value, &p->keep_s) ? -EINVAL : 0;
+}
+
+static const struct catalog_prop props[] = {
+	{ "compression", "none, lz4 or zstd", "how chunks are compressed" },
+	{ "level", "0 to 19", "compression level; 0: the default of the method" },
+	{ "verify", "on or off", "compare bytes, not only digests, before a chunk is shared" },
+	{ "worm", "on or off", "new volumes can be written once only" },
+	{ "record_size", "1 to 16777215 bytes", "length of the records that files/ and import make" },
+	{ "capacity", "none, or 1M and more", "capacity of new volumes" },
+	{ "keep", "a time as 12h or 7d; 0", "how long an overwritten tape can be brought back" },
+};
+
+/* In the order of props[]. */
+static const struct {
+	int (*get)(const struct catalog_pool *p, struct buf *text);
+	int (*set)(struct catalog_pool *p, const char *value);
+} prop_verbs[] = {
+	{ codec_get, codec_set },   { level_get, level_set },	{ verify_get, verify_set },
+	{ worm_get, worm_set },	    { record_get, record_set }, { capacity_get, capacity_set },
+	{ keep_get, keep_set },
+};
+
+_Static_assert(ARRAY_LEN(props) == ARRAY_LEN(prop_verbs), "each property has its verbs");
+
+const struct catalog_prop *catalog_pool_props(size_t *count)
+{
+	*count = ARRAY_LEN(props);
+	return props;
+}
+
+static int prop_find(const char *name, size_t *at)
+{
+	for (*at = 0; *at < ARRAY_LEN(props); ++*at)
+		if (!strcmp(props[*at].name, name))
+			return 0;
+	return err_explain(-ENOENT, "a pool has no property \"%s\"", name);
+}
+
+int catalog_pool_prop_get(const struct catalog_pool *p, const char *prop, struct buf *text)
+{
+	size_t i;
+	int r = prop_find(prop, &i);
+
+	return r ? r : prop_verbs[i].get(p, text);
+}
+
+int catalog_pool_prop_set(struct catalog_pool *p, const char *prop, const char *value)
+{
+	size_t i;
+	int r = prop_find(prop, &i);
+
+	if (r)
+		return r;
+	return prop_verbs[i].set(p, value) ? bad_value(&props[i], value) : 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of catalog/ share. */
+#ifndef VTAPE_CATALOG_PRIVATE_H
+#define VTAPE_CATALOG_PRIVATE_H
+
+#include "catalog/catalog_rows.h"
+
+/* Numbers below .limit are reserved on disk, so handing one out costs a write only now and then. */
+struct counter {
+	enum number which;
+	uint64_t block;		/* how many are reserved at a time */
+	uint64_t next, limit;	/* next == limit: reserve more */
+};
+
+/*
+ * Reads need no lock: each takes rows as they are.  The locks are for read-modify-write; neither is taken under the other.
+ * 1. A volume's row, its name row and its member row say the same at every moment (one batch).
+ * 2. The .volumes of a pool's row is the number of its member rows.
+ */
+struct catalog {
+	struct kv *kv;			/* borrowed */
+	pthread_mutex_t lock;		/* changes of all rows but events; pool_ids, volume_ids */
+	struct counter pool_ids, volume_ids;
+	pthread_mutex_t event_lock;	/* event_seqs, event_last, and the order of event rows */
+	struct counter event_seqs;
+	uint64_t event_last;
+};
+
+int row_get(struct catalog *c, const struct row_key *key, struct buf *out);	/* CATALOG_E_NONE */
+int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row);
+int row_delete(struct kv_batch *b, const struct row_key *key);
+
+/* A number nobody had; the lock that guards @n is held. */
+int counter_take(struct catalog *c, struct counter *n, uint64_t *out);
+
+/* catalog_pool.c: the pool's row with other contents, as part of @b; c->lock is held. */
+int pool_stage(struct kv_batch *b, const struct catalog_pool *p);
+
+/* catalog_event.c */
+int event_find_last(struct catalog *c, uint64_t *seq);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keys and rows of KV_CATALOG as bytes; the table of them is at the head of catalog_format.c. */
+#ifndef VTAPE_CATALOG_ROWS_H
+#define VTAPE_CATALOG_ROWS_H
+
+#include <vtape/catalog.h>
+
+#define CATALOG_SCHEMA 1
+#define ROW_MAX 1024	/* bytes of an encoded row, tails apart */
+
+/* Counters of numbers that are never used again. */
+enum number { NUMBER_POOL = 'p', NUMBER_VOLUME = 'v', NUMBER_EVENT = 'e' };
+
+struct row_key {
+	uint8_t b[288];
+	size_t len;
+};
+
+struct row_key key_schema(void);
+struct row_key key_number(enum number n);
+struct row_key key_pool(uint32_t pool);
+struct row_key key_pool_name(const char *name);			/* "": before all of them */
+struct row_key key_volume(uint64_t volume);
+struct row_key key_volume_name(const char *name);
+struct row_key key_member(uint32_t pool, const char *name);	/* "": prefix of the pool's volumes */
+struct row_key key_file(uint64_t volume, uint64_t file);
+struct row_key key_files(uint64_t volume);			/* prefix of the former */
+struct row_key key_file_name(uint64_t volume, const char *name, uint64_t file);
+struct row_key key_file_names(uint64_t volume, const char *name); /* prefix of the former; NULL: of all names */
+struct row_key key_tail(uint64_t volume);
+struct row_key key_drive(uint32_t drive);
+struct row_key key_event(uint64_t seq);
+struct row_key key_events(void);				/* prefix of the former */
+
+/* Each *_encode replaces @out; each *_decode gives -EUCLEAN with words for anything that *_encode does not write. */
+int pool_encode(const struct catalog_pool *p, struct buf *out);
+int pool_decode(const void *row, size_t len, struct catalog_pool *out);
+int volume_encode(const struct catalog_volume *v, struct buf *out);
+int volume_decode(const void *row, size_t len, struct catalog_volume *out);
+int file_encode(const struct catalog_file *f, struct buf *out);
+int file_decode(const void *row, size_t len, struct catalog_file *out);
+int event_encode(const struct catalog_event *e, struct buf *out);
+int event_decode(uint64_t seq, const void *row, size_t len, struct catalog_event *out);
+int schema_encode(uint32_t schema, struct buf *out);
+int schema_decode(const void *row, size_t len, uint32_t *schema);
+int number_encode(uint64_t n, struct buf *out);
+int number_decode(const void *row, size_t len, uint64_t *n);
+
+/* A name that a tape file may have: what a folder can show. */
+bool file_name_is_good(const char *name);
+
+#endif
