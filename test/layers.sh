@@ -22,25 +22,25 @@ cli:     util ctl
 
 # "path:room:included room", one line per include of a room's header, public or private.
 includes() {
-	grep -rHoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"][a-z]+/[a-z_]+\.h[>"]' src include/vtape \
-		--include='*.[ch]' |
-		sed -nE -e 's|^((src/([a-z]+)/[^:]*)):.*[<"]vtape/([a-z_]+)\.h.*|\1:\3:\4|p; t' \
-			-e 's|^((include/vtape/([a-z_]+)\.h)):.*[<"]vtape/([a-z_]+)\.h.*|\1:\3:\4|p; t' \
-			-e 's|^((src/([a-z]+)/[^:]*)):.*"([a-z]+)/[a-z_]+\.h".*|\1:\3:\4|p; t' \
-			-e 's|^((include/vtape/([a-z_]+)\.h)):.*"([a-z]+)/[a-z_]+\.h".*|\1:\3:\4|p'
+  grep -rHoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"][a-z]+/[a-z_]+\.h[>"]' src include/vtape \
+    --include='*.[ch]' |
+    sed -nE -e 's|^((src/([a-z]+)/[^:]*)):.*[<"]vtape/([a-z_]+)\.h.*|\1:\3:\4|p; t' \
+      -e 's|^((include/vtape/([a-z_]+)\.h)):.*[<"]vtape/([a-z_]+)\.h.*|\1:\3:\4|p; t' \
+      -e 's|^((src/([a-z]+)/[^:]*)):.*"([a-z]+)/[a-z_]+\.h".*|\1:\3:\4|p; t' \
+      -e 's|^((include/vtape/([a-z_]+)\.h)):.*"([a-z]+)/[a-z_]+\.h".*|\1:\3:\4|p'
 }
 
 includes | awk -F: -v arrows="$arrows" '
-	BEGIN {
-		n = split(arrows, line, "\n")
-		for (i = 1; i <= n; i++) {
-			m = split(line[i], word, /[: ]+/)
-			for (j = 1; j <= m; j++)
-				ok[word[1], word[j]] = 1
-		}
-	}
-	!(($2, $3) in ok) { print $1 ": " $2 " may not include " $3; bad = 1 }
-	END {
-		if (!NR) { print "no includes found: wrong folder?"; bad = 1 }
-		exit bad
-	}'
+  BEGIN {
+    n = split(arrows, line, "\n")
+    for (i = 1; i <= n; i++) {
+      m = split(line[i], word, /[: ]+/)
+      for (j = 1; j <= m; j++)
+        ok[word[1], word[j]] = 1
+    }
+  }
+  !(($2, $3) in ok) { print $1 ": " $2 " may not include " $3; bad = 1 }
+  END {
+    if (!NR) { print "no includes found: wrong folder?"; bad = 1 }
+    exit bad
+  }'
