@@ -3,7 +3,7 @@
  * Requests that carry whole tapes: import and export.  The bytes go through the descriptor that came with the request.
  *
  * An import is made beside the volume, in one of state INCOMING, and takes its place at once when it is whole: a broken
- * image changes nothing.  What a crash leaves of it is removed by the next import to the same volume.
+ * image changes nothing.  library/ tells the event.  What a crash leaves of it is removed by the next import to the same volume.
  */
 #include "daemon/serve_call.h"
 
@@ -177,8 +177,6 @@ int serve_import(struct call *c)
 		library_volume_delete(c->s->lib, in.id);
 		return err_explain(r, "%s", why);
 	}
-	catalog_event(c->s->cat, EVENT_VOLUME_IMPORTED, t.name, "%" PRIu64 " bytes in %" PRIu64 " records imported to %s",
-		      st.end.bytes, tape_tally_records(&st.end), t.name);
 	return call_answer(c, json_pack("{s:s, s:I, s:I, s:I}", "volume", t.name, "size_bytes", (json_int_t)st.end.bytes,
 					"records", (json_int_t)tape_tally_records(&st.end), "files", (json_int_t)st.end.marks));
 }

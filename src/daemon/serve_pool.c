@@ -173,7 +173,7 @@ static int pool_change(struct call *c, const char *name, const json_t *set)
 	if (!r)
 		r = call_fold(catalog_pool_put(c->s->cat, &p), "pool", name);
 	if (!r)
-		catalog_event(c->s->cat, EVENT_POOL_CHANGED, name, "pool %s: %s", name, (const char *)told.data);
+		catalog_event(c->s->cat, EVENT_POOL_CHANGED, name, "%s", (const char *)told.data);
 	buf_fini(&told);
 	return r;
 }
