@@ -51,12 +51,16 @@ struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open pac
 void chunk_store_on_damage(struct chunk_store *cs,
 			   void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d), void *ctx);
 
+enum { CHUNK_E_END = 1 };
+
 struct chunk_totals {
 	uint64_t packs, chunks;		/* in the store */
 	uint64_t unique_bytes;		/* raw bytes of them */
 	uint64_t stored_bytes;		/* bytes of packs on disk */
 };
 void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out);
+/* The first closed pack with a number >= @from, and the size of its file; CHUNK_E_END.  For walks over the store. */
+int chunk_store_next_pack(struct chunk_store *cs, uint64_t from, uint64_t *number, uint64_t *bytes);
 /* What a writer may still add before -ENOSPC: file system space less the reserve. */
 int chunk_store_space(struct chunk_store *cs, uint64_t *avail, uint64_t *total);
 
@@ -83,7 +87,8 @@ int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *c
 struct chunk_writer *chunk_writer_free(struct chunk_writer *w);
 
 /* Copies @n bytes into the bounded buffer (8 MiB and what the workers hold), waits if it is full.
- * Return: 0; the first error of anything under way (-ENOSPC, -EIO, ...), and then always. */
+ * Return: 0; -ENOSPC when the reserve would be touched: nothing was taken, and the same call succeeds once there is space;
+ * the first error of anything under way (-EIO, also -ENOSPC from the disk itself), and then always. */
 int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n);
 /* Cut here; when it returns, the sink has seen every byte appended. */
 int chunk_writer_flush(struct chunk_writer *w);
@@ -95,7 +100,6 @@ void chunk_writer_end_commit(struct chunk_writer *w, bool written);
 
 /* A run of neighbouring slots of one pack, @len raw bytes of the stream from the first byte of @slot. */
 struct chunk_extent { uint64_t pack; uint32_t slot, slots; uint64_t len; };
-enum { CHUNK_E_END = 1 };
 /* The extent that holds byte @offset of the stream and the offset at which it starts; CHUNK_E_END behind the last. */
 typedef int (*chunk_source)(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start);
 
@@ -110,7 +114,8 @@ void chunk_reader_forget(struct chunk_reader *r);	/* the stream changed: drop wh
 
 enum { CHUNK_E_IN_USE = 1 };
 /* Removes @pack, its index rows and its file, unless a writer has touched it since its last commit or @in_use says that
- * somebody's map names it.  While it is asked, no writer shares chunks of it.  0, also if it was gone; CHUNK_E_IN_USE. */
+ * somebody's map names it (> 0; < 0 is an error).  While it is asked, no writer shares chunks of it.  0, also if it was
+ * gone; CHUNK_E_IN_USE. */
 int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx, uint64_t pack), void *ctx,
 		  uint64_t *freed_bytes);
 
