@@ -8,7 +8,8 @@
  *
  * KV_PACK, by the first byte of the key
  *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le
- *   'O' number u64be              a pack still open when numbers beyond its step were reserved; no value
+ *   'O' number u64be              a pack not yet sealed when numbers beyond its step were reserved; no value
+ *   'D' number u64be              a pack whose file is about to be removed; no value
  *   'B' number u64be slot u32be   a chunk that failed its check; no value
  *   'N'                           all numbers below this may be in use: u64le
  *   'T'                           totals of the sealed packs after an orderly close: version u8 (1), packs u64le,
@@ -31,7 +32,8 @@ struct pack_tally {
 #define PACK_TALLY_LEN 21u
 #define PACK_KEY_LEN 9u
 #define BAD_KEY_LEN 13u
-enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_BAD = 'B', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
+enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_DOOMED = 'D',
+		PACK_KEY_BAD = 'B', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
 void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number);
 int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number);	/* -EUCLEAN */
 void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_commit: making true what the sink was told.  Order, and what a power cut between two steps leaves:
+ *
+ * 1. Every pack that a place was given of, one's own or another writer's, is synced unless it is sealed.  A cut before:
+ *    the packs end somewhere in the middle, nobody's map names what is lost.
+ * 2. Rows for chunks in them go into the caller's batch, which the caller writes synced.  A cut before: the packs have
+ *    whole entries without rows; recovery finds them.
+ *
+ * Packs that are sealed meanwhile are the sealer's: they are waited for.  Rows may be written twice, by two writers that
+ * share an open pack; they are the same rows.
+ */
+#include <errno.h>
+
+#include "chunk/store.h"
+
+/* Lists the packs of @w that are not safe yet, as they are now.  Lock held. */
+static int list_unsafe(struct chunk_writer *w)
+{
+	struct index *ix = &w->cs->index;
+	size_t n = 0;
+
+	for (struct table *t = ix->newest; t; t = t->older)
+		n += t->state != TABLE_SEALED;
+	free(w->syncing);
+	w->syncing_count = 0;
+	w->syncing = malloc((n + 1) * sizeof(*w->syncing));
+	if (!w->syncing)
+		return err_origin(-ENOMEM);
+	for (struct table *t = ix->newest; t; t = t->older)
+		if (t->state != TABLE_SEALED && pack_set_has(&w->committing, t->number))
+			w->syncing[w->syncing_count++] = (struct synced_table){ t->number, t->count };
+	return 0;
+}
+
+/* The table, held still; NULL once its pack is sealed and its rows are written.  Lock held. */
+static struct table *unsafe_table(struct chunk_store *cs, uint64_t number)
+{
+	struct table *t;
+
+	for (;;) {
+		t = index_table(&cs->index, number);
+		if (!t || t->state == TABLE_SEALED)
+			return NULL;
+		if (t->state != TABLE_SEALING)
+			return t;
+		pthread_cond_wait(&cs->settled, &cs->lock);
+	}
+}
+
+static int sync_table(struct chunk_store *cs, const struct synced_table *st, struct kv_batch *b)
+{
+	struct table *t;
+	struct pack *p;
+	int r = 0;
+
+	LOCK_SCOPE(&cs->lock);
+	t = unsafe_table(cs, st->number);
+	if (t && t->synced < st->upto) {
+		p = pack_hold(t->pack);
+		pthread_mutex_unlock(&cs->lock);
+		r = pack_sync(p);
+		pack_release(p);
+		pthread_mutex_lock(&cs->lock);
+		t = unsafe_table(cs, st->number);
+		if (t && r)
+			t->shunned = true;	/* what it lost must not be shared with anybody */
+		else if (t && t->synced < st->upto)
+			t->synced = st->upto;
+	}
+	return t && !r ? store_index_rows(t, st->upto, b) : r;
+}
+
+int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b)
+{
+	struct chunk_store *cs = w->cs;
+	int r;
+
+	pthread_mutex_lock(&cs->lock);
+	r = pack_set_merge(&w->committing, &w->touched);
+	if (!r) {
+		pack_set_fini(&w->touched);
+		w->touched_last = 0;
+		r = list_unsafe(w);
+	}
+	pthread_mutex_unlock(&cs->lock);
+	for (size_t i = 0; i < w->syncing_count && !r; i++)
+		r = sync_table(cs, &w->syncing[i], b);
+	return r;
+}
+
+/* Not written: the packs stay pinned and are in the next commit. */
+void chunk_writer_end_commit(struct chunk_writer *w, bool written)
+{
+	struct chunk_store *cs = w->cs;
+
+	LOCK_SCOPE(&cs->lock);
+	for (size_t i = 0; i < w->syncing_count && written; i++) {
+		struct table *t = index_table(&cs->index, w->syncing[i].number);
+
+		if (t && t->indexed < w->syncing[i].upto)
+			t->indexed = w->syncing[i].upto;
+	}
+	w->syncing_count = 0;
+	if (written)
+		pack_set_fini(&w->committing);
+}

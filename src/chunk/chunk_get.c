@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_get: the reader.  Bytes are fetched in spans, runs of neighbouring slots of one pack: one pread, then every chunk
+ * expanded and checked against its digest.  A single read fetches the chunks that it touches, in the caller's thread.
+ * Reads that follow each other fetch spans of about a mebibyte ahead of the position, on the reader's lane, more of
+ * them the longer it goes on.
+ *
+ * A chunk that fails is known by its place in the span: reads beside it are served, reads of it fail.  What fails is
+ * dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched ahead.
+ */
+#include <assert.h>
+#include <errno.h>
+
+#include "chunk/store.h"
+
+#define SPAN_BYTES PACK_CHUNK_MAX
+#define SPAN_CHUNKS 256u
+#define STORED_MAX (SPAN_BYTES + SPAN_CHUNKS * PACK_ENTRY_GAP)
+#define AHEAD_MAX 8u		/* spans */
+
+/* A part of the stream: @chunks slots from @slot, the first byte of which is byte @start of the stream. */
+struct span {
+	struct job job;
+	struct chunk_reader *r;
+	struct span *next;
+	uint64_t start, len;			/* len may end within the last chunk */
+	struct pack *pack;
+	uint32_t slot, chunks;
+	struct pack_entry entries[SPAN_CHUNKS];
+	uint32_t at[SPAN_CHUNKS];		/* where in @raw */
+	int result[SPAN_CHUNKS];
+	bool abandoned;				/* nobody waits any more */
+	bool ready;				/* guarded by the reader's lock */
+	uint8_t *raw;				/* SPAN_BYTES */
+};
+
+/* Where planning stands: the slot in @extent that begins at byte @at of the stream. */
+struct plan {
+	bool valid;
+	struct chunk_extent extent;
+	uint64_t start;				/* of the extent */
+	uint32_t slot;
+	uint64_t at;
+};
+
+struct chunk_reader {
+	struct chunk_store *cs;
+	chunk_source source;
+	void *ctx;
+	struct lane *lane;
+
+	/* The reading thread's.  Spans first..last lie one behind the other in the stream. */
+	struct span *first, *last, *idle;
+	unsigned spans;
+	uint64_t expected;			/* where the next read begins if they follow each other */
+	unsigned ahead;				/* spans to have in all; 1: no look-ahead */
+	bool no_more;				/* nothing was found behind the last span */
+	struct plan plan;
+
+	pthread_mutex_t lock;			/* guards what follows */
+	pthread_cond_t came;			/* a span became ready */
+	uint8_t *scratch[AHEAD_MAX + 1];	/* STORED_MAX each, as many as ever ran at once */
+	unsigned scratches;
+};
+
+/* ---- fetching ---------------------------------------------------------------------------------------------------- */
+
+static uint8_t *scratch_take(struct chunk_reader *r)
+{
+	uint8_t *p = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->scratches)
+		p = r->scratch[--r->scratches];
+	pthread_mutex_unlock(&r->lock);
+	return p ? p : malloc(STORED_MAX);
+}
+
+static void scratch_give(struct chunk_reader *r, uint8_t *p)
+{
+	LOCK_SCOPE(&r->lock);
+	r->scratch[r->scratches++] = p;
+}
+
+static void span_fetch(struct span *s, uint8_t *scratch)
+{
+	const struct pack_entry *first = &s->entries[0], *last = &s->entries[s->chunks - 1];
+	uint64_t n = last->offset + last->stored_len - first->offset;
+	int whole = pack_pread(s->pack, scratch, n, first->offset);
+
+	for (uint32_t i = 0; i < s->chunks; i++) {
+		const struct pack_entry *e = &s->entries[i];
+		struct pack_ref ref = { pack_number(s->pack), s->slot + i };
+
+		/* If the run cannot be read, the one that is at fault is found by reading each. */
+		if (whole)
+			s->result[i] = store_fetch(s->r->cs, s->pack, ref.slot, e, s->raw + s->at[i], scratch);
+		else
+			s->result[i] = store_check(s->r->cs, ref, e, scratch + (e->offset - first->offset),
+						   s->raw + s->at[i]);
+	}
+}
+
+static void span_run(struct job *j)
+{
+	struct span *s = (struct span *)j;
+	uint8_t *scratch;
+
+	if (__atomic_load_n(&s->abandoned, __ATOMIC_RELAXED))
+		return;
+	scratch = scratch_take(s->r);
+	if (scratch) {
+		span_fetch(s, scratch);
+		scratch_give(s->r, scratch);
+		return;
+	}
+	for (uint32_t i = 0; i < s->chunks; i++)
+		s->result[i] = err_origin(-ENOMEM);
+}
+
+static void span_done(struct job *j)
+{
+	struct span *s = (struct span *)j;
+
+	LOCK_SCOPE(&s->r->lock);
+	s->ready = true;
+	pthread_cond_signal(&s->r->came);
+}
+
+/* ---- planning: which slots make the next span ---------------------------------------------------------------------- */
+
+static struct span *span_take(struct chunk_reader *r)
+{
+	struct span *s = r->idle;
+
+	if (s) {
+		r->idle = s->next;
+	} else {
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return NULL;
+		s->raw = malloc(SPAN_BYTES);
+		if (!s->raw) {
+			free(s);
+			return NULL;
+		}
+		s->job.run = span_run;
+		s->job.done = span_done;
+		s->r = r;
+	}
+	s->next = NULL;
+	s->ready = s->abandoned = false;
+	s->chunks = 0;
+	return s;
+}
+
+static void span_give(struct chunk_reader *r, struct span *s)
+{
+	s->pack = pack_release(s->pack);
+	s->next = r->idle;
+	r->idle = s;
+}
+
+static struct span *span_free(struct span *s)
+{
+	pack_release(s->pack);
+	free(s->raw);
+	free(s);
+	return NULL;
+}
+
+static int seek_extent(struct chunk_reader *r, uint64_t offset)
+{
+	struct plan *p = &r->plan;
+	int e;
+
+	if (p->valid && offset >= p->at && offset < p->start + p->extent.len)
+		return 0;
+	p->valid = false;
+	e = r->source(r->ctx, offset, &p->extent, &p->start);
+	if (e)
+		return e;
+	if (offset < p->start || offset - p->start >= p->extent.len)
+		return err_explain(-EUCLEAN, "the map has no place for byte %llu", (unsigned long long)offset);
+	p->slot = p->extent.slot;
+	p->at = p->start;
+	p->valid = true;
+	return 0;
+}
+
+static int next_entry(struct plan *p, struct pack *pack, struct pack_entry *e)
+{
+	if (p->slot - p->extent.slot >= p->extent.slots)
+		return err_explain(-EUCLEAN, "the map has more bytes than %u chunks of pack %012llx", p->extent.slots,
+				   (unsigned long long)p->extent.pack);
+	return pack_entry(pack, p->slot, e);
+}
+
+/* Does @e go into the span beside what is there? */
+static bool fits(const struct span *s, const struct pack_entry *e, uint64_t raw)
+{
+	const struct pack_entry *first = &s->entries[0], *last = &s->entries[s->chunks - 1];
+
+	if (!s->chunks)
+		return true;
+	return s->chunks < SPAN_CHUNKS && raw + e->raw_len <= SPAN_BYTES && e->offset >= last->offset + last->stored_len &&
+	       e->offset + e->stored_len - first->offset <= STORED_MAX;
+}
+
+/* Fills @s with the chunk that holds byte @offset and those behind it, until @want bytes from @offset are covered, the
+ * extent ends or the span is full. */
+static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, struct span *s)
+{
+	struct plan *p = &r->plan;
+	uint64_t end, raw = 0;
+	struct pack_entry e;
+	int err = seek_extent(r, offset);
+
+	if (err)
+		return err;
+	err = store_pack(r->cs, p->extent.pack, &s->pack);
+	if (err)
+		return err == -ENOENT ? err_explain(-EIO, "pack %012llx is missing",
+						    (unsigned long long)p->extent.pack) : err;
+	end = p->start + p->extent.len;
+	while (p->at < end && (!s->chunks || p->at < offset + want)) {
+		err = next_entry(p, s->pack, &e);
+		if (err)
+			return err;
+		if (p->at + e.raw_len > offset) {
+			if (!fits(s, &e, raw))
+				break;
+			if (!s->chunks) {
+				s->slot = p->slot;
+				s->start = p->at;
+			}
+			s->at[s->chunks] = (uint32_t)raw;
+			s->entries[s->chunks++] = e;
+			raw += e.raw_len;
+		}
+		p->at += e.raw_len;
+		p->slot++;
+	}
+	s->len = s->start + raw < end ? raw : end - s->start;
+	return 0;
+}
+
+/* ---- the spans at hand --------------------------------------------------------------------------------------------- */
+
+static void span_wait(struct span *s)
+{
+	LOCK_SCOPE(&s->r->lock);
+	while (!s->ready)
+		pthread_cond_wait(&s->r->came, &s->r->lock);
+}
+
+static void drop_first(struct chunk_reader *r)
+{
+	struct span *s = r->first;
+
+	r->first = s->next;
+	if (!r->first)
+		r->last = NULL;
+	r->spans--;
+	span_give(r, s);
+}
+
+static void drop_all(struct chunk_reader *r)
+{
+	for (struct span *s = r->first; s; s = s->next)
+		__atomic_store_n(&s->abandoned, true, __ATOMIC_RELAXED);
+	lane_wait_empty(r->lane);
+	while (r->first)
+		drop_first(r);
+	r->no_more = false;
+	r->ahead = 1;
+}
+
+/* One more span behind the last, or at @offset if there is none. */
+static int add_span(struct chunk_reader *r, uint64_t offset, uint64_t want, bool at_once)
+{
+	struct span *s = span_take(r);
+	int e = s ? plan_span(r, offset, want, s) : err_origin(-ENOMEM);
+
+	if (e) {
+		if (s)
+			span_give(r, s);
+		r->plan.valid = false;
+		return e;
+	}
+	if (r->last)
+		r->last->next = s;
+	else
+		r->first = s;
+	r->last = s;
+	r->spans++;
+	if (at_once) {
+		span_run(&s->job);
+		span_done(&s->job);
+	} else {
+		lane_submit(r->lane, &s->job);
+	}
+	return 0;
+}
+
+/* An error found here is told by the read that comes to it. */
+static void look_ahead(struct chunk_reader *r)
+{
+	while (r->spans < r->ahead && !r->no_more)
+		r->no_more = add_span(r, r->last->start + r->last->len, SPAN_BYTES, false) != 0;
+}
+
+/* Makes r->first the span that holds byte @offset.  Spans before it go; if none holds it, all go. */
+static int come_to(struct chunk_reader *r, uint64_t offset, size_t n)
+{
+	if (r->last && (offset < r->first->start || offset > r->last->start + r->last->len))
+		drop_all(r);
+	while (r->first && offset >= r->first->start + r->first->len) {
+		span_wait(r->first);
+		drop_first(r);
+	}
+	if (!r->first) {
+		int e;
+
+		r->no_more = false;
+		e = add_span(r, offset, r->ahead > 1 ? SPAN_BYTES : n, r->ahead == 1);
+		if (e)
+			return e;
+	}
+	if (r->ahead > 1)
+		look_ahead(r);
+	span_wait(r->first);
+	return 0;
+}
+
+/* Copies what the first span has of the stream from @offset. */
+static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n, size_t *taken)
+{
+	struct span *s = r->first;
+	uint64_t from = offset - s->start;
+	size_t end = s->len - from < n ? s->len : from + n;
+
+	for (uint32_t i = 0; i < s->chunks && s->at[i] < end; i++) {
+		if (s->at[i] + s->entries[i].raw_len <= from || !s->result[i])
+			continue;
+		return err_explain(s->result[i], "chunk %u of pack %012llx cannot be read: %s", s->slot + i,
+				   (unsigned long long)pack_number(s->pack), strerror(-s->result[i]));
+	}
+	memcpy(buf, s->raw + from, end - from);
+	*taken = end - from;
+	return 0;
+}
+
+/* ---- the reader ---------------------------------------------------------------------------------------------------- */
+
+int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n)
+{
+	uint8_t *to = buf;
+	size_t part = 0;
+	int e;
+
+	/* The second read in a row begins the look-ahead, each further one doubles it. */
+	if (offset != r->expected)
+		r->ahead = 1;
+	else if (offset > 0)
+		r->ahead = r->ahead * 2 < AHEAD_MAX ? r->ahead * 2 : AHEAD_MAX;
+	while (n > 0) {
+		e = come_to(r, offset, n);
+		if (!e)
+			e = take(r, offset, to, n, &part);
+		if (e)
+			return e;
+		to += part;
+		offset += part;
+		n -= part;
+	}
+	r->expected = offset;
+	return 0;
+}
+
+void chunk_reader_forget(struct chunk_reader *r)
+{
+	drop_all(r);
+	r->plan.valid = false;
+}
+
+int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out)
+{
+	struct chunk_reader *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return err_origin(-ENOMEM);
+	r->cs = cs;
+	r->source = source;
+	r->ctx = ctx;
+	r->ahead = 1;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->came, NULL);
+	e = lane_new(cs->workers, AHEAD_MAX, &r->lane);
+	if (e) {
+		pthread_cond_destroy(&r->came);
+		pthread_mutex_destroy(&r->lock);
+		free(r);
+		return e;
+	}
+	*out = r;
+	return 0;
+}
+
+struct chunk_reader *chunk_reader_free(struct chunk_reader *r)
+{
+	if (!r)
+		return NULL;
+	drop_all(r);
+	lane_free(r->lane);
+	while (r->idle) {
+		struct span *s = r->idle;
+
+		r->idle = s->next;
+		span_free(s);
+	}
+	while (r->scratches)
+		free(r->scratch[--r->scratches]);
+	pthread_cond_destroy(&r->came);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+	return NULL;
+}

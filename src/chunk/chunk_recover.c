@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_recover: what a store does before it is open, and the last thing it does when it is closed.
+ *
+ * After an orderly close there is a row with the totals and nothing to do.  Otherwise packs that were being written are
+ * finished and indexed: those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their
+ * last chunks, perhaps, but they can be shared by the next backup, and the collector finds the pack.
+ */
+#include <errno.h>
+
+#include "chunk/store.h"
+
+#define FIRST_NUMBER 1u		/* no pack is number 0: a zeroed reference points nowhere */
+
+/* Every row of one kind; @each < 0 ends the walk. */
+static int each_row(struct chunk_store *cs, enum pack_key kind,
+		    int (*each)(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx), void *ctx)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	uint8_t prefix = (uint8_t)kind;
+	int r = kv_iter_new(cs->kv, KV_PACK, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, &prefix, 1); !r && kv_iter_in(it, &prefix, 1); kv_iter_next(it)) {
+		size_t klen, vlen;
+		const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
+
+		r = each(cs, cursor_of(k, klen), cursor_of(v, vlen), ctx);
+	}
+	return r ? r : kv_iter_error(it);
+}
+
+static int load_reserved(struct chunk_store *cs)
+{
+	static const uint8_t key = PACK_KEY_NEXT;
+	struct buf value = BUF_INIT;
+	int r = kv_get(cs->kv, KV_PACK, &key, 1, &value);
+
+	cs->reserved = FIRST_NUMBER;
+	if (!r && (value.len != 8 || get_le64(value.data) > PACK_NUMBER_MAX))
+		r = err_explain(-EUCLEAN, "the index does not say which pack numbers are in use");
+	else if (!r)
+		cs->reserved = get_le64(value.data);
+	buf_fini(&value);
+	cs->next_number = cs->reserved;
+	return r < 0 ? r : 0;
+}
+
+static int load_bad(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
+{
+	struct pack_ref ref;
+	bool news;
+	int r = bad_key_unpack(key.p, cursor_left(&key), &ref);
+
+	return r ? r : index_mark_bad(&cs->index, ref, &news);
+}
+
+/* The collector was about to remove these. */
+static int remove_doomed(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
+{
+	uint64_t number;
+	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_DOOMED, &number);
+
+	if (!r)
+		r = pack_unlink(cs->packs, number);
+	return r ? r : kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
+}
+
+static int add_sealed(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
+{
+	struct pack_tally t;
+	int r = pack_tally_unpack(value.p, cursor_left(&value), &t);
+
+	if (r)
+		return r;
+	cs->sealed.packs++;
+	cs->sealed.chunks += t.chunks;
+	cs->sealed.unique_bytes += t.raw_bytes;
+	cs->sealed.stored_bytes += t.file_bytes;
+	return 0;
+}
+
+static int load_totals(struct chunk_store *cs)
+{
+	static const uint8_t key = PACK_KEY_TOTALS;
+	struct buf value = BUF_INIT;
+	int r = kv_get(cs->kv, KV_PACK, &key, 1, &value);
+
+	if (!r)
+		r = totals_unpack(value.data, value.len, &cs->sealed);
+	buf_fini(&value);
+	cs->clean = !r;
+	return r == KV_E_NONE ? each_row(cs, PACK_KEY_SEALED, add_sealed, NULL) : r;
+}
+
+/* ---- packs that were being written ------------------------------------------------------------------------------- */
+
+static int has_row(struct chunk_store *cs, uint64_t number)
+{
+	uint8_t key[PACK_KEY_LEN];
+
+	pack_key_pack(key, PACK_KEY_SEALED, number);
+	return kv_any(cs->kv, KV_PACK, key, sizeof(key));
+}
+
+static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
+{
+	struct pack *p;
+	struct table *t;
+	int r = pack_open(cs->packs, number, &p);
+
+	if (r)
+		return r;
+	r = table_read(p, &t);
+	if (!r) {
+		t->indexed = 0;
+		r = store_index_rows(t, t->count, b);
+		if (!r)
+			r = store_sealed_rows(t, pack_bytes(p), b);
+		cs->sealed.packs++;
+		cs->sealed.chunks += t->count;
+		cs->sealed.unique_bytes += t->raw_bytes;
+		cs->sealed.stored_bytes += pack_bytes(p);
+		table_free(t);
+	}
+	pack_release(p);
+	return r;
+}
+
+/* A file that is no pack, or one with a damaged chunk, does not keep the store from opening: it stays, and is told. */
+static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
+{
+	int r = has_row(cs, number);
+
+	if (r <= 0)
+		return r;
+	if (!pack_exists(cs->packs, number))
+		return 0;
+	r = pack_recover(cs->packs, number);
+	if (r == -ENOENT)
+		return 0;
+	if (!r)
+		r = index_recovered(cs, number, b);
+	if (r == -EBADMSG || r == -EUCLEAN || r == -EPROTONOSUPPORT) {
+		log_error("pack %012llx was being written and cannot be finished: %s", (unsigned long long)number,
+			  err_text(r));
+		return 0;
+	}
+	if (!r)
+		log_info("pack %012llx was being written and has been finished", (unsigned long long)number);
+	return r;
+}
+
+/* Numbers in the last step are probed anyway. */
+static int finish_old(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
+{
+	uint64_t number;
+	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_OPEN, &number);
+
+	if (!r && (cs->clean || number + NUMBER_STEP < cs->reserved))
+		r = finish_pack(cs, number, ctx);
+	return r ? r : kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
+}
+
+static int finish_last(struct chunk_store *cs, struct kv_batch *b)
+{
+	uint64_t n = cs->reserved > FIRST_NUMBER + NUMBER_STEP ? cs->reserved - NUMBER_STEP : FIRST_NUMBER;
+	int r = 0;
+
+	for (; n < cs->reserved && !r; n++)
+		r = finish_pack(cs, n, b);
+	return r;
+}
+
+int store_recover(struct chunk_store *cs)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	if (!r)
+		r = load_reserved(cs);
+	if (!r)
+		r = load_totals(cs);
+	if (!r)
+		r = each_row(cs, PACK_KEY_BAD, load_bad, NULL);
+	if (!r)
+		r = each_row(cs, PACK_KEY_DOOMED, remove_doomed, b);
+	if (!r)
+		r = each_row(cs, PACK_KEY_OPEN, finish_old, b);
+	if (!r && !cs->clean)
+		r = finish_last(cs, b);
+	if (!r && kv_batch_count(b))
+		r = kv_write(cs->kv, b, true);
+	return r;
+}
+
+int store_write_totals(struct chunk_store *cs)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	static const uint8_t key = PACK_KEY_TOTALS;
+	uint8_t value[TOTALS_LEN];
+	int r = kv_batch_new(&b);
+
+	if (r)
+		return r;
+	totals_pack(value, &cs->sealed);
+	r = kv_batch_put(b, KV_PACK, &key, 1, value, sizeof(value));
+	return r ? r : kv_write(cs->kv, b, true);
+}

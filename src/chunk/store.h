@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store: what writers, readers and the collector of packs share.
+ *
+ * Locks, in this order: a writer's own; numbers_lock; lock.  None is held while bytes are read, written or synced, but
+ * for numbers_lock, under which a new pack is made.
+ */
+#ifndef CHUNK_STORE_H
+#define CHUNK_STORE_H
+
+#include "chunk/codec.h"
+#include "chunk/index.h"
+#include "chunk/pack_set.h"
+
+#define NUMBER_STEP 64u		/* pack numbers reserved by one synced row, and probed after a crash */
+#define HELD_PACKS 32u		/* sealed packs kept open for readers */
+
+struct held_pack {
+	struct pack *pack;	/* NULL: free */
+	uint64_t used;
+};
+
+/*
+ * While @lock is not held:
+ * 1. Every pack that is not sealed and written down (row 'P') has a table in @index that is not TABLE_SEALED.
+ * 2. Such a pack has a number in [reserved - NUMBER_STEP, reserved), or a row 'O'.
+ * 3. @sealed are the sums of the packs that have a row 'P'; row 'T' is there only if @clean, and equals them.
+ */
+struct chunk_store {
+	struct kv *kv;
+	struct packs *packs;
+	struct workers *workers;
+	struct chunk_store_config cfg;
+	struct digester *digester;
+	struct chunker *chunker;
+	struct codecs *codecs;
+	struct workers *sealer;		/* one thread: syncing must not hold up those that compress */
+	struct lane *seal_lane;
+
+	pthread_mutex_t numbers_lock;	/* guards the next two; held while a pack is made */
+	uint64_t next_number, reserved;
+
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t settled;		/* a table has left TABLE_SEALING */
+	struct index index;
+	struct chunk_writer *writers;
+	uint64_t *condemned;		/* packs that chunk_gc_pack() is at */
+	size_t condemned_count, condemned_cap;
+	uint64_t removals;		/* packs removed so far: a table read meanwhile may be of one of them */
+	struct chunk_totals sealed;
+	bool clean;
+	struct held_pack held[HELD_PACKS];
+	uint64_t held_tick;
+	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
+	void *damaged_ctx;
+	uint64_t space_avail, space_checked_ns, space_taken;	/* as last asked; bytes appended since */
+};
+
+/* chunk_store.c ---- */
+
+/* A pack to append to: one that waits, or a new one. */
+int store_take_table(struct chunk_store *cs, struct table **out);
+void store_give_table(struct chunk_store *cs, struct table *t);		/* for the next writer */
+void store_seal_table(struct chunk_store *cs, struct table *t);		/* in the background */
+/* -ENOSPC if @n more bytes would touch the reserve. */
+int store_has_room(struct chunk_store *cs, uint64_t n);
+/* Rows for the slots of @t that have none yet, up to @upto.  Lock held. */
+int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b);
+/* The rows that make a sealed pack known.  Lock held. */
+int store_sealed_rows(const struct table *t, uint64_t file_bytes, struct kv_batch *b);
+
+/* chunk_lookup.c ---- */
+
+/* The table of contents of a sealed pack, not of the index yet. */
+int table_read(struct pack *p, struct table **out);
+/* A sealed or open pack to read from; release it. */
+int store_pack(struct chunk_store *cs, uint64_t number, struct pack **out);
+void store_drop_pack(struct chunk_store *cs, uint64_t number);		/* the reader's hold on it.  Lock held */
+/*
+ * Where a chunk lies, by all 32 bytes, in memory or else by KV_INDEX.
+ * *alone: not found, because another chunk with the same key is there.
+ * Return: 0 or LOOKUP_NONE; < 0.
+ */
+enum { LOOKUP_NONE = 1 };
+int store_lookup(struct chunk_store *cs, const struct digest *d, struct pack_ref *out, bool *alone);
+/* Stored bytes to raw ones that fit the digest; damage is dealt with and -EBADMSG. */
+int store_check(struct chunk_store *cs, struct pack_ref ref, const struct pack_entry *e, const void *stored, void *raw);
+/* The same for a chunk that is read alone; bytes that cannot be read are damage too.  @scratch: PACK_CHUNK_MAX. */
+int store_fetch(struct chunk_store *cs, struct pack *p, uint32_t slot, const struct pack_entry *e, void *raw,
+		void *scratch);
+/* Stored bytes of @ref failed: no target any more, for ever. */
+void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d);
+bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);	/* lock held */
+
+/* chunk_recover.c ---- */
+int store_recover(struct chunk_store *cs);
+int store_write_totals(struct chunk_store *cs);				/* in an orderly close */
+
+/* ---- the writer, for chunk_put.c, chunk_commit.c and the collector ------------------------------------------------ */
+
+struct piece {
+	uint32_t offset, len;		/* in the raw buffer */
+	struct digest digest;
+	bool seen;			/* the index has it; checked bytewise if the writer verifies */
+	struct pack_ref ref;		/* where, if seen */
+	bool alone;			/* to be stored without a row */
+	bool packed;			/* bytes to store are ready */
+	enum chunk_codec codec;
+	uint32_t packed_at, packed_len;	/* in the packed buffer, unless CHUNK_PLAIN */
+};
+
+struct put_job {
+	struct job job;
+	struct chunk_writer *w;
+	struct put_job *next_idle;
+	uint8_t *raw, *packed;		/* @job_bytes each */
+	size_t fill, packed_fill;
+	struct piece *pieces;
+	size_t count;
+};
+
+struct chunk_writer {
+	struct chunk_store *cs;
+	struct chunk_writer_config cfg;
+	chunk_sink sink;
+	void *ctx;
+	struct lane *lane;
+	size_t job_bytes, pieces_cap;
+	struct put_job *filling;	/* the appending thread's */
+	uint64_t room;			/* bytes to take before the space is looked at again; the appending thread's */
+	struct table *table;		/* our open pack; the lane's done() */
+
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t idle_came;
+	struct put_job *idle;
+	unsigned jobs, jobs_max;
+	int error;			/* the first; then nothing is done any more */
+
+	/* Guarded by the store's lock: packs that must stay, because places in them were given to the sink. */
+	struct chunk_writer *next;
+	struct pack_set touched;	/* since the last begin_commit */
+	uint64_t touched_last;		/* + 1 */
+	struct pack_set committing;	/* since then, until end_commit */
+	struct synced_table { uint64_t number; uint32_t upto; } *syncing;
+	size_t syncing_count;
+};
+
+#endif
