@@ -72,7 +72,7 @@ int parse_size(const char *s, uint64_t *out)
 		r = parse_fraction(&p, &num, &den);
 	if (r)
 		return err_explain(r, "\"%s\" is not a size (examples: 4096, 256K, 1.5G)", s);
-	if (*p == ' ')
+	if (p[0] == ' ' && p[1])
 		p++;
 	shift = unit_shift(p);
 	if (shift < 0 || (shift == 0 && den > 1))
