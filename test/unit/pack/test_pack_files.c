@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "unit/pack/raw.h"
@@ -14,6 +15,42 @@ static void assert_file(struct fixture *f, const char *name, bool there)
 
 	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
 	assert_int_equal(access(path, F_OK), there ? 0 : -1);
+}
+
+/* The program's own fsync() and fdatasync(), in front of libc's: what was synced, and when it fails. */
+static unsigned files_synced, folders_synced, sync_fails_at;
+
+static int watched_sync(int fd, long call)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	if (S_ISDIR(st.st_mode))
+		folders_synced++;
+	else
+		files_synced++;
+	if (files_synced + folders_synced == sync_fails_at) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(call, fd);
+}
+
+int fsync(int fd)
+{
+	return watched_sync(fd, SYS_fsync);
+}
+
+int fdatasync(int fd)
+{
+	return watched_sync(fd, SYS_fdatasync);
+}
+
+static void assert_synced(unsigned files, unsigned folders)
+{
+	assert_int_equal(files_synced, files);
+	assert_int_equal(folders_synced, folders);
+	files_synced = folders_synced = 0;
 }
 
 static void names_are_hex_and_4096_share_a_subfolder(void **state)
@@ -141,6 +178,67 @@ static void sparse_giant_is_refused(void **state)
 	assert_int_equal(pack_recover(f->ps, 1), -ENOENT);
 }
 
+/* A new file is safe when its bytes, its name, and the name of its folder are. */
+static void first_sync_makes_the_name_safe_too(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 0x5000, 1), *q = new_pack(f->ps, 0x5001, 1), *r = new_pack(f->ps, 0x6000, 1);
+
+	files_synced = folders_synced = 0;
+	assert_int_equal(pack_sync(p), 0);
+	assert_synced(1, 2);
+	assert_int_equal(pack_sync(p), 0);
+	assert_synced(1, 0);
+	assert_int_equal(pack_sync(q), 0);
+	assert_synced(1, 1);
+	assert_int_equal(pack_seal(r), 0);
+	assert_synced(2, 2);
+	assert_int_equal(pack_unlink(f->ps, 0x6000), 0);
+	assert_synced(0, 1);
+	pack_release(p);
+	pack_release(q);
+	pack_release(r);
+
+	/* Whoever finds a file after a crash does not know whether its name is safe. */
+	assert_int_equal(pack_recover(f->ps, 0x5000), 0);
+	assert_synced(2, 2);
+}
+
+static void failed_sync_of_file_or_folder_is_final(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned at = 1; at <= 3; at++) {
+		struct pack *p = new_pack(f->ps, at << 12, 3);
+
+		files_synced = folders_synced = 0;
+		sync_fails_at = at;
+		assert_int_equal(pack_sync(p), -EIO);
+		sync_fails_at = 0;
+		assert_int_equal(pack_sync(p), -EIO);
+		assert_int_equal(pack_seal(p), -EIO);
+		pack_release(p);
+		assert_int_equal(pack_recover(f->ps, at << 12), 0);
+	}
+}
+
+static void no_room_for_a_header_is_no_pack(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old, limit;
+	struct pack *p = NULL;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = (struct rlimit){ 63, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(pack_create(f->ps, 1, &p), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_null(p);
+	assert_false(pack_exists(f->ps, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +249,9 @@ int main(void)
 		test_files(write_cut_short_is_taken_back),
 		test_files(length_of_the_file_is_what_pack_bytes_says),
 		test_files(sparse_giant_is_refused),
+		test_files(first_sync_makes_the_name_safe_too),
+		test_files(failed_sync_of_file_or_folder_is_final),
+		test_files(no_room_for_a_header_is_no_pack),
 	};
 
 	return cmocka_run_group_tests_name("pack_files", tests, NULL, NULL);

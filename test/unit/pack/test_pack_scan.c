@@ -2,7 +2,7 @@
 /* Recovery and check: every torn end, every damaged byte. */
 #include <errno.h>
 
-#include "unit/pack/raw.h"
+#include "unit/pack/hurt.h"
 
 #define N 7u /* pieces in the small pack that is hurt at every byte */
 
@@ -97,13 +97,13 @@ static void zeros_behind_the_end_are_cut(void **state)
 
 	small_pack(f->ps, false, &good);
 	for (size_t len = 64; len < good.len; len++) {
-		size_t hurt = len;
+		size_t lost = len;
 		uint32_t whole;
 
 		/* Bytes that were zero anyway are no loss. */
-		while (hurt < good.len && good.data[hurt] == 0)
-			hurt++;
-		whole = whole_pieces(hurt, N);
+		while (lost < good.len && good.data[lost] == 0)
+			lost++;
+		whole = whole_pieces(lost, N);
 		b.len = 0;
 		buf_append(&b, good.data, good.len);
 		memset(b.data + len, 0, b.len - len);
@@ -299,6 +299,56 @@ static void failed_recovery_can_be_repeated(void **state)
 	buf_fini(&b);
 }
 
+static int pread_hurts(struct pack_file *f, void *buf, size_t n, uint64_t off)
+{
+	return ++hurt_calls == hurt_at ? -EIO : well->pread(f, buf, n, off);
+}
+
+/* A byte that cannot be read now is not a byte that was never written. */
+static void read_error_stops_recovery_and_cuts_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	unsigned reads = 0;
+	int r;
+
+	small_pack(f->ps, false, &b);
+	do {
+		begin_hurt(f->ps);
+		hurt.pread = pread_hurts;
+		hurt_at = ++reads;
+		r = pack_recover(f->ps, 1);
+		heal(f->ps);
+		if (r) {
+			assert_int_equal(r, -EIO);
+			assert_raw(f->ps, 1, &b);
+		}
+	} while (r);
+	assert_int_equal(reads, 1 + 1 + 1 + 2 * N); /* the last of them failed nothing: trailer, header, entries */
+	assert_recovered(f->ps, N);
+	buf_fini(&b);
+}
+
+static void read_error_is_a_fault_of_its_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT;
+	struct faults faults;
+
+	small_pack(f->ps, true, &b);
+	for (unsigned at = 1; at <= 4 + 2 * N; at++) {
+		begin_hurt(f->ps);
+		hurt.pread = pread_hurts;
+		hurt_at = at;
+		faults = checked(f->ps, 1);
+		heal(f->ps);
+		assert_true(faults.count > 0);
+		/* Read are the header, the trailer twice, the table, and of each slot header and bytes. */
+		assert_int_equal(faults.first_slot, at <= 4 ? PACK_NO_SLOT : (at - 5) / 2);
+	}
+	buf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +364,8 @@ int main(void)
 		test_both(check_compares_table_and_entries),
 		test_both(other_packs_and_versions_are_not_touched),
 		test_mem(failed_recovery_can_be_repeated),
+		test_mem(read_error_stops_recovery_and_cuts_nothing),
+		test_mem(read_error_is_a_fault_of_its_slot),
 	};
 
 	return cmocka_run_group_tests_name("pack_scan", tests, NULL, NULL);

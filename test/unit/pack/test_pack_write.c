@@ -2,7 +2,7 @@
 /* Appending to a pack, sealing it, and every way in which that can fail. */
 #include <errno.h>
 
-#include "unit/pack/pieces.h"
+#include "unit/pack/hurt.h"
 
 static void pieces_are_read_back_while_the_pack_is_open(void **state)
 {
@@ -226,6 +226,92 @@ static void failed_seal_leaves_a_pack_to_recover(void **state)
 	}
 }
 
+static uint64_t synced_at[4]; /* bytes the file had at each sync */
+
+static int sync_is_watched(struct pack_file *f)
+{
+	assert_true(hurt_calls < ARRAY_LEN(synced_at));
+	assert_int_equal(f->ops->size(f, &synced_at[hurt_calls++]), 0);
+	return well->sync(f);
+}
+
+/* Otherwise a power cut could leave a table over chunks that are not there. */
+static void table_is_written_after_the_chunks_are_safe(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p;
+	uint64_t end;
+
+	begin_hurt(f->ps);
+	hurt.sync = sync_is_watched;
+	p = new_pack(f->ps, 1, 20);
+	end = pack_bytes(p);
+	assert_int_equal(pack_seal(p), 0);
+	assert_int_equal(hurt_calls, 2);
+	assert_int_equal(synced_at[0], end);
+	assert_int_equal(synced_at[1], pack_bytes(p));
+	pack_release(p);
+	heal(f->ps);
+}
+
+static int truncate_hurts(struct pack_file *f, uint64_t len)
+{
+	return -EIO;
+}
+
+/* A later, shorter chunk would leave the rest of the torn one behind it. */
+static void torn_append_that_cannot_be_taken_back_is_the_last(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p;
+	uint32_t slot;
+
+	begin_hurt(f->ps);
+	hurt.truncate = truncate_hurts;
+	p = new_pack(f->ps, 1, 5);
+	packs_mem_plan_fault(f->ps, 1, ENOSPC);
+	assert_int_equal(try_append(p, 5, &slot), -ENOSPC);
+	assert_int_equal(try_append(p, 5, &slot), -EIO);
+	assert_int_equal(pack_seal(p), -EIO);
+	assert_pieces(p, 5);
+	pack_release(p);
+	heal(f->ps);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	p = opened(f->ps, 1);
+	assert_pieces(p, 5);
+	pack_release(p);
+}
+
+static uint64_t pushed;
+
+static void push_is_watched(struct pack_file *f, uint64_t off, uint64_t n)
+{
+	assert_int_equal(off, pushed);
+	pushed = off + n;
+	hurt_calls++;
+}
+
+/* Each byte is pushed at most once, in order, and never much is left for the sync. */
+static void write_out_begins_early(void **state)
+{
+	struct fixture *f = *state;
+	struct pack_entry e = { .raw_len = 1u << 16, .stored_len = 1u << 16 };
+	uint8_t *bytes = calloc(1, 1u << 16);
+	struct pack *p;
+	uint32_t slot;
+
+	pushed = 0;
+	begin_hurt(f->ps);
+	hurt.push = push_is_watched;
+	p = new_pack(f->ps, 1, 0);
+	while (pack_append(p, &e, bytes, &slot) == 0)
+		assert_true(pack_bytes(p) - pushed < 4u << 20);
+	assert_in_range(hurt_calls, 7, 8);
+	pack_release(p);
+	heal(f->ps);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +327,9 @@ int main(void)
 		test_mem(no_room_for_a_header_is_no_pack),
 		test_mem(failed_sync_is_final),
 		test_mem(failed_seal_leaves_a_pack_to_recover),
+		test_mem(table_is_written_after_the_chunks_are_safe),
+		test_mem(torn_append_that_cannot_be_taken_back_is_the_last),
+		test_mem(write_out_begins_early),
 	};
 
 	return cmocka_run_group_tests_name("pack_write", tests, NULL, NULL);
