@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Reading at the head.  A record whose bytes cannot be given back intact is stepped past, so that a reader that goes on
+ * gets the next one; any other failure leaves the head where it was, so that the read can be tried again.
+ */
+#include "tape/drive.h"
+
+#include <errno.h>
+
+static int read_bytes(struct drive *d, void *buf, size_t n)
+{
+	int r = d->reader ? 0 : volume_reader_new(d->vol, d->partition, &d->reader);
+
+	return r ? r : volume_reader_read(d->reader, d->at.bytes, buf, n);
+}
+
+int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len)
+{
+	LOCK_SCOPE(&d->lock);
+	struct tape_object o;
+	int r;
+
+	if (!d->vol)
+		return TAPE_E_NO_MEDIUM;
+	if (cap < 1 || cap > TAPE_RECORD_MAX)
+		return err_explain(-EINVAL, "a read asks for 1 to %u bytes, not %zu", TAPE_RECORD_MAX, cap);
+	r = drive_next(d, &o);
+	if (r)
+		return r;
+	if (o.mark) {
+		drive_step(d, &o);
+		return TAPE_E_FILEMARK;
+	}
+
+	r = read_bytes(d, buf, o.len < cap ? o.len : cap);
+	if (r && r != -EBADMSG)
+		return r;
+	drive_step(d, &o);
+	if (r)
+		return r;
+	*len = o.len;
+	return o.len > cap ? TAPE_E_LENGTH : 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where is what on a tape: pages of a volume's maps, those being written and those read.  Under the volume's lock. */
+#ifndef TAPE_VOLUME_INDEX_H
+#define TAPE_VOLUME_INDEX_H
+
+#include "tape/volume_format.h"
+
+#define PAGE_CACHE_MAX 64u
+
+/* Pages that were read, the least recently used go first.  Of a page that is in a tail there may be no copy here. */
+struct page_cache {
+	struct page *page[PAGE_CACHE_MAX];
+	uint64_t clock;
+};
+void page_cache_fini(struct page_cache *c);
+void page_cache_put(struct page_cache *c, struct page *p);	/* takes @p */
+
+/*
+ * The pages at the end of the map that a partition is being written in.
+ * 1. Together they hold everything behind the committed end of data, and the page that the committed end is in.
+ * 2. Only the first may have a row: then a map never has a row behind the end that its head tells (volume_commit.c).
+ */
+struct tail {
+	struct page **page;
+	uint32_t count, room;	/* 0: nothing was appended since the volume was opened or cut */
+	bool whole;		/* the last chunk run ends with its last chunk, so a neighbour may join it */
+};
+void tail_fini(struct tail *t);
+int tail_start(struct tail *t, struct page *p);		/* takes @p; @t is empty */
+int tail_add_object(struct tail *t, uint32_t len);
+int tail_add_chunk(struct tail *t, const struct chunk_run *r);
+/* Everything from @at on goes; @at is not before the first page. */
+void tail_clip(struct tail *t, const struct tape_tally *at);
+/* What is in rows up to @committed moves to the cache; the page with the end of it stays. */
+void tail_settle(struct tail *t, const struct tape_tally *committed, struct page_cache *cache);
+
+/* One partition as look-ups see it. All of this borrowed. */
+struct lookup {
+	struct kv *kv;
+	struct page_cache *cache;
+	const struct head_partition *head;
+	const struct tail *objects, *chunks;
+};
+
+/* The last stretch that begins at or before a measure; the partition has stretches. */
+uint32_t lookup_stretch(const struct lookup *x, enum page_kind kind, uint64_t measure);
+/* The page of stretch @s that holds @measure; borrowed until the next call. -EUCLEAN if there is none. */
+int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_t measure, struct page **out);
+/* Reads the page that the end of data is in, to go on writing in it: the caller's. */
+int lookup_take_tail(const struct lookup *x, enum page_kind kind, struct page **out);
+int lookup_tally(const struct lookup *x, uint64_t object, struct tape_tally *out);	/* @object <= end */
+int lookup_object(const struct lookup *x, uint64_t object, struct tape_object *out);	/* @object < end */
+int lookup_find(const struct lookup *x, bool (*before)(const struct tape_tally *t, void *ctx), void *ctx,
+	       struct tape_tally *out);
+/* Where the byte at @offset lies; @offset < @stored, which is how far chunks are known. */
+int lookup_extent(const struct lookup *x, uint64_t offset, uint64_t stored, struct chunk_extent *out, uint64_t *start);
+
+#endif

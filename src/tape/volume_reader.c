@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Random access to the stream of a partition: the chunk reader does the work, this tells it where everything lies, and sees
+ * to it that bytes are stored before they are asked for and that nothing read ahead outlives a cut.
+ */
+#include "tape/volume.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+struct volume_reader {
+	struct volume *v;		/* borrowed */
+	uint32_t partition;
+	uint64_t cuts;			/* the partition's, when last looked */
+	struct chunk_reader *chunks;
+};
+
+static int reader_source(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start)
+{
+	struct volume_reader *r = ctx;
+	LOCK_SCOPE(&r->v->lock);
+	struct lookup x = volume_lookup(r->v, r->partition);
+	uint64_t stored = r->v->partition[r->partition].stored;
+
+	if (!x.head->stretches || offset >= stored)
+		return CHUNK_E_END;
+	return lookup_extent(&x, offset, stored, out, start);
+}
+
+int volume_reader_new(struct volume *v, uint32_t partition, struct volume_reader **out)
+{
+	struct volume_reader *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return err_origin(-ENOMEM);
+	r->v = v;
+	r->partition = partition;
+	pthread_mutex_lock(&v->lock);
+	err = volume_check_partition(v, partition);
+	r->cuts = v->partition[partition % TAPE_PARTITIONS_MAX].cuts;
+	pthread_mutex_unlock(&v->lock);
+	err = err ? err : chunk_reader_new(v->cs, reader_source, r, &r->chunks);
+	if (err) {
+		free(r);
+		return err;
+	}
+	*out = r;
+	return 0;
+}
+
+struct volume_reader *volume_reader_free(struct volume_reader *r)
+{
+	if (r)
+		chunk_reader_free(r->chunks);
+	free(r);
+	return NULL;
+}
+
+/* Are these bytes on the tape; are they stored; was the tape cut since the last time? */
+static int reader_look(struct volume_reader *r, uint64_t offset, size_t n, bool *stored, bool *cut)
+{
+	LOCK_SCOPE(&r->v->lock);
+	const struct partition *part = &r->v->partition[r->partition];
+	int err = volume_check_partition(r->v, r->partition);
+	uint64_t end = err ? 0 : r->v->head.part[r->partition].end.bytes;
+
+	if (err)
+		return err;
+	if (offset > end || n > end - offset)
+		return err_explain(-ERANGE, "%s: %zu bytes at %" PRIu64 " are behind the end of data at %" PRIu64,
+				   r->v->attr.barcode, n, offset, end);
+	*stored = offset + n <= part->stored;
+	*cut = *cut || part->cuts != r->cuts;
+	r->cuts = part->cuts;
+	return 0;
+}
+
+static int reader_wait(struct volume_reader *r)
+{
+	LOCK_SCOPE(&r->v->writing);
+
+	return err_fold(volume_flush(r->v));
+}
+
+int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n)
+{
+	bool stored, cut = false;
+	int err = reader_look(r, offset, n, &stored, &cut);
+
+	if (err)
+		return err;
+	if (!stored) {
+		err = reader_wait(r);
+		err = err ? err : reader_look(r, offset, n, &stored, &cut);
+		if (err)
+			return err;
+	}
+	if (cut)
+		chunk_reader_forget(r->chunks);
+	err = chunk_reader_read(r->chunks, offset, buf, n);
+	if (err == CHUNK_E_END)
+		err = err_explain(-EUCLEAN, "%s: the map of the stream ends before byte %" PRIu64, r->v->attr.barcode,
+				  offset + n);
+	return err;
+}
