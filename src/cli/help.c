@@ -49,7 +49,7 @@ static void print_for_scripts(void)
 		uint32_t which = verbs[i].options | OPTIONS_ALL;
 		const char *sep = "";
 
-		printf("%s\t%s\t", verbs[i].name, verbs[i].operands);
+		printf("%s\t%s\t", verbs[i].name, verbs[i].operands[0] ? verbs[i].operands : "-");
 		for (enum opt o = 0; o < OPTS; o++) {
 			if (!(which & OPTION(o)))
 				continue;
