@@ -328,8 +328,8 @@ int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 	v.key_id = cursor_le32(&c);
 	v.created_ns = cursor_le64(&c);
 	v.perm = cursor_perm(&c);
-	good = parse_is_name(v.name) && state <= STATE_INCOMING && access <= ACCESS_RESTRICTED &&
-	       !(flags & ~(VOLUME_PROTECT | VOLUME_WORM | VOLUME_IMAGE_EOM));
+	good = state <= STATE_INCOMING && volume_name_is_good(v.name, v.state) &&
+	       access <= ACCESS_RESTRICTED && !(flags & ~(VOLUME_PROTECT | VOLUME_WORM | VOLUME_IMAGE_EOM));
 	r = row_end(&c, good, "a volume");
 	if (!r)
 		*out = v;
@@ -339,6 +339,11 @@ int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 bool file_name_is_good(const char *name)
 {
 	return name[0] && strcmp(name, ".") && strcmp(name, "..") && !strchr(name, '/');
+}
+
+bool volume_name_is_good(const char *name, enum catalog_state state)
+{
+	return state == STATE_INCOMING ? file_name_is_good(name) : parse_is_name(name);
 }
 
 int file_encode(const struct catalog_file *f, struct buf *out)

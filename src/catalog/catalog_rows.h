@@ -48,5 +48,7 @@ int number_decode(const void *row, size_t len, uint64_t *n);
 
 /* A name that a tape file may have: what a folder can show. */
 bool file_name_is_good(const char *name);
+/* What is still arriving as an image may have any name that a file has (rsync's temporary ones begin with a dot). */
+bool volume_name_is_good(const char *name, enum catalog_state state);
 
 #endif

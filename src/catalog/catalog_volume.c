@@ -129,14 +129,18 @@ static int stage_count(struct catalog *c, struct kv_batch *b, uint32_t pool, int
 	return pool_stage(b, &p);
 }
 
+static int name_check(const struct catalog_volume *v)
+{
+	if (volume_name_is_good(v->name, v->state))
+		return 0;
+	return err_explain(-EINVAL, "\"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)", v->name, BARCODE_MAX);
+}
+
 static int name_is_free(struct catalog *c, const char *name)
 {
 	uint64_t id;
 	int r;
 
-	if (!parse_is_name(name))
-		return err_explain(-EINVAL, "\"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)", name,
-				   BARCODE_MAX);
 	r = id_of_name(c, name, &id);
 	if (r == CATALOG_E_NONE)
 		return 0;
@@ -179,9 +183,10 @@ int catalog_volume_add(struct catalog *c, struct catalog_volume *v, struct kv_ba
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct catalog_volume full = *v;
-	int r = 0;
+	int r;
 
-	if (!full.serial[0])
+	r = name_check(v);
+	if (!r && !full.serial[0])
 		r = serial_make(full.serial);
 	if (!full.created_ns)
 		full.created_ns = clock_now_ns();
@@ -210,7 +215,9 @@ int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct
 	int r;
 
 	LOCK_SCOPE(&c->lock);
-	r = catalog_volume_by_id(c, v->id, &was);
+	r = name_check(v);
+	if (!r)
+		r = catalog_volume_by_id(c, v->id, &was);
 	if (!r && strcmp(was.name, v->name))
 		r = name_is_free(c, v->name);
 	if (!r)
