@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Space comes back: after the keep time, after deletions, and never while somebody may want it. */
+#include "store.h"
+
+#define DAY_NS (24ull * 3600 * 1000000000ull)
+
+static int count_generation(void *ctx, const struct volume_stat *st) { (*(unsigned *)ctx)++; return 0; }
+
+static unsigned generations(struct store *s, uint64_t id)
+{
+	unsigned n = 0;
+
+	assert_int_equal(volume_history(s->kv, id, count_generation, &n), 0);
+	return n;
+}
+
+static uint64_t collect(struct store *s)
+{
+	uint64_t packs = 0, bytes = 0;
+	int r = library_gc(s->lib, &packs, &bytes);
+
+	if (r)
+		fail_msg("gc: %s", err_text(r));
+	return bytes;
+}
+
+/* 4 MiB that no two @seed share. */
+static void write_noise(struct store *s, uint64_t id, unsigned seed)
+{
+	struct volume *v = claim(s, id, CLAIM_WRITE);
+	static uint8_t noise[1 << 18];
+
+	assert_int_equal(volume_truncate(v, 0, 0), 0);
+	for (int i = 0; i < 16; i++) {
+		for (size_t k = 0; k < sizeof(noise); k++)
+			noise[k] = (uint8_t)rand_r(&seed);
+		assert_int_equal(volume_append_record(v, 0, noise, sizeof(noise)), 0);
+	}
+	release(s, id, CLAIM_WRITE);
+}
+
+static uint64_t stored(struct store *s)
+{
+	struct chunk_totals t;
+
+	chunk_store_totals(s->cs, &t);
+	return t.stored_bytes;
+}
+
+static void an_overwritten_tape_is_kept_for_its_time(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), t = 1000 * DAY_NS;
+
+	clock_set(t);
+	write_noise(s, a, 1);
+	write_noise(s, a, 2);
+	assert_int_equal(generations(s, a), 2);
+	clock_set(t + 7 * DAY_NS - 1);
+	collect(s);
+	assert_int_equal(generations(s, a), 2);
+	clock_set(t + 7 * DAY_NS);
+	collect(s);
+	assert_int_equal(generations(s, a), 1);
+	clock_set(0);
+}
+
+static void the_space_of_a_deleted_tape_comes_back(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), b = make(s, "A00002"), before;
+
+	write_noise(s, a, 1);
+	store_restart(s);
+	write_noise(s, b, 2);
+	store_restart(s);
+	before = stored(s);
+	assert_true(before > 8u << 20);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	assert_true(collect(s) >= 4u << 20);
+	assert_true(stored(s) <= before - (4u << 20));
+	assert_true(events(s, EVENT_SPACE_FREED, NULL) >= 1);
+	/* The other one is whole, now and after the power fails. */
+	store_cut(s);
+	assert_int_equal(stat_of(s, b).end.bytes, 4u << 20);
+	collect(s);
+	claim(s, b, CLAIM_READ);
+	release(s, b, CLAIM_READ);
+}
+
+static void what_two_tapes_share_stays_with_the_other(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), b = make(s, "A00002");
+	static uint8_t got[1 << 18], want[1 << 18];
+	struct volume_reader *r;
+	struct volume *v;
+	unsigned seed = 7;
+
+	write_noise(s, a, 7);
+	write_noise(s, b, 7);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	collect(s);
+	store_restart(s);
+	v = claim(s, b, CLAIM_READ);
+	assert_int_equal(volume_reader_new(v, 0, &r), 0);
+	for (int i = 0; i < 16; i++) {
+		for (size_t k = 0; k < sizeof(want); k++)
+			want[k] = (uint8_t)rand_r(&seed);
+		assert_int_equal(volume_reader_read(r, (uint64_t)i * sizeof(got), got, sizeof(got)), 0);
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	volume_reader_free(r);
+	release(s, b, CLAIM_READ);
+}
+
+static void keep_nothing(struct store *s)
+{
+	struct catalog_pool p;
+
+	assert_int_equal(catalog_pool_get(s->cat, CATALOG_POOL_DEFAULT, &p), 0);
+	p.keep_s = 0;
+	assert_int_equal(catalog_pool_put(s->cat, &p), 0);
+}
+
+static void a_tape_that_is_being_written_loses_nothing(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001");
+	struct volume *v;
+
+	keep_nothing(s);
+	write_noise(s, a, 1);
+	v = claim(s, a, CLAIM_WRITE);
+	assert_int_equal(volume_truncate(v, 0, 8), 0);
+	assert_int_equal(volume_append_record(v, 0, "hello", 5), 0);
+	collect(s);
+	assert_int_equal(volume_append_record(v, 0, "again", 5), 0);
+	release(s, a, CLAIM_WRITE);
+	collect(s);
+	assert_int_equal(generations(s, a), 1);
+	store_cut(s);
+	assert_int_equal(stat_of(s, a).end.bytes, 8 * (1u << 18) + 10);
+	collect(s);
+	claim(s, a, CLAIM_READ);
+	release(s, a, CLAIM_READ);
+}
+
+/* A crash between the commit of the first write and the catalog's word of it. */
+static void a_written_tape_does_not_stay_scratch(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001");
+	struct volume *v = claim(s, a, CLAIM_WRITE);
+
+	assert_int_equal(volume_append_record(v, 0, "hello", 5), 0);
+	assert_int_equal(volume_commit(v), 0);
+	release(s, a, CLAIM_WRITE);
+	struct catalog_volume row = row_of(s, a);
+	row.state = STATE_SCRATCH;
+	assert_int_equal(catalog_volume_put(s->cat, &row, NULL), 0);
+	store_restart(s);
+	collect(s);
+	assert_int_equal(row_of(s, a).state, STATE_ASSIGNED);
+}
+
+static void deletions_are_collected_by_the_thread(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), before;
+
+	write_noise(s, a, 1);
+	store_restart(s);
+	before = stored(s);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	for (int i = 0; i < 80 && stored(s) >= before; i++)
+		usleep(100000);
+	assert_true(stored(s) < before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_overwritten_tape_is_kept_for_its_time, store_new, store_free),
+		cmocka_unit_test_setup_teardown(the_space_of_a_deleted_tape_comes_back, store_new, store_free),
+		cmocka_unit_test_setup_teardown(what_two_tapes_share_stays_with_the_other, store_new, store_free),
+		cmocka_unit_test_setup_teardown(a_tape_that_is_being_written_loses_nothing, store_new, store_free),
+		cmocka_unit_test_setup_teardown(a_written_tape_does_not_stay_scratch, store_new, store_free),
+		cmocka_unit_test_setup_teardown(deletions_are_collected_by_the_thread, store_new, store_free),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
