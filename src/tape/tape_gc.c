@@ -4,8 +4,9 @@
  *
  * 1. Every drop row: the pages of the dropped part of a map, from its end backwards, one batch a page.  It takes the page
  *    away (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at any
- *    moment and nothing is counted twice.  Packs that lose their last row of a map become candidates.
- * 2. Every candidate: chunk_gc_pack() asks again whether any map names it, while no writer can share from it.
+ *    moment and nothing is counted twice.
+ * 2. Every pack that has no use row at all, whatever left it there: a dropped map, a write that failed, a crash.
+ *    chunk_gc_pack() asks again for use rows while no writer can share from it.
  *
  * Between the two lies a synced write: no pack goes before the rows that named it are gone for good.
  */
@@ -151,66 +152,46 @@ static int pack_in_use(void *ctx, uint64_t pack)
 	return r == 0;
 }
 
-/* Everything written so far is on disk. */
-static int sync_rows(struct kv *kv, const uint8_t *key, size_t len)
+/* Everything written so far is on disk; the row is there and gone at once. */
+static int sync_rows(struct kv *kv)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct map_key none = key_drop(0, 0);
 	int r = kv_batch_new(&b);
 
-	r = r ? r : kv_batch_put(b, KV_MAP, key, len, "", 0);
+	r = r ? r : kv_batch_delete(b, KV_MAP, none.b, none.len);
 	return r ? r : kv_write(kv, b, true);
 }
 
-static int forget_candidate(struct kv *kv, uint64_t pack)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct map_key key = key_candidate(pack);
-	int r = kv_batch_new(&b);
-
-	r = r ? r : kv_batch_delete(b, KV_MAP, key.b, key.len);
-	return r ? r : kv_write(kv, b, false);
-}
-
-/* A pack that a map names again is a candidate no longer.  One that only a writer has its hands on stays one. */
 static int free_pack(struct kv *kv, struct chunk_store *cs, uint64_t pack, uint64_t *packs, uint64_t *bytes)
 {
 	uint64_t freed = 0;
 	int r = chunk_gc_pack(cs, pack, pack_in_use, kv, &freed);
 
-	if (r == 0) {
-		*packs += freed > 0;
-		*bytes += freed;
-	} else if (r == CHUNK_E_IN_USE) {
-		r = pack_in_use(kv, pack);
-		if (r == 0)
-			return 0;
-	}
-	return r < 0 ? r : forget_candidate(kv, pack);
+	if (r)
+		return r == CHUNK_E_IN_USE ? 0 : r;
+	*packs += 1;
+	*bytes += freed;
+	return 0;
 }
 
-static int free_candidates(struct kv *kv, struct chunk_store *cs, uint64_t *packs, uint64_t *bytes)
+static int free_packs(struct kv *kv, struct chunk_store *cs, uint64_t *packs, uint64_t *bytes)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key candidates = key_candidates();
 	bool synced = false;
-	int r = kv_iter_new(kv, KV_MAP, &it);
+	uint64_t pack = 0, size;
+	int r;
 
-	if (r)
-		return r;
-	for (kv_iter_seek(it, candidates.b, candidates.len); kv_iter_in(it, candidates.b, candidates.len);
-	     kv_iter_next(it)) {
-		size_t len;
-		const uint8_t *key = kv_iter_key(it, &len);
-		uint64_t pack;
-
-		r = key_number(key, len, &pack);
-		r = r || synced ? r : sync_rows(kv, key, len);
+	for (; (r = chunk_store_next_pack(cs, pack, &pack, &size)) == 0; pack++) {
+		r = pack_in_use(kv, pack);
+		if (r > 0)
+			continue;
+		r = r || synced ? r : sync_rows(kv);
 		r = r ? r : free_pack(kv, cs, pack, packs, bytes);
 		if (r)
 			return r;
 		synced = true;
 	}
-	return kv_iter_error(it);
+	return r == CHUNK_E_END ? 0 : r;
 }
 
 /* Two sweeps at once would take the same bytes off a row twice. */
@@ -221,7 +202,7 @@ int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64
 	LOCK_SCOPE(&one_at_a_time);
 	uint64_t packs = 0, bytes = 0;
 	int swept = sweep_drops(kv);
-	int r = free_candidates(kv, cs, &packs, &bytes);
+	int r = free_packs(kv, cs, &packs, &bytes);
 
 	r = r ? r : swept;
 	if (!r) {

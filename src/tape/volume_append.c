@@ -168,6 +168,15 @@ static int may_append(struct volume *v, uint32_t p, size_t n)
 	return r ? r : volume_room(v, p, &end, n);
 }
 
+/* The reserve would be touched: the writer took nothing and is well.  Once it is drained, all that was acknowledged is
+ * stored, so this is the end of the tape and no error. */
+static int writer_append(struct volume *v, const void *data, size_t n)
+{
+	int r = chunk_writer_append(v->writer, data, n);
+
+	return r == -ENOSPC && chunk_writer_flush(v->writer) == 0 ? TAPE_E_FULL : r;
+}
+
 int volume_append_record(struct volume *v, uint32_t p, const void *data, size_t n)
 {
 	LOCK_SCOPE(&v->writing);
@@ -180,13 +189,13 @@ int volume_append_record(struct volume *v, uint32_t p, const void *data, size_t 
 		return room;
 
 	r = begin_append(v, p);
-	if (r)
-		return r;
-	r = chunk_writer_append(v->writer, data, n);
+	r = r ? r : writer_append(v, data, n);
 	r = r ? r : append_object(v, p, (uint32_t)n);
 	if (!r && commit_is_due(v, p))
 		r = volume_commit_stored(v);
-	return r ? volume_roll_back(v, r) : room;
+	if (r < 0)
+		r = volume_roll_back(v, r);
+	return r ? r : room;
 }
 
 /* The chunker is flushed, so that a tape file is cut into the same chunks wherever on a tape it lies. */

@@ -8,10 +8,9 @@
  *   'C' map(8) offset in the stream(8)    chunk page: runs of neighbouring chunks of a pack
  *   'U' pack(8) map(8)                    le64: how many bytes of this map's stream lie in this pack
  *   'D' map(8) object(8)                  drop: from here on nobody needs the map; tape_gc() frees it
- *   'F' pack(8)                           empty: a map used this pack and does not any more; tape_gc() looks
  *
  * A map is named by 64 random bits, drawn when it is begun: no crash, no second writer and no other site gives the same
- * one again.  Values except those of 'U' and 'F' end with the sum64 of what is before; head, page and drop begin with a version byte.
+ * one again.  Values except those of 'U' end with the sum64 of what is before; head, page and drop begin with a version byte.
  * Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds together.
  */
 #include "tape/volume_format.h"
@@ -73,16 +72,6 @@ struct map_key key_drops(void)
 struct map_key key_drop(uint64_t map, uint64_t object)
 {
 	return key_of('D', (uint64_t[]){ map, object }, 2);
-}
-
-struct map_key key_candidates(void)
-{
-	return key_of('F', NULL, 0);
-}
-
-struct map_key key_candidate(uint64_t pack)
-{
-	return key_of('F', &pack, 1);
 }
 
 int key_number(const uint8_t *key, size_t len, uint64_t *out)

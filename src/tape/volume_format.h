@@ -113,8 +113,6 @@ struct map_key key_uses(uint64_t pack);					/* prefix */
 struct map_key key_use(uint64_t pack, uint64_t map);
 struct map_key key_drops(void);						/* prefix */
 struct map_key key_drop(uint64_t map, uint64_t object);
-struct map_key key_candidates(void);					/* prefix */
-struct map_key key_candidate(uint64_t pack);
 /* The number in the last eight bytes of a key. */
 int key_number(const uint8_t *key, size_t len, uint64_t *out);
 

@@ -112,14 +112,6 @@ int uses_put(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map)
 	return r;
 }
 
-static int take_all(struct kv_batch *b, const struct map_key *key, uint64_t pack)
-{
-	struct map_key candidate = key_candidate(pack);
-	int r = kv_batch_delete(b, KV_MAP, key->b, key->len);
-
-	return r ? r : kv_batch_put(b, KV_MAP, candidate.b, candidate.len, "", 0);
-}
-
 int uses_take(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map)
 {
 	int r = 0;
@@ -135,7 +127,7 @@ int uses_take(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map)
 				 u->use[i].pack, map);
 		if (!r)
 			r = used > u->use[i].bytes ? put_use(b, &key, used - u->use[i].bytes) :
-						     take_all(b, &key, u->use[i].pack);
+						     kv_batch_delete(b, KV_MAP, key.b, key.len);
 	}
 	return r;
 }
