@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fs_request: what the kernel asks, as calls on the tree and on open files.  Each function decodes its arguments, makes one
+ * call, and replies exactly once.  Nothing here knows a rule of tapes.
+ */
+#include "fs/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/mtio.h>
+#include <stdio.h>
+
+#include "fs/tree.h"
+
+static struct fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static void reply(fuse_req_t req, int r)
+{
+	if (r && r != -ENOENT && r != -ENODATA)
+		log_debug("mount: %s", err_text(r));
+	fuse_reply_err(req, -r);
+	err_clear();
+}
+
+static struct file *file_of(struct fuse_file_info *fi)
+{
+	return (struct file *)(uintptr_t)fi->fh;
+}
+
+/* A file on which something else than a close is done is not on its way out. */
+static struct file *file_in_use(struct fuse_file_info *fi)
+{
+	struct file *f = file_of(fi);
+
+	atomic_store(&f->closing, false);
+	return f;
+}
+
+/* ---- names and attributes --------------------------------------------------------------------------------------------- */
+
+/* How long the kernel may believe a name and its attributes: tapes change by other doors and by the command line.  A name
+ * that went away behind its back gives ESTALE, upon which the kernel looks again. */
+static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
+	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
+	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
+};
+
+static int make_entry(struct fs *fs, const struct node *n, struct fuse_entry_param *e)
+{
+	*e = (struct fuse_entry_param){ .ino = node_ino(n), .entry_timeout = trust[n->kind].name_s,
+					.attr_timeout = trust[n->kind].attr_s };
+	return e->ino ? tree_attr(fs, n, &e->attr) : -EOVERFLOW;
+}
+
+static void reply_entry(fuse_req_t req, const struct node *n)
+{
+	struct fuse_entry_param e;
+	int r = make_entry(fs_of(req), n, &e);
+
+	if (r)
+		reply(req, r == -ESTALE ? -ENOENT : r);
+	else
+		fuse_reply_entry(req, &e);
+}
+
+static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node dir, n;
+	int r = node_of(parent, &dir);
+
+	if (!r)
+		r = tree_lookup(fs_of(req), &dir, name, &n);
+	if (r)
+		reply(req, r);
+	else
+		reply_entry(req, &n);
+}
+
+static void reply_attr(fuse_req_t req, const struct node *n)
+{
+	struct stat s;
+	int r = tree_attr(fs_of(req), n, &s);
+
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_attr(req, &s, trust[n->kind].attr_s);
+}
+
+static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node n;
+	int r = node_of(ino, &n);
+
+	if (r)
+		reply(req, r);
+	else
+		reply_attr(req, &n);
+}
+
+static int set_size(struct fs *fs, const struct node *n, uint64_t size, struct fuse_file_info *fi)
+{
+	struct file *f = fi ? file_in_use(fi) : NULL;
+
+	if (f)
+		return f->ops->truncate ? f->ops->truncate(f, size) : 0;
+	if (n->kind == NODE_IMAGE)
+		return image_truncate(fs, n, size);
+	/* A tape is cut by writing to it; open(O_TRUNC) and truncate(2) leave that to the first write. */
+	return n->kind == NODE_FILE ? -EPERM : 0;
+}
+
+static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	struct catalog_perm perm = { attr->st_mode, attr->st_uid, attr->st_gid,
+				     (uint64_t)attr->st_mtim.tv_sec * 1000000000ull + (uint64_t)attr->st_mtim.tv_nsec, 0 };
+	unsigned what = 0;
+	struct node n;
+	int r = node_of(ino, &n);
+
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		perm.mtime_ns = clock_now_ns();
+	what |= to_set & FUSE_SET_ATTR_MODE ? TREE_MODE : 0;
+	what |= to_set & FUSE_SET_ATTR_UID ? TREE_UID : 0;
+	what |= to_set & FUSE_SET_ATTR_GID ? TREE_GID : 0;
+	what |= to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW) && !(to_set & FUSE_SET_ATTR_SIZE) ? TREE_MTIME : 0;
+	if (!r && (to_set & FUSE_SET_ATTR_SIZE))
+		r = set_size(fs_of(req), &n, (uint64_t)attr->st_size, fi);
+	if (!r && what)
+		r = tree_setattr(fs_of(req), &n, what, &perm);
+	if (r)
+		reply(req, r);
+	else
+		reply_attr(req, &n);
+}
+
+static void do_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct statvfs s;
+	int r = tree_statfs(fs_of(req), &s);
+
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_statfs(req, &s);
+}
+
+/* ---- folders ---------------------------------------------------------------------------------------------------------- */
+
+#define COOKIE_OWN 2	/* "." and ".." come before the entries of the tree */
+
+static void do_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct tree_walk *w = calloc(1, sizeof(*w));
+	int r = w ? node_of(ino, &w->dir) : -ENOMEM;
+
+	if (!r && !node_is_dir(&w->dir))
+		r = -ENOTDIR;
+	if (r) {
+		free(w);
+		reply(req, r);
+		return;
+	}
+	w->fs = fs_of(req);
+	fi->fh = (uintptr_t)w;
+	if (fuse_reply_open(req, fi))
+		free(w);
+}
+
+static void do_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	free((void *)(uintptr_t)fi->fh);
+	reply(req, 0);
+}
+
+struct page {
+	fuse_req_t req;
+	char *data;
+	size_t len, cap;
+};
+
+static bool page_put(struct page *p, const char *name, uint64_t ino, mode_t type, uint64_t next)
+{
+	struct stat s = { .st_ino = ino, .st_mode = type };
+	size_t n = fuse_add_direntry(p->req, p->data + p->len, p->cap - p->len, name, &s, (off_t)next);
+
+	if (n > p->cap - p->len)
+		return false;
+	p->len += n;
+	return true;
+}
+
+static bool page_emit(void *ctx, const char *name, const struct node *n, uint64_t next)
+{
+	return page_put(ctx, name, node_ino(n), node_is_dir(n) ? S_IFDIR : S_IFREG, next + COOKIE_OWN);
+}
+
+static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct tree_walk *w = (struct tree_walk *)(uintptr_t)fi->fh;
+	CLEANUP(freep) char *data = malloc(size);
+	struct page p = { req, data, 0, size };
+	uint64_t from = (uint64_t)off;
+	int r = 0;
+
+	if (!data) {
+		reply(req, -ENOMEM);
+		return;
+	}
+	if (from == 0 && page_put(&p, ".", ino, S_IFDIR, 1))
+		from = 1;
+	if (from == 1 && page_put(&p, "..", FUSE_ROOT_ID, S_IFDIR, COOKIE_OWN))
+		from = COOKIE_OWN;
+	if (from >= COOKIE_OWN)
+		r = tree_list(w, from - COOKIE_OWN, page_emit, &p);
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_buf(req, data, p.len);
+}
+
+static struct tree_who who_of(fuse_req_t req, mode_t mode)
+{
+	const struct fuse_ctx *c = fuse_req_ctx(req);
+
+	return (struct tree_who){ mode, c->uid, c->gid };
+}
+
+static void do_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct tree_who who = who_of(req, mode);
+	struct node dir, n;
+	int r = node_of(parent, &dir);
+
+	if (!r)
+		r = tree_mkdir(fs_of(req), &dir, name, &who, &n);
+	if (r)
+		reply(req, r);
+	else
+		reply_entry(req, &n);
+}
+
+static void do_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node dir;
+	int r = node_of(parent, &dir);
+
+	reply(req, r ? r : tree_rmdir(fs_of(req), &dir, name));
+}
+
+static void do_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node dir;
+	int r = node_of(parent, &dir);
+
+	reply(req, r ? r : tree_unlink(fs_of(req), &dir, name));
+}
+
+static void do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent, const char *to_name,
+		      unsigned flags)
+{
+	struct node dir, to_dir;
+	int r = node_of(parent, &dir);
+
+	if (!r)
+		r = node_of(to_parent, &to_dir);
+	if (!r && (flags & ~(unsigned)RENAME_NOREPLACE))
+		r = -EINVAL;
+	if (!r)
+		r = tree_rename(fs_of(req), &dir, name, &to_dir, to_name, flags & RENAME_NOREPLACE);
+	reply(req, r);
+}
+
+static void do_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	reply(req, -EPERM);
+}
+
+static void do_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+{
+	reply(req, -EPERM);
+}
+
+static void do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	reply(req, -EPERM);
+}
+
+/* ---- open files ------------------------------------------------------------------------------------------------------- */
+
+static unsigned file_flags_of(int flags)
+{
+	int mode = flags & O_ACCMODE;
+
+	return (mode != O_WRONLY ? FILE_READ : 0) | (mode != O_RDONLY ? FILE_WRITE : 0) | (flags & O_APPEND ? FILE_APPEND : 0) |
+	       (flags & O_TRUNC && mode != O_RDONLY ? FILE_TRUNC : 0) | (flags & O_NONBLOCK ? FILE_NONBLOCK : 0);
+}
+
+/* Every read and write reaches us as it was made: a record is one of them, and sizes change behind the kernel's back. */
+static void set_open(struct fuse_file_info *fi, struct file *f)
+{
+	fi->fh = (uintptr_t)f;
+	fi->direct_io = 1;
+	fi->nonseekable = f->sequential;
+}
+
+static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct file *f = NULL;
+	struct node n;
+	int r = node_of(ino, &n);
+
+	if (!r)
+		r = file_open(fs_of(req), &n, file_flags_of(fi->flags), &f);
+	if (r) {
+		reply(req, r);
+		return;
+	}
+	set_open(fi, f);
+	if (fuse_reply_open(req, fi))
+		file_release(f);	/* the program was interrupted: there will be no RELEASE */
+}
+
+static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct tree_who who = who_of(req, mode);
+	struct fuse_entry_param e;
+	struct file *f = NULL;
+	struct node dir, n;
+	int r = node_of(parent, &dir);
+
+	if (!r)
+		r = file_create(fs, &dir, name, &who, file_flags_of(fi->flags), fi->flags & O_EXCL, &f);
+	if (r) {
+		reply(req, r);
+		return;
+	}
+	n = f->node;
+	r = make_entry(fs, &n, &e);
+	if (r) {
+		file_release(f);
+		reply(req, r);
+		return;
+	}
+	set_open(fi, f);
+	if (fuse_reply_create(req, &e, fi))
+		file_release(f);
+}
+
+/* One per thread, kept: a megabyte that is mapped anew for every request costs more than the copy into it. */
+static _Thread_local struct buf read_buffer;
+static pthread_key_t read_buffer_key;
+static pthread_once_t read_buffer_once = PTHREAD_ONCE_INIT;
+
+static void read_buffer_drop(void *b)
+{
+	buf_fini(b);
+}
+
+static void read_buffer_init(void)
+{
+	pthread_key_create(&read_buffer_key, read_buffer_drop);
+}
+
+static uint8_t *read_buffer_get(size_t size)
+{
+	pthread_once(&read_buffer_once, read_buffer_init);
+	if (size > read_buffer.cap) {
+		if (buf_reserve(&read_buffer, size))
+			return NULL;
+		pthread_setspecific(read_buffer_key, &read_buffer);
+	}
+	return read_buffer.data;
+}
+
+static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct file *f = file_in_use(fi);
+	uint8_t *data = read_buffer_get(size);
+	size_t got = 0;
+	int r = data ? f->ops->read(f, data, size, (uint64_t)off, &got) : -ENOMEM;
+
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_buf(req, (const char *)data, got);
+}
+
+static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct file *f = file_in_use(fi);
+	size_t done = 0;
+	int r = f->ops->write ? f->ops->write(f, data, size, (uint64_t)off, &done) : -EBADF;
+
+	if (r) {
+		reply(req, r);
+		return;
+	}
+	atomic_store(&f->mtime_set, false);
+	fuse_reply_write(req, done);
+}
+
+static void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	reply(req, file_flush(file_of(fi)));
+}
+
+static void do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	file_release(file_of(fi));
+	reply(req, 0);
+}
+
+static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct file *f = file_in_use(fi);
+
+	reply(req, f->ops->sync ? f->ops->sync(f) : 0);
+}
+
+/* Copying inside the kernel would cut records at pages.  EINVAL, unlike ENOSYS, sends cp back to read and write. */
+static void do_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			       off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	reply(req, -EINVAL);
+}
+
+/* ---- ioctls ----------------------------------------------------------------------------------------------------------- */
+
+/* On a regular file the kernel takes direction and size from the number itself: exactly that many bytes come and go. */
+
+static int ioctl_op(fuse_req_t req, struct file *f, const void *in, size_t len)
+{
+	struct mtop op;
+
+	if (len != sizeof(op))
+		return -EINVAL;
+	memcpy(&op, in, sizeof(op));
+	return f->ops->op(f, op.mt_op, op.mt_count, fuse_req_ctx(req)->uid == 0);
+}
+
+/* What a program built for 32 bits asks for: the same fields, each an int. */
+struct mtget_32 { int32_t type, resid, dsreg, gstat, erreg, fileno, blkno; };
+
+static int ioctl_get(struct file *f, size_t want, void *out)
+{
+	struct mtget g;
+	struct mtget_32 g32;
+	int r;
+
+	if (want != sizeof(g) && want != sizeof(g32))
+		return -EINVAL;
+	r = f->ops->get(f, &g);
+	if (r)
+		return r;
+	g32 = (struct mtget_32){ (int32_t)g.mt_type, (int32_t)g.mt_resid, (int32_t)g.mt_dsreg, (int32_t)g.mt_gstat,
+				 (int32_t)g.mt_erreg, (int32_t)g.mt_fileno, (int32_t)g.mt_blkno };
+	memcpy(out, want == sizeof(g) ? (void *)&g : (void *)&g32, want);
+	return 0;
+}
+
+static int ioctl_pos(struct file *f, size_t want, void *out)
+{
+	struct mtpos p;
+	int32_t p32;
+	int r;
+
+	if (want != sizeof(p) && want != sizeof(p32))
+		return -EINVAL;
+	r = f->ops->pos(f, &p);
+	if (r)
+		return r;
+	p32 = (int32_t)p.mt_blkno;
+	memcpy(out, want == sizeof(p) ? (void *)&p : (void *)&p32, want);
+	return 0;
+}
+
+static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, struct fuse_file_info *fi, unsigned flags,
+		     const void *in, size_t in_len, size_t out_len)
+{
+	struct file *f = flags & FUSE_IOCTL_DIR ? NULL : file_in_use(fi);
+	uint8_t out[sizeof(struct mtget)];
+	int r = -ENOTTY;
+
+	if (f && f->ops->op && _IOC_TYPE(cmd) == _IOC_TYPE(MTIOCTOP)) {
+		if (_IOC_NR(cmd) == _IOC_NR(MTIOCTOP))
+			r = ioctl_op(req, f, in, in_len);
+		else if (_IOC_NR(cmd) == _IOC_NR(MTIOCGET))
+			r = ioctl_get(f, out_len, out);
+		else if (_IOC_NR(cmd) == _IOC_NR(MTIOCPOS))
+			r = ioctl_pos(f, out_len, out);
+	}
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_ioctl(req, 0, out, out_len);
+}
+
+/* ---- extended attributes ---------------------------------------------------------------------------------------------- */
+
+#define XATTR_PREFIX "user.vtape."
+
+/* @size 0 asks for the length only. */
+static void reply_xattr(fuse_req_t req, int r, const struct buf *b, size_t size)
+{
+	if (r)
+		reply(req, r);
+	else if (!size)
+		fuse_reply_xattr(req, b->len);
+	else if (size < b->len)
+		reply(req, -ERANGE);
+	else
+		fuse_reply_buf(req, (const char *)b->data, b->len);
+}
+
+static bool xattr_ours(const char **name)
+{
+	if (strncmp(*name, XATTR_PREFIX, strlen(XATTR_PREFIX)))
+		return false;
+	*name += strlen(XATTR_PREFIX);
+	return true;
+}
+
+static void do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT;
+	struct node n;
+	int r = xattr_ours(&name) ? node_of(ino, &n) : -ENODATA;
+
+	if (!r)
+		r = xattr_get(fs_of(req), &n, name, &b);
+	reply_xattr(req, r, &b, size);
+}
+
+static void do_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	CLEANUP(buf_fini) struct buf b = BUF_INIT;
+	struct node n;
+	int r = node_of(ino, &n);
+
+	if (!r)
+		r = xattr_list(fs_of(req), &n, &b);
+	reply_xattr(req, r, &b, size);
+}
+
+static void do_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	struct node n;
+	int r = xattr_ours(&name) ? node_of(ino, &n) : -EOPNOTSUPP;
+
+	reply(req, r ? r : xattr_set(fs_of(req), &n, name, value, size));
+}
+
+static void do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	reply(req, xattr_ours(&name) ? -EPERM : -ENODATA);
+}
+
+/* ---- the session ------------------------------------------------------------------------------------------------------ */
+
+static void do_init(void *userdata, struct fuse_conn_info *conn)
+{
+	conn->max_write = 1u << 20;
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	conn->time_gran = 1;
+	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
+	/* A write must be acknowledged by the tape, not by the page cache. */
+	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	/* Requests come into one buffer as they are; through a pipe they would be copied once more. */
+	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
+}
+
+const struct fuse_lowlevel_ops fs_requests = {
+	.init = do_init,
+	.lookup = do_lookup,
+	.getattr = do_getattr,
+	.setattr = do_setattr,
+	.statfs = do_statfs,
+	.opendir = do_opendir,
+	.readdir = do_readdir,
+	.releasedir = do_releasedir,
+	.mkdir = do_mkdir,
+	.rmdir = do_rmdir,
+	.unlink = do_unlink,
+	.rename = do_rename,
+	.mknod = do_mknod,
+	.symlink = do_symlink,
+	.link = do_link,
+	.open = do_open,
+	.create = do_create,
+	.read = do_read,
+	.write = do_write,
+	.flush = do_flush,
+	.release = do_release,
+	.fsync = do_fsync,
+	.ioctl = do_ioctl,
+	.copy_file_range = do_copy_file_range,
+	.getxattr = do_getxattr,
+	.listxattr = do_listxattr,
+	.setxattr = do_setxattr,
+	.removexattr = do_removexattr,
+};
