@@ -367,7 +367,8 @@ static int volume_take_over(struct library *lib, struct catalog_volume *to, cons
 		return r;
 	to->image_eom = image_eom;
 	to->image_eom_generation = st.generation;
-	to->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
+	if (to->state != STATE_INCOMING)
+		to->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
 	to->perm = from->perm;
 	/* The times of @from were set when it had been written: they hold. */
 	if (to->perm.ctime_ns < st.written_ns)
