@@ -246,13 +246,19 @@ void store_give_table(struct chunk_store *cs, struct table *t)
 
 /* ---- space and totals -------------------------------------------------------------------------------------------- */
 
+static bool space_fits(const struct chunk_store *cs, uint64_t n)
+{
+	return cs->space_avail >= cs->cfg.reserve_bytes + cs->space_taken + n;
+}
+
+/* The file system is asked now and then, and always before the answer is no. */
 int store_has_room(struct chunk_store *cs, uint64_t n)
 {
 	uint64_t now = clock_mono_ns(), avail, total;
 	int r;
 
 	LOCK_SCOPE(&cs->lock);
-	if (!cs->space_checked_ns || now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES) {
+	if (now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES || !space_fits(cs, n)) {
 		r = packs_space(cs->packs, &avail, &total);
 		if (r)
 			return r;
@@ -260,7 +266,7 @@ int store_has_room(struct chunk_store *cs, uint64_t n)
 		cs->space_checked_ns = now;
 		cs->space_taken = 0;
 	}
-	if (cs->space_avail < cs->cfg.reserve_bytes + cs->space_taken + n)
+	if (!space_fits(cs, n))
 		return err_explain(-ENOSPC, "the store's disk is full but for the reserve");
 	cs->space_taken += n;
 	return 0;

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A store on the twins, and a map as a caller of chunk/ keeps it: places in stream order, runs of them for the reader. */
+#ifndef TEST_CHUNK_RIG_H
+#define TEST_CHUNK_RIG_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <vtape/chunk.h>
+
+#define OK(x) assert_int_equal((x), 0)
+
+struct map {
+	struct chunk_place *places;
+	struct run { struct chunk_extent extent; uint64_t start; } *runs;
+	size_t count, runs_count, cap;
+	uint64_t bytes;
+	uint64_t stored;
+	int refuse;			/* the sink's answer */
+	unsigned source_calls;
+};
+
+static inline int map_add(void *ctx, const struct chunk_place *p)
+{
+	struct map *m = ctx;
+	struct run *last;
+
+	if (m->refuse)
+		return m->refuse;
+	if (m->count == m->cap) {
+		m->cap = m->cap ? m->cap * 2 : 64;
+		m->places = realloc(m->places, m->cap * sizeof(*m->places));
+		m->runs = realloc(m->runs, m->cap * sizeof(*m->runs));
+	}
+	m->places[m->count++] = *p;
+	last = m->runs_count ? &m->runs[m->runs_count - 1] : NULL;
+	if (last && last->extent.pack == p->ref.pack && last->extent.slot + last->extent.slots == p->ref.slot) {
+		last->extent.slots++;
+		last->extent.len += p->len;
+	} else {
+		m->runs[m->runs_count++] = (struct run){ { p->ref.pack, p->ref.slot, 1, p->len }, m->bytes };
+	}
+	m->bytes += p->len;
+	m->stored += p->stored;
+	return 0;
+}
+
+static inline int map_source(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start)
+{
+	struct map *m = ctx;
+	size_t low = 0, high = m->runs_count;
+
+	m->source_calls++;
+	if (offset >= m->bytes)
+		return CHUNK_E_END;
+	while (high - low > 1) {
+		size_t mid = (low + high) / 2;
+
+		if (m->runs[mid].start <= offset)
+			low = mid;
+		else
+			high = mid;
+	}
+	*out = m->runs[low].extent;
+	*start = m->runs[low].start;
+	return 0;
+}
+
+static inline int map_names(void *ctx, uint64_t pack)
+{
+	const struct map *m = ctx;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->places[i].ref.pack == pack)
+			return 1;
+	return 0;
+}
+
+static inline void map_fini(struct map *m)
+{
+	free(m->places);
+	free(m->runs);
+	*m = (struct map){ NULL };
+}
+
+/* Bytes of which half compress well, that repeat only with @seed. */
+static inline void fill(uint8_t *p, size_t n, uint64_t seed)
+{
+	seed = seed * 0x9e3779b97f4a7c15u + 1;
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		p[i] = i & 64 ? 0 : (uint8_t)(seed >> 56);
+	}
+}
+
+static inline uint8_t *filled(size_t n, uint64_t seed)
+{
+	uint8_t *p = malloc(n);
+
+	assert_non_null(p);
+	fill(p, n, seed);
+	return p;
+}
+
+struct rig {
+	struct kv *kv;
+	struct packs *packs;
+	struct workers *workers;
+	struct chunk_store *cs;
+	struct chunk_store_config cfg;
+	unsigned damages;
+	struct pack_ref damaged;
+};
+
+static inline void rig_damaged(void *ctx, struct pack_ref ref, const struct digest *d)
+{
+	struct rig *g = ctx;
+
+	(void)d;
+	g->damages++;
+	g->damaged = ref;
+}
+
+static inline void rig_open(struct rig *g)
+{
+	OK(chunk_store_open(g->kv, g->packs, g->workers, &g->cfg, &g->cs));
+	chunk_store_on_damage(g->cs, rig_damaged, g);
+}
+
+static inline void rig_reopen(struct rig *g)
+{
+	assert_null(chunk_store_close(g->cs));
+	rig_open(g);
+}
+
+static inline struct rig *rig_new(unsigned threads)
+{
+	struct rig *g = calloc(1, sizeof(*g));
+
+	assert_non_null(g);
+	g->cfg.params = chunk_params_of(8 << 10);
+	memcpy(g->cfg.key, "the secret of a store in a test.", 32);
+	OK(kv_mem_new(&g->kv));
+	OK(packs_mem_new(&g->packs));
+	OK(threads ? workers_new(threads, &g->workers) : workers_serial_new(&g->workers));
+	rig_open(g);
+	return g;
+}
+
+static inline struct rig *rig_free(struct rig *g)
+{
+	chunk_store_close(g->cs);
+	workers_free(g->workers);
+	packs_close(g->packs);
+	kv_close(g->kv);
+	free(g);
+	return NULL;
+}
+
+/* The store as a power cut now would leave it.  Writers and readers are gone; what the close writes goes to the dead disk. */
+static inline void rig_cut(struct rig *g, uint64_t seed)
+{
+	struct kv *kv;
+	struct packs *packs;
+
+	OK(kv_mem_cut(g->kv, &kv));
+	OK(packs_mem_cut(g->packs, seed, &packs));
+	chunk_store_close(g->cs);
+	packs_close(g->packs);
+	kv_close(g->kv);
+	g->kv = kv;
+	g->packs = packs;
+	rig_open(g);
+}
+
+static inline struct chunk_writer *rig_writer(struct rig *g, enum chunk_codec codec, struct map *m)
+{
+	struct chunk_writer_config cfg = { .codec = codec };
+	struct chunk_writer *w;
+
+	OK(chunk_writer_new(g->cs, &cfg, map_add, m, &w));
+	return w;
+}
+
+static inline int rig_commit(struct rig *g, struct chunk_writer *w)
+{
+	struct kv_batch *b;
+	int r;
+
+	OK(kv_batch_new(&b));
+	r = chunk_writer_begin_commit(w, b);
+	if (!r)
+		r = kv_write(g->kv, b, true);
+	chunk_writer_end_commit(w, r == 0);
+	kv_batch_free(b);
+	return r;
+}
+
+/* A whole session: write, flush, commit. */
+static inline void rig_store(struct rig *g, const uint8_t *p, size_t n, enum chunk_codec codec, struct map *m)
+{
+	struct chunk_writer *w = rig_writer(g, codec, m);
+
+	OK(chunk_writer_append(w, p, n));
+	OK(chunk_writer_flush(w));
+	OK(rig_commit(g, w));
+	chunk_writer_free(w);
+}
+
+static inline void rig_check(struct rig *g, struct map *m, const uint8_t *want, size_t n, size_t step)
+{
+	struct chunk_reader *r;
+	uint8_t *got = malloc(step);
+
+	assert_int_equal(m->bytes, n);
+	OK(chunk_reader_new(g->cs, map_source, m, &r));
+	for (size_t at = 0; at < n; at += step) {
+		size_t part = n - at < step ? n - at : step;
+
+		OK(chunk_reader_read(r, at, got, part));
+		assert_memory_equal(got, want + at, part);
+	}
+	assert_int_equal(chunk_reader_read(r, n, got, 1), CHUNK_E_END);
+	chunk_reader_free(r);
+	free(got);
+}
+
+static inline size_t index_rows(struct rig *g)
+{
+	struct kv_iter *it;
+	size_t n = 0;
+
+	OK(kv_iter_new(g->kv, KV_INDEX, &it));
+	for (kv_iter_seek(it, "", 0); kv_iter_valid(it); kv_iter_next(it))
+		n++;
+	kv_iter_free(it);
+	return n;
+}
+
+#endif
