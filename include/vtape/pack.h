@@ -32,7 +32,7 @@ enum { PACK_E_FULL = 1 };
 struct packs;		/* the folder of packs, or its twin in memory */
 struct pack;		/* one pack: open for appending or sealed.  One thread appends; any thread reads. Counted references. */
 
-/* @dir exists.  Packs lie in subfolders of 4096, "dir/000000f/00000f3a2.pack"-like; see vtape-format(5). */
+/* @dir exists.  Packs lie in subfolders of 4096: number 0xf3a2 is "dir/00000000f/00000000f3a2.pack". */
 int packs_open(const char *dir, struct packs **out);
 struct packs *packs_close(struct packs *ps);
 /* Bytes that an ordinary writer may still use in the file system of the packs, and its size. */
