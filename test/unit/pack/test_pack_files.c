@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "unit/pack/raw.h"
@@ -44,6 +45,29 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
 	return watched_sync(fd, SYS_fdatasync);
+}
+
+/* pwritev() that takes no more than so many bytes, and is interrupted first. */
+static size_t takes_at_most = SIZE_MAX;
+static bool interrupted;
+
+ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t off)
+{
+	struct iovec part[2];
+	size_t left = takes_at_most;
+
+	if (takes_at_most != SIZE_MAX && (interrupted = !interrupted)) {
+		errno = EINTR;
+		return -1;
+	}
+	assert_in_range(n, 1, 2);
+	for (int i = 0; i < n; i++) {
+		part[i] = iov[i];
+		if (part[i].iov_len > left)
+			part[i].iov_len = left;
+		left -= part[i].iov_len;
+	}
+	return syscall(SYS_pwritev, fd, part, n, (long)off, 0L);
 }
 
 static void assert_synced(unsigned files, unsigned folders)
@@ -144,6 +168,24 @@ static void write_cut_short_is_taken_back(void **state)
 	assert_pieces(p, 10);
 	pack_release(p);
 	signal(SIGXFSZ, SIG_DFL);
+}
+
+static void short_write_is_carried_on(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+
+	for (uint32_t i = 0; i < 200; i++) {
+		takes_at_most = i;
+		append_pieces(p, i, i + 1);
+	}
+	assert_int_equal(pack_seal(p), 0);
+	takes_at_most = SIZE_MAX;
+	pack_release(p);
+	assert_int_equal(checked(f->ps, 1).count, 0);
+	p = opened(f->ps, 1);
+	assert_pieces(p, 200);
+	pack_release(p);
 }
 
 static void length_of_the_file_is_what_pack_bytes_says(void **state)
@@ -247,6 +289,7 @@ int main(void)
 		test_files(missing_folder_is_an_error),
 		test_files(space_is_that_of_the_file_system),
 		test_files(write_cut_short_is_taken_back),
+		test_files(short_write_is_carried_on),
 		test_files(length_of_the_file_is_what_pack_bytes_says),
 		test_files(sparse_giant_is_refused),
 		test_files(first_sync_makes_the_name_safe_too),

@@ -156,6 +156,29 @@ static void sealed_pack_survives_every_cut(void **state)
 	buf_fini(&b);
 }
 
+/* What was synced and then cut off does not come back. */
+static void shortened_file_stays_short(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 10);
+	struct pack_file *file;
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(pack_sync(p), 0);
+	pack_release(p);
+	assert_int_equal(f->ps->ops->open(f->ps, 1, true, &file), 0);
+	assert_int_equal(file->ops->truncate(file, piece_offset(4)), 0);
+	file->ops->release(file);
+	for (uint64_t seed = 0; seed < 5; seed++) {
+		struct packs *after = cut(f->ps, seed);
+
+		raw_get(after, 1, &b);
+		assert_int_equal(b.len, piece_offset(4));
+		packs_close(after);
+	}
+	buf_fini(&b);
+}
+
 static void faults_come_when_planned_and_once(void **state)
 {
 	struct fixture *f = *state;
@@ -199,6 +222,7 @@ int main(void)
 		test_mem(synced_chunks_survive_every_cut),
 		test_mem(cut_before_the_table_is_safe_loses_no_chunk),
 		test_mem(sealed_pack_survives_every_cut),
+		test_mem(shortened_file_stays_short),
 		test_mem(faults_come_when_planned_and_once),
 		test_mem(space_comes_back_with_the_last_reader),
 	};

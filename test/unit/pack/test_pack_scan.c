@@ -299,6 +299,34 @@ static void failed_recovery_can_be_repeated(void **state)
 	buf_fini(&b);
 }
 
+/* Not ours: an entry where the table would have to be.  What is left can be sealed and opened. */
+static void pack_longer_than_any_of_ours_is_cut_to_length(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+	struct pack_entry e = { .raw_len = PACK_CHUNK_MAX, .stored_len = PACK_CHUNK_MAX };
+	uint8_t *bytes = calloc(1, PACK_CHUNK_MAX), head[PACK_ENTRY_BYTES];
+	struct buf b = BUF_INIT;
+	uint32_t slot, n = 0;
+
+	while (pack_append(p, &e, bytes, &slot) == 0)
+		n++;
+	pack_release(p);
+	raw_get(f->ps, 1, &b);
+	pack_entry_pack(&e, sum64(bytes, PACK_CHUNK_MAX), head);
+	for (int more = 0; more < 3; more++) {
+		buf_append(&b, head, sizeof(head));
+		buf_append(&b, bytes, PACK_CHUNK_MAX);
+	}
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_recover(f->ps, 1), 0);
+	p = opened(f->ps, 1);
+	assert_int_equal(pack_count(p), n);
+	pack_release(p);
+	buf_fini(&b);
+	free(bytes);
+}
+
 static int pread_hurts(struct pack_file *f, void *buf, size_t n, uint64_t off)
 {
 	return ++hurt_calls == hurt_at ? -EIO : well->pread(f, buf, n, off);
@@ -364,6 +392,7 @@ int main(void)
 		test_both(check_compares_table_and_entries),
 		test_both(other_packs_and_versions_are_not_touched),
 		test_mem(failed_recovery_can_be_repeated),
+		test_mem(pack_longer_than_any_of_ours_is_cut_to_length),
 		test_mem(read_error_stops_recovery_and_cuts_nothing),
 		test_mem(read_error_is_a_fault_of_its_slot),
 	};
