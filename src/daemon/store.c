@@ -5,6 +5,7 @@
  */
 #include "daemon/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
