@@ -18,6 +18,9 @@ int ctl_decode(const void *p, size_t n, json_t **out);			/* @p: the JSON alone; 
 int ctl_send(int sock, const json_t *msg, int fd);			/* fd -1: none */
 int ctl_recv(int sock, json_t **msg, int *fd);				/* -EPIPE: the other side closed; *fd -1 if none, else returned */
 
+/* ctl_status.c: the exit status of both programs for a result (vtape(1), "EXIT STATUS"): a script can tell what went wrong. */
+int ctl_exit_status(int r);
+
 /* ctl_client.c */
 int ctl_connect(const char *socket_path, int *sock);			/* -ENOENT, -ECONNREFUSED: no daemon there */
 /* @each is called for every progress and row (key and value); may be NULL. *ok is returned (takes the reference).
