@@ -4,7 +4,7 @@
  * everything stands), or serve one connection of a command line that found no daemon.
  *
  * The foreground process of a mount exits 0 only when the tree is mounted and the control socket answers, so a script may
- * go on at once; if anything fails before, it exits 1 and has said why on standard error.
+ * go on at once; if anything fails before, it exits non-zero and has said why on standard error.
  */
 #include "daemon/config.h"
 #include "daemon/serve.h"
@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };	/* further ones are ctl_exit_status()'s */
 
 static int say(int r)
 {
@@ -113,7 +113,7 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 	struct stopper stop = { NULL };
 	struct ctl_server *ctl = NULL;
 	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks, .store_path = w->path,
-			       .mountpoint = mountpoint, .drives = (int)c->drives };
+			       .mountpoint = mountpoint, .drives = (int)c->drives, .started_ns = clock_now_ns() };
 	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
 				.allow_other = c->allow_other, .debug = c->debug && c->foreground };
 	char sock[PATH_MAX];
@@ -223,5 +223,5 @@ int main(int argc, char **argv)
 		r = run_mount(&c);
 		break;
 	}
-	return r < 0 ? EXIT_FAILED : EXIT_SUCCESS;
+	return ctl_exit_status(r);
 }
