@@ -16,7 +16,7 @@
 
 /* ---- main.c: the verbs; args.c: the options ---------------------------------------------------------------------------- */
 
-enum exit_status { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_BUSY, EXIT_PROTECTED, EXIT_NO_SPACE, EXIT_DAMAGED };
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };	/* the others are ctl_exit_status()'s */
 
 enum opt {
 	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM, OPT_PROTECT,
@@ -60,7 +60,6 @@ int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out);
 /* The name nearest to a misspelt one, NULL if none is near. */
 const char *nearest(const char *word, const char *(*name)(size_t i), size_t n);
 
-int exit_status_of(int r);
 int verb_help(const struct args *a);				/* help.c */
 void verb_help_print(const struct verb *v, FILE *to);
 

@@ -6,7 +6,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #define LIST (OPTION(OPT_JSON) | OPTION(OPT_NO_HEADER))
 #define ANY INT_MAX
@@ -59,28 +58,6 @@ const struct verb verbs[] = {
 	{ "help", "[VERB]", "print the verbs, or what one of them does", 0, 2, OPTION(OPT_NO_HEADER), verb_help },
 };
 const size_t verb_count = ARRAY_LEN(verbs);
-
-int exit_status_of(int r)
-{
-	switch (-r) {
-	case 0:
-		return EXIT_DONE;
-	case EINVAL: case ERANGE:
-		return EXIT_USAGE;
-	case ENOENT: case ENOTDIR: case ENXIO:
-		return EXIT_NOT_FOUND;
-	case EBUSY: case EEXIST: case ENOTEMPTY: case EADDRINUSE: case ETXTBSY:
-		return EXIT_BUSY;
-	case EROFS: case EPERM: case EACCES:
-		return EXIT_PROTECTED;
-	case ENOSPC: case EDQUOT:
-		return EXIT_NO_SPACE;
-	case EBADMSG: case EUCLEAN:
-		return EXIT_DAMAGED;
-	default:
-		return r > 0 ? r : EXIT_FAILED;
-	}
-}
 
 /* How many of the words at @word name @v: 0 if they do not. */
 static int verb_words(const struct verb *v, char **word, int n)
@@ -157,7 +134,7 @@ static int verb_run(const struct verb *v, struct args *a, int words)
 	r = v->run(a);
 	if (r < 0)
 		fprintf(stderr, "vtape: %s\n", err_text(r));
-	return exit_status_of(r);
+	return r > 0 ? r : ctl_exit_status(r);
 }
 
 static int run(int argc, char **argv)

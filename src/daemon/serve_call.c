@@ -3,7 +3,6 @@
 #include "daemon/serve_call.h"
 
 #include <errno.h>
-#include <strings.h>
 #include <unistd.h>
 
 int call_string(const struct call *c, const char *key, const char **out)
@@ -113,17 +112,4 @@ int call_answer(struct call *c, json_t *ok)
 		return err_origin(-ENOMEM);
 	*c->ok = ok;
 	return 0;
-}
-
-int call_parse_bool(const char *text, bool *out)
-{
-	static const char *const words[2][4] = { { "off", "no", "false", "0" }, { "on", "yes", "true", "1" } };
-
-	for (size_t b = 0; b < 2; b++)
-		for (size_t i = 0; i < 4; i++)
-			if (!strcasecmp(text, words[b][i])) {
-				*out = b;
-				return 0;
-			}
-	return err_explain(-EINVAL, "\"%s\" is neither on nor off", text);
 }

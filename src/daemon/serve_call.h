@@ -62,9 +62,6 @@ int call_assignment(const char *word, char *prop, size_t cap, const char **value
 int call_row(struct call *c, json_t *row);
 int call_answer(struct call *c, json_t *ok);
 
-/* "on", "off" (and yes, no, true, false, 1, 0). */
-int call_parse_bool(const char *text, bool *out);
-
 /* Volumes chosen by words (serve_select.c): names, ranges, patterns; each once, in the order named. */
 struct selection { uint64_t *id; size_t n, cap; };
 void selection_fini(struct selection *sel);

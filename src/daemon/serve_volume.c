@@ -54,6 +54,8 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 	/* One damaged volume does not hide the others. */
 	r = library_stat(c->s->lib, v->id, &st);
 	if (r == 0) {
+		if (st.end.objects == 0)
+			st.written_ns = 0;	/* a blank tape was made, not written */
 		json_t *tape = stat_json(&st);
 		json_object_update(row, tape);
 		json_decref(tape);

@@ -28,6 +28,13 @@ static int for_each_named(struct call *c, int (*change)(struct call *c, uint64_t
 	return r;
 }
 
+/* A word as the property of that name of a pool would take it: the rules are catalog/'s. */
+static int parse_as_pool(const char *prop, const char *value, struct catalog_pool *out)
+{
+	*out = (struct catalog_pool){ .id = 0 };
+	return catalog_pool_prop_set(out, prop, value);
+}
+
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
 
 /* Calls @each with every name that @words mean. */
@@ -97,16 +104,6 @@ static int create_one(struct call *c, const char *name, void *ctx)
 	return ctl_reply_progress(c->reply, json_pack("{s:I}", "done", (json_int_t)how->created));
 }
 
-/* "100G"; "none" and "0" are the end of the disk. */
-static int parse_capacity(const char *text, uint64_t *out)
-{
-	if (!strcmp(text, "none")) {
-		*out = 0;
-		return 0;
-	}
-	return parse_size(text, out);
-}
-
 int serve_volume_create(struct call *c)
 {
 	struct creation how = { .pool = call_string_or(c, "pool", CATALOG_POOL_DEFAULT), .worm = call_flag(c, "worm"),
@@ -117,7 +114,9 @@ int serve_volume_create(struct call *c)
 
 	r = call_strings(c, "names", &names);
 	if (!r && how.has_capacity)
-		r = parse_capacity(call_string_or(c, "capacity", ""), &how.capacity_bytes);
+		r = parse_as_pool("capacity", call_string_or(c, "capacity", ""), &pool);
+	if (!r && how.has_capacity)
+		how.capacity_bytes = pool.capacity_bytes;
 	if (!r)
 		r = call_pool(c, how.pool, &pool);
 	if (!r)
@@ -191,63 +190,65 @@ int serve_volume_rename(struct call *c)
 /* ---- properties ------------------------------------------------------------------------------------------------------ */
 
 struct volume_changes {
-	bool protect_set, protect, worm_set, worm, capacity_set, record_set;
+	bool protect_set, worm_set, capacity_set, record_set;
+	bool protect, worm;
 	uint64_t capacity_bytes, record_bytes;
 };
 
-static int set_protect(struct volume_changes *ch, const char *value)
+static void set_protect(struct volume_changes *ch, const struct catalog_pool *as)
 {
 	ch->protect_set = true;
-	return call_parse_bool(value, &ch->protect);
+	ch->protect = as->worm;
 }
 
-static int set_worm(struct volume_changes *ch, const char *value)
+static void set_worm(struct volume_changes *ch, const struct catalog_pool *as)
 {
 	ch->worm_set = true;
-	return call_parse_bool(value, &ch->worm);
+	ch->worm = as->worm;
 }
 
-static int set_capacity(struct volume_changes *ch, const char *value)
+static void set_capacity(struct volume_changes *ch, const struct catalog_pool *as)
 {
 	ch->capacity_set = true;
-	return parse_capacity(value, &ch->capacity_bytes);
+	ch->capacity_bytes = as->capacity_bytes;
 }
 
-static int set_record_size(struct volume_changes *ch, const char *value)
+static void set_record_size(struct volume_changes *ch, const struct catalog_pool *as)
 {
-	int r;
-
 	ch->record_set = true;
-	ch->record_bytes = 0;
-	if (!strcmp(value, "inherit"))
-		return 0;
-	r = parse_size(value, &ch->record_bytes);
-	if (!r && (ch->record_bytes < 1 || ch->record_bytes > TAPE_RECORD_MAX))
-		r = err_explain(-EINVAL, "a record has 1 to %u bytes", TAPE_RECORD_MAX);
-	return r;
+	ch->record_bytes = as->record_bytes;
 }
 
 static const struct {
 	const char *name;
-	int (*set)(struct volume_changes *ch, const char *value);
+	const char *as;		/* the pool's property whose words it takes */
+	void (*set)(struct volume_changes *ch, const struct catalog_pool *as);
 } volume_props[] = {
-	{ "protect", set_protect },
-	{ "capacity", set_capacity },
-	{ "record_size", set_record_size },
-	{ "worm", set_worm },
+	{ "protect", "worm", set_protect },
+	{ "capacity", "capacity", set_capacity },
+	{ "record_size", "record_size", set_record_size },
+	{ "worm", "worm", set_worm },
 };
 
 static int change_parse(const char *word, struct volume_changes *ch)
 {
+	struct catalog_pool as = { .id = 0 };
 	const char *value;
 	char prop[64];
 	int r = call_assignment(word, prop, sizeof(prop), &value);
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < ARRAY_LEN(volume_props); i++)
-		if (!strcmp(volume_props[i].name, prop))
-			return volume_props[i].set(ch, value);
+	for (size_t i = 0; i < ARRAY_LEN(volume_props); i++) {
+		if (strcmp(volume_props[i].name, prop) != 0)
+			continue;
+		/* "inherit" is a volume's own word: no record size but the pool's. */
+		if (volume_props[i].set != set_record_size || strcmp(value, "inherit") != 0)
+			r = parse_as_pool(volume_props[i].as, value, &as);
+		if (!r)
+			volume_props[i].set(ch, &as);
+		return r;
+	}
 	return err_explain(-EINVAL, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm", prop);
 }
 
