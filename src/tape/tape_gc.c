@@ -55,7 +55,7 @@ static int page_at(struct kv_iter *it, enum page_kind kind, uint64_t map, struct
 	size_t klen, vlen;
 	const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
 	uint64_t first;
-	int r = key_number(k, klen, &first);
+	int r = key_tail_number(k, klen, &first);
 
 	return r ? r : page_unpack(v, vlen, kind, map, first, out);
 }

@@ -74,7 +74,7 @@ struct map_key key_drop(uint64_t map, uint64_t object)
 	return key_of('D', (uint64_t[]){ map, object }, 2);
 }
 
-int key_number(const uint8_t *key, size_t len, uint64_t *out)
+int key_tail_number(const uint8_t *key, size_t len, uint64_t *out)
 {
 	uint64_t be;
 

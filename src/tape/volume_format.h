@@ -114,7 +114,7 @@ struct map_key key_use(uint64_t pack, uint64_t map);
 struct map_key key_drops(void);						/* prefix */
 struct map_key key_drop(uint64_t map, uint64_t object);
 /* The number in the last eight bytes of a key. */
-int key_number(const uint8_t *key, size_t len, uint64_t *out);
+int key_tail_number(const uint8_t *key, size_t len, uint64_t *out);
 
 /* ---- small rows --------------------------------------------------------------------------------------------------- */
 

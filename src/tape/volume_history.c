@@ -36,7 +36,7 @@ static int head_at(struct kv_iter *it, struct head *out)
 	size_t klen, vlen;
 	const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
 	uint64_t generation;
-	int r = key_number(k, klen, &generation);
+	int r = key_tail_number(k, klen, &generation);
 
 	return r ? r : head_unpack(v, vlen, generation, out);
 }

@@ -76,7 +76,7 @@ static int page_read(struct kv *kv, enum page_kind kind, uint64_t map, uint64_t 
 	}
 	k = kv_iter_key(it, &klen);
 	v = kv_iter_value(it, &vlen);
-	r = key_number(k, klen, &first);
+	r = key_tail_number(k, klen, &first);
 	r = r ? r : page_unpack(v, vlen, kind, map, first, &p);
 	if (r)
 		return r;
