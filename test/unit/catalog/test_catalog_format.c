@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rows that are not as we write them: cut short, too long, with values that nothing has. */
+#include "catalog_fixture.h"
+
+union any {
+	struct catalog_pool pool;
+	struct catalog_volume volume;
+	struct catalog_file file;
+	struct catalog_event event;
+};
+
+static int decode_pool(const void *row, size_t len, union any *out)
+{
+	return pool_decode(row, len, &out->pool);
+}
+
+static int decode_volume(const void *row, size_t len, union any *out)
+{
+	return volume_decode(row, len, &out->volume);
+}
+
+static int decode_file(const void *row, size_t len, union any *out)
+{
+	return file_decode(row, len, &out->file);
+}
+
+static int decode_event(const void *row, size_t len, union any *out)
+{
+	return event_decode(5, row, len, &out->event);
+}
+
+static struct kind {
+	int (*decode)(const void *row, size_t len, union any *out);
+	struct buf row;
+} kinds[4];
+
+static int setup(void **state)
+{
+	struct catalog_pool p = { .id = 3, .name = "pool", .perm = some_perm, .codec = 2, .level = 3, .worm = true };
+	struct catalog_volume v = { .id = 9, .pool = 3, .name = "A1", .serial = "0123456789ABCDEF", .perm = some_perm };
+	struct catalog_file f = { .file = 1, .mark_object = 2, .stretch = 3, .name = "etc.tar", .perm = some_perm };
+	struct catalog_event e = { .seq = 5, .time_ns = 1, .number = 400, .about = "a", .text = "b" };
+
+	kinds[0] = (struct kind){ decode_pool, BUF_INIT };
+	kinds[1] = (struct kind){ decode_volume, BUF_INIT };
+	kinds[2] = (struct kind){ decode_file, BUF_INIT };
+	kinds[3] = (struct kind){ decode_event, BUF_INIT };
+	pool_encode(&p, &kinds[0].row);
+	volume_encode(&v, &kinds[1].row);
+	file_encode(&f, &kinds[2].row);
+	event_encode(&e, &kinds[3].row);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		buf_fini(&kinds[i].row);
+	return 0;
+}
+
+static void a_row_must_have_its_length(void **state)
+{
+	union any out, untouched;
+
+	memset(&untouched, 0x5a, sizeof(untouched));
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct buf *row = &kinds[k].row;
+
+		assert_int_equal(kinds[k].decode(row->data, row->len, &out), 0);
+		for (size_t len = 0; len < row->len; len++) {
+			/* Exactly so many bytes, for the tools that watch memory. */
+			uint8_t *copy = malloc(len ? len : 1);
+
+			memcpy(copy, row->data, len);
+			out = untouched;
+			assert_int_equal(kinds[k].decode(copy, len, &out), -EUCLEAN);
+			assert_memory_equal(&out, &untouched, sizeof(out));
+			free(copy);
+		}
+		assert_int_equal(buf_put_u8(row, 0), 0);
+		assert_int_equal(kinds[k].decode(row->data, row->len, &out), -EUCLEAN);
+		row->len--;
+	}
+}
+
+static void another_version_is_refused(void **state)
+{
+	union any out;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		assert_int_equal(kinds[k].row.data[0], 1);
+		for (int version = 0; version < 256; version++) {
+			kinds[k].row.data[0] = (uint8_t)version;
+			assert_int_equal(kinds[k].decode(kinds[k].row.data, kinds[k].row.len, &out),
+					 version == 1 ? 0 : -EUCLEAN);
+		}
+	}
+}
+
+/* Whatever a byte becomes, what is accepted is encoded to the same bytes again. */
+static void what_is_accepted_is_what_we_would_write(void **state)
+{
+	CLEANUP(buf_fini) struct buf again = BUF_INIT;
+	union any out;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (size_t i = 0; i < kinds[k].row.len; i++)
+			for (unsigned v = 0; v < 256; v++) {
+				struct buf *row = &kinds[k].row;
+				uint8_t was = row->data[i];
+
+				row->data[i] = (uint8_t)v;
+				if (kinds[k].decode(row->data, row->len, &out) == 0) {
+					if (k == 0)
+						pool_encode(&out.pool, &again);
+					else if (k == 1)
+						volume_encode(&out.volume, &again);
+					else if (k == 2)
+						file_encode(&out.file, &again);
+					else
+						event_encode(&out.event, &again);
+					assert_int_equal(again.len, row->len);
+					assert_memory_equal(again.data, row->data, again.len);
+				}
+				row->data[i] = was;
+			}
+}
+
+static void values_that_nothing_has_are_refused(void **state)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_pool p = { .name = "pool", .codec = 3 };
+	struct catalog_volume v = { .name = "A1", .state = STATE_INCOMING + 1 };
+	struct catalog_file f = { .name = "a/b" };
+	struct catalog_event e = { .severity = EVENT_ERROR + 1 };
+	union any out;
+
+	pool_encode(&p, &row);
+	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
+	p.codec = 0;
+	strcpy(p.name, "..");
+	pool_encode(&p, &row);
+	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
+	volume_encode(&v, &row);
+	assert_int_equal(volume_decode(row.data, row.len, &out.volume), -EUCLEAN);
+	v.state = STATE_INCOMING;
+	v.access = ACCESS_RESTRICTED + 1;
+	volume_encode(&v, &row);
+	assert_int_equal(volume_decode(row.data, row.len, &out.volume), -EUCLEAN);
+	file_encode(&f, &row);
+	assert_int_equal(file_decode(row.data, row.len, &out.file), -EUCLEAN);
+	event_encode(&e, &row);
+	assert_int_equal(event_decode(1, row.data, row.len, &out.event), -EUCLEAN);
+}
+
+/* Keys of one kind lie in the order of what they stand for, and apart from those of other kinds. */
+static void keys_are_in_order(void **state)
+{
+	const struct row_key in_order[] = {
+		key_drive(0),	     key_drive(1),	      key_drive(256),	      key_event(255),
+		key_event(256),	     key_event(UINT64_MAX),   key_file(1, UINT64_MAX), key_file(2, 0),
+		key_file_name(1, "a", 256), key_file_name(1, "aa", 1), key_file_name(2, "a", 1), key_member(1, "B"),
+		key_member(2, ""),   key_member(2, "A"),      key_member(256, ""),    key_number(NUMBER_EVENT),
+		key_pool(255),	     key_pool(256),	      key_pool_name("a"),     key_schema(),
+		key_tail(1),	     key_volume_name("A"),    key_volume(255),	      key_volume(256),
+	};
+
+	for (size_t i = 0; i + 1 < ARRAY_LEN(in_order); i++) {
+		const struct row_key *a = &in_order[i], *b = &in_order[i + 1];
+		size_t n = a->len < b->len ? a->len : b->len;
+		int r = memcmp(a->b, b->b, n);
+
+		assert_true(r < 0 || (r == 0 && a->len < b->len));
+	}
+}
+
+static void a_damaged_row_is_told_not_skipped(void **state)
+{
+	struct row_key key = key_volume_name("A1"), vol = key_volume(1);
+	struct catalog_volume v;
+	struct catalog_pool p;
+
+	assert_int_equal(fixture_setup(state), 0);
+	raw_put(state, &key, "1234567", 7);
+	assert_int_equal(catalog_volume_get(cat_of(state), "A1", &v), -EUCLEAN);
+	raw_put(state, &vol, "x", 1);
+	assert_int_equal(catalog_volume_by_id(cat_of(state), 1, &v), -EUCLEAN);
+	key = key_pool_name("default");
+	raw_put(state, &key, "", 0);
+	assert_int_equal(catalog_pool_get(cat_of(state), "default", &p), -EUCLEAN);
+	assert_non_null(strstr(err_text(-EUCLEAN), "default"));
+	fixture_teardown(state);
+}
+
+#define ON_ROWS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_ROWS(a_row_must_have_its_length),
+		ON_ROWS(another_version_is_refused),
+		ON_ROWS(what_is_accepted_is_what_we_would_write),
+		cmocka_unit_test(values_that_nothing_has_are_refused),
+		cmocka_unit_test(keys_are_in_order),
+		cmocka_unit_test(a_damaged_row_is_told_not_skipped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
