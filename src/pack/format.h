@@ -78,8 +78,8 @@ struct pack_trailer {
 };
 
 /*
- * Unpacking gives 0; -EUCLEAN if the magic or a length is not one of ours; -EBADMSG if the magic is and the sum is wrong;
- * -EPROTONOSUPPORT if all that is right and the version is another: a newer vtape wrote it, so hands off.
+ * Unpacking gives 0; -EUCLEAN if the magic or a length is not one of ours; -EBADMSG if the magic is and the sum is
+ * wrong; -EPROTONOSUPPORT if all that is right and the version is another: a newer vtape wrote it, so hands off.
  */
 void pack_header_pack(const struct pack_header *h, uint8_t out[PACK_HEADER_BYTES]);
 int pack_header_unpack(const uint8_t in[PACK_HEADER_BYTES], struct pack_header *h);

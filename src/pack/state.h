@@ -53,7 +53,7 @@ int pack_state_reserve(struct pack *p);
 void pack_state_add(struct pack *p, const struct pack_entry *e);
 /* Reads the trailer and the table into @p, which has no rows.  Errors as pack_open(). */
 int pack_state_load(struct pack *p);
-/* Reads the trailer of a file of @size bytes; -EUCLEAN if there is none, -EBADMSG if it is damaged or cannot be right. */
+/* The trailer of a file of @size bytes; -EUCLEAN if there is none, -EBADMSG if it is damaged or cannot be right. */
 int pack_trailer_read(struct pack *p, uint64_t size, struct pack_trailer *out);
 
 /* -EINVAL beyond PACK_NUMBER_MAX. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pack of foreign bytes: opened, checked, recovered.  The first byte of the input says which sums to make right before,
- * since a fuzzer does not find them by itself; the rest is the file.
+ * A pack of foreign bytes: opened, checked, recovered.  The first byte of the input says which sums to make right
+ * before, since a fuzzer does not find them by itself; the rest is the file.
  *
  *	1 header   2 entries' headers   4 stored bytes   8 table   16 trailer
  */

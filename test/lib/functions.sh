@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# For the end-to-end scripts: sourced first, it gives a scratch folder, a store in it and its mount, and clears up whatever
-# way the script ends.  From the environment (meson sets them): VTAPE, VTAPED, TAPESEQ, MT.  VTAPE_KEEP=1 keeps the scratch
-# folder of a script that failed.
+# For the end-to-end scripts: sourced first, it gives a scratch folder, a store in it and its mount, and clears up
+# whatever way the script ends.  From the environment (meson sets them): VTAPE, VTAPED, TAPESEQ, MT.  VTAPE_KEEP=1 keeps
+# the scratch folder of a script that failed.
 #
 #   $scratch $STORE $MNT            folders; a script may set STORE and MNT before start_store
 #   vtape VERB...                   the program under test, on $STORE unless -s says otherwise

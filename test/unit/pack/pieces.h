@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tests of packs are made of: chunk number i, whose bytes, lengths, codec and digest follow from i alone, and a
- * fixture with an empty folder of packs, on disk or in memory.
+ * What the tests of packs are made of: chunk number i, whose bytes, lengths, codec and digest follow from i alone, and
+ * a fixture with an empty folder of packs, on disk or in memory.
  */
 #ifndef PIECES_H
 #define PIECES_H
