@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tape: one volume in a store in memory, to frame, to read and to import into. */
+#ifndef TEST_IMAGE_TAPE_H
+#define TEST_IMAGE_TAPE_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "objects.h"
+
+struct tape {
+	struct kv *kv;
+	struct packs *packs;
+	struct workers *workers;
+	struct chunk_store *cs;
+	struct volume *v;
+};
+
+/* @capacity 0: unlimited. */
+static inline void tape_up(struct tape *t, uint64_t capacity)
+{
+	struct chunk_store_config cfg = { chunk_params_of(CHUNK_AVG_DEFAULT), { 1, 2, 3 }, 0 };
+	struct volume_attr attr = { .id = 1, .barcode = "A00001", .capacity_bytes = capacity };
+	struct kv_batch *b;
+
+	attr.store.codec = CHUNK_LZ4;
+	assert_int_equal(kv_mem_new(&t->kv), 0);
+	assert_int_equal(packs_mem_new(&t->packs), 0);
+	assert_int_equal(workers_serial_new(&t->workers), 0);
+	assert_int_equal(chunk_store_open(t->kv, t->packs, t->workers, &cfg, &t->cs), 0);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(volume_create(b, 1), 0);
+	assert_int_equal(kv_write(t->kv, b, true), 0);
+	kv_batch_free(b);
+	assert_int_equal(volume_open(t->kv, t->cs, &attr, &t->v), 0);
+}
+
+static inline void tape_down(struct tape *t)
+{
+	t->v = volume_close(t->v, NULL);
+	t->cs = chunk_store_close(t->cs);
+	t->workers = workers_free(t->workers);
+	t->packs = packs_close(t->packs);
+	t->kv = kv_close(t->kv);
+}
+
+/* Repeatable bytes for record number @i. */
+static inline void fill(uint8_t *p, size_t n, uint64_t i)
+{
+	uint64_t x = i * 0x9e3779b97f4a7c15u + 1;
+
+	for (size_t k = 0; k < n; k++) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		p[k] = (uint8_t)(x >> 56);
+	}
+}
+
+static inline void add_record(struct tape *t, struct image_framer *fr, struct buf *image, size_t n, uint64_t i)
+{
+	uint8_t *p = malloc(n);
+
+	fill(p, n, i);
+	assert_int_equal(volume_append_record(t->v, 0, p, n), 0);
+	assert_int_equal(image_frame_record(fr, p, n, image), 0);
+	free(p);
+}
+
+static inline void add_mark(struct tape *t, struct image_framer *fr, struct buf *image)
+{
+	assert_int_equal(volume_append_filemark(t->v, 0), 0);
+	assert_int_equal(image_frame_mark(fr, image), 0);
+}
+
+/* A tape with runs and changes, odd and even, short and long; the image that it must give goes to @image. */
+static inline void tape_fill(struct tape *t, enum image_format f, struct buf *image, unsigned seed)
+{
+	struct image_framer *fr;
+	uint64_t i = 0;
+
+	assert_int_equal(image_framer_new(f, &fr), 0);
+	for (int group = 0; group < 40; group++) {
+		size_t len = rand_r(&seed) % 5 == 0 ? 30000 + (size_t)rand_r(&seed) % 100000 : 1 + (size_t)rand_r(&seed) % 2000;
+		int run = rand_r(&seed) % 4 == 0 ? 1 : rand_r(&seed) % 12;
+
+		for (int k = 0; k < run; k++)
+			add_record(t, fr, image, len, ++i);
+		for (int k = rand_r(&seed) % 3; k > 0; k--)
+			add_mark(t, fr, image);
+	}
+	assert_int_equal(image_frame_end(fr, image), 0);
+	image_framer_free(fr);
+}
+
+#endif
