@@ -128,7 +128,7 @@ int serve_pool_get(struct call *c)
 	json_array_foreach(wanted, i, word) {
 		const struct catalog_prop *prop = prop_named(json_string_value(word));
 		if (!prop)
-			return err_explain(-EINVAL, "there is no property \"%s\"; `vtape pool get %s` lists them",
+			return err_explain(-ENOENT, "there is no property \"%s\"; `vtape pool get %s` lists them",
 					   json_is_string(word) ? json_string_value(word) : "?", p.name);
 		r = prop_row(c, &p, prop);
 		if (r)

@@ -249,7 +249,7 @@ static int change_parse(const char *word, struct volume_changes *ch)
 			volume_props[i].set(ch, &as);
 		return r;
 	}
-	return err_explain(-EINVAL, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm", prop);
+	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm", prop);
 }
 
 static void changes_apply(struct catalog_volume *v, void *ctx)
