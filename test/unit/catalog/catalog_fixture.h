@@ -108,6 +108,33 @@ static inline uint64_t add_volume(void **state, uint32_t pool, const char *name)
 	return v.id;
 }
 
+/* By their bytes on disk: structs have padding. */
+static inline void assert_same_rows(struct buf *a, struct buf *b)
+{
+	assert_int_equal(a->len, b->len);
+	assert_memory_equal(a->data, b->data, a->len);
+	buf_fini(a);
+	buf_fini(b);
+}
+
+static inline void assert_same_pool(const struct catalog_pool *p, const struct catalog_pool *q)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+
+	assert_int_equal(pool_encode(p, &a), 0);
+	assert_int_equal(pool_encode(q, &b), 0);
+	assert_same_rows(&a, &b);
+}
+
+static inline void assert_same_volume(const struct catalog_volume *v, const struct catalog_volume *w)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+
+	assert_int_equal(volume_encode(v, &a), 0);
+	assert_int_equal(volume_encode(w, &b), 0);
+	assert_same_rows(&a, &b);
+}
+
 #define ON_CATALOG(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 #endif

@@ -28,7 +28,7 @@ static void opening_again_changes_nothing(void **state)
 	assert_int_equal(catalog_pool_get(cat_of(state), "default", &before), 0);
 	restart(state, true);
 	assert_int_equal(catalog_pool_get(cat_of(state), "default", &after), 0);
-	assert_memory_equal(&before, &after, sizeof(before));
+	assert_same_pool(&before, &after);
 	assert_int_equal(raw_count(state, 'P'), 1);
 	assert_int_equal(raw_count(state, 'Q'), 1);
 }

@@ -15,7 +15,7 @@ static void a_pool_is_found_by_name_and_number(void **state)
 
 	restart(state, true);
 	assert_int_equal(catalog_pool_get(cat_of(state), "full", &p), 0);
-	assert_memory_equal(&p, &made, sizeof(p));
+	assert_same_pool(&p, &made);
 	assert_int_equal(catalog_pool_by_id(cat_of(state), made.id, &p), 0);
 	assert_string_equal(p.name, "full");
 	assert_memory_equal(&p.perm, &some_perm, sizeof(some_perm));
@@ -194,7 +194,7 @@ static void each_property_is_set_and_shown(void **state)
 		assert_prop(&p, cases[i].prop, cases[i].shown);
 		/* What is shown can be set, and means the same. */
 		assert_int_equal(catalog_pool_prop_set(&again, cases[i].prop, cases[i].shown), 0);
-		assert_memory_equal(&again, &p, sizeof(p));
+		assert_same_pool(&again, &p);
 	}
 }
 
@@ -239,7 +239,7 @@ static void properties_survive_a_restart(void **state)
 	assert_int_equal(catalog_pool_put(cat_of(state), &p), 0);
 	restart(state, true);
 	assert_int_equal(catalog_pool_get(cat_of(state), "pool", &q), 0);
-	assert_memory_equal(&p, &q, sizeof(p));
+	assert_same_pool(&p, &q);
 }
 
 int main(void)

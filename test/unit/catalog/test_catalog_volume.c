@@ -40,9 +40,9 @@ static void a_volume_comes_back_as_it_was_added(void **state)
 	assert_int_equal(catalog_volume_add(cat_of(state), &v, NULL), 0);
 	restart(state, true);
 	assert_int_equal(catalog_volume_get(cat_of(state), "A00001L8", &w), 0);
-	assert_memory_equal(&v, &w, sizeof(v));
+	assert_same_volume(&v, &w);
 	assert_int_equal(catalog_volume_by_id(cat_of(state), v.id, &w), 0);
-	assert_memory_equal(&v, &w, sizeof(v));
+	assert_same_volume(&v, &w);
 	assert_int_equal(volumes_of(state, v.pool), 1);
 	assert_int_equal(catalog_volume_get(cat_of(state), "A00001L9", &w), CATALOG_E_NONE);
 	assert_int_equal(catalog_volume_by_id(cat_of(state), v.id + 1, &w), CATALOG_E_NONE);
@@ -132,7 +132,7 @@ static void a_volume_is_renamed_and_moved(void **state)
 	restart(state, true);
 	assert_int_equal(catalog_volume_get(cat_of(state), "A1", &w), CATALOG_E_NONE);
 	assert_int_equal(catalog_volume_get(cat_of(state), "B1", &w), 0);
-	assert_memory_equal(&v, &w, sizeof(v));
+	assert_same_volume(&v, &w);
 	assert_int_equal(volumes_of(state, a), 1);
 	assert_int_equal(volumes_of(state, b), 1);
 	assert_int_equal(raw_count(state, 'M'), 2);

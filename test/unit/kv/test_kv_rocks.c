@@ -63,19 +63,48 @@ static void a_database_is_made_once_and_never_by_accident(void **state)
 	assert_int_equal(try_open(state), 0);
 }
 
+/* Runs @role (see main) in another process on the same folder: a fork alone would not have RocksDB's threads. */
+static int run_other(void **state, const char *role)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/proc/self/exe", "test_kv_rocks", role, db_of(state), NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Exit code: 0 if the database is busy. */
+static int other_opens(const char *db)
+{
+	struct kv *kv;
+
+	return kv_open(db, false, TEST_CACHE_BYTES, &kv) == -EBUSY ? 0 : 1;
+}
+
+/* Dies without a word; the page cache keeps what it wrote, as after kill -9. */
+static int other_writes(const char *db)
+{
+	struct kv *kv;
+
+	if (kv_open(db, true, TEST_CACHE_BYTES, &kv))
+		return 1;
+	write_one(kv, KV_MAP, "a", "1", true);
+	write_one(kv, KV_MAP, "b", "2", false);
+	_exit(0);
+}
+
 static void a_second_opener_is_told_busy(void **state)
 {
 	struct kv *kv = open_db(state, true);
-	int status;
-	pid_t pid;
 
 	assert_int_equal(try_open(state), -EBUSY);
 	/* Another process meets the lock of the file, not the one inside RocksDB. */
-	pid = fork();
-	if (pid == 0)
-		_exit(try_open(state) == -EBUSY ? 0 : 1);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(run_other(state, "opens"), 0);
 	kv_close(kv);
 	assert_int_equal(try_open(state), 0);
 }
@@ -93,21 +122,11 @@ static void rows_survive_an_orderly_end(void **state)
 	kv_close(kv);
 }
 
-/* The child dies without a word; the page cache keeps what it wrote, as after kill -9. */
 static void rows_survive_the_death_of_the_process(void **state)
 {
 	struct kv *kv;
-	int status;
-	pid_t pid = fork();
 
-	if (pid == 0) {
-		kv = open_db(state, true);
-		write_one(kv, KV_MAP, "a", "1", true);
-		write_one(kv, KV_MAP, "b", "2", false);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(run_other(state, "writes"), 0);
 	kv = open_db(state, false);
 	assert_row(kv, KV_MAP, "a", "1");
 	assert_row(kv, KV_MAP, "b", "2");
@@ -327,7 +346,7 @@ static void a_full_disk_stops_writes_until_there_is_space(void **state)
 	assert_int_equal(umount(s->dir), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_database_is_made_once_and_never_by_accident, setup, teardown),
@@ -342,5 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_disk_stops_writes_until_there_is_space, setup, teardown),
 	};
 
+	if (argc == 3)
+		return (!strcmp(argv[1], "opens") ? other_opens : other_writes)(argv[2]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
