@@ -12,6 +12,8 @@
 #include "fs/tree.h"
 
 #define COPY_BYTES (1u << 20)
+/* A hole is at most a record of zeros and some filemarks: more is a mistake that would become millions of marks. */
+#define HOLE_MAX (TAPE_RECORD_MAX + 65536u)
 
 enum session_kind {
 	SESSION_APPEND,		/* to the volume of the image itself: incoming, or a tape written at its end */
@@ -68,21 +70,13 @@ static int feed(struct image_session *s, const void *p, size_t n)
 	return 0;
 }
 
-/* The old bytes from where we are up to @end. */
-static int feed_source(struct image *img, uint64_t end)
+/* Up to @end, from the old image. */
+static int feed_source(struct image *img, uint64_t end, uint8_t *buf)
 {
 	struct image_session *s = img->session;
-	CLEANUP(freep) uint8_t *buf = NULL;
 	size_t n, got = 0;
 	int r = 0;
 
-	if (s->pos >= end)
-		return 0;
-	if (!s->has_source || end > image_source_size(img))
-		return -EINVAL;		/* a hole has no bytes */
-	buf = malloc(COPY_BYTES);
-	if (!buf)
-		return err_origin(-ENOMEM);
 	while (!r && s->pos < end) {
 		n = end - s->pos < COPY_BYTES ? (size_t)(end - s->pos) : COPY_BYTES;
 		r = image_source_read(img, s->pos, buf, n, &got);
@@ -90,6 +84,41 @@ static int feed_source(struct image *img, uint64_t end)
 			r = got ? feed(s, buf, got) : err_origin(-EUCLEAN);
 	}
 	return fs_errno(r);
+}
+
+/* Up to @end, zeros: cp leaves out those that a record of zeros has. */
+static int feed_zeros(struct image_session *s, uint64_t end, uint8_t *buf)
+{
+	size_t n;
+	int r = 0;
+
+	if (end - s->pos > HOLE_MAX)
+		return -EINVAL;
+	memset(buf, 0, COPY_BYTES);
+	while (!r && s->pos < end) {
+		n = end - s->pos < COPY_BYTES ? (size_t)(end - s->pos) : COPY_BYTES;
+		r = feed(s, buf, n);
+	}
+	return r;
+}
+
+/* What nobody wrote up to @end: the old bytes as far as they go, then a hole. */
+static int feed_gap(struct image *img, uint64_t end)
+{
+	struct image_session *s = img->session;
+	CLEANUP(freep) uint8_t *buf = NULL;
+	uint64_t old = s->has_source ? image_source_size(img) : 0;
+	int r;
+
+	if (s->pos >= end)
+		return 0;
+	buf = malloc(COPY_BYTES);
+	if (!buf)
+		return err_origin(-ENOMEM);
+	r = feed_source(img, old < end ? old : end, buf);
+	if (!r && s->pos < end)
+		r = feed_zeros(s, end, buf);
+	return r;
 }
 
 /* ---- begin ------------------------------------------------------------------------------------------------------------ */
@@ -239,7 +268,7 @@ int image_session_write(struct image *img, uint64_t off, const void *buf, size_t
 	}
 	if (off < img->session->pos)
 		return -EINVAL;		/* front to back: what is on the tape is not changed */
-	r = feed_source(img, off);
+	r = feed_gap(img, off);
 	return r ? r : feed(img->session, buf, n);
 }
 
@@ -263,11 +292,11 @@ int image_session_truncate(struct image *img, uint64_t size, bool truncated)
 		if (r || size == (truncated ? 0 : image_source_size(img)))
 			return r;
 		/* Bytes before @size come from the old image when the session ends. */
-		r = size > image_source_size(img) || truncated ? -EINVAL : session_begin(img, 0, false);
+		r = session_begin(img, size < image_source_size(img) ? 0 : image_source_size(img), truncated);
 		if (r)
 			return r;
 	}
-	if (size < img->session->pos || size > image_session_size(img))
+	if (size < img->session->pos || size > image_session_size(img) + HOLE_MAX)
 		return -EINVAL;
 	img->session->final = size;
 	img->session->final_set = true;
@@ -431,8 +460,8 @@ int image_session_end(struct image *img, bool keep_mtime)
 
 	if (!s)
 		return 0;
-	if (!s->error && s->has_source)
-		r = feed_source(img, image_session_size(img));
+	if (!s->error)
+		r = feed_gap(img, image_session_size(img));
 	if (r && !s->error)
 		s->error = r;
 	image_parser_tail(s->parser, &tail_len);

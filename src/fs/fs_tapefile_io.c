@@ -105,28 +105,44 @@ static int write_record(struct writing *t)
 	return t->error = fs_errno(r);
 }
 
-static int writing_write(struct file *f, const void *buf, size_t n, uint64_t off, size_t *done)
+/* @buf NULL: zeros. */
+static int append(struct writing *t, const uint8_t *buf, uint64_t n)
 {
-	struct writing *t = (struct writing *)f;
+	uint64_t done;
 	size_t k;
-	int r;
+	int r = t->marked ? fs_errno(drive_retract_filemark(t->drive)) : 0;
 
-	LOCK_SCOPE(&t->lock);
-	if (t->error)
-		return t->error;
-	if (off != t->written)
-		return -EINVAL;	/* a tape is written front to back */
-	r = t->marked ? fs_errno(drive_retract_filemark(t->drive)) : 0;
 	t->marked = false;
-	for (*done = 0; !r && *done < n; *done += k) {
-		k = t->record_bytes - t->fill < n - *done ? t->record_bytes - t->fill : n - *done;
-		memcpy(t->record + t->fill, (const uint8_t *)buf + *done, k);
+	for (done = 0; !r && done < n; done += k) {
+		k = t->record_bytes - t->fill < n - done ? t->record_bytes - t->fill : (size_t)(n - done);
+		if (buf)
+			memcpy(t->record + t->fill, buf + done, k);
+		else
+			memset(t->record + t->fill, 0, k);
 		t->fill += k;
 		if (t->fill == t->record_bytes)
 			r = write_record(t);
 	}
 	if (!r)
 		t->written += n;
+	return r;
+}
+
+static int writing_write(struct file *f, const void *buf, size_t n, uint64_t off, size_t *done)
+{
+	struct writing *t = (struct writing *)f;
+	int r;
+
+	LOCK_SCOPE(&t->lock);
+	if (t->error)
+		return t->error;
+	if (off < t->written)
+		return -EINVAL;	/* a tape is written front to back */
+	r = append(t, NULL, off - t->written);
+	if (!r)
+		r = append(t, buf, n);
+	if (!r)
+		*done = n;
 	return r;
 }
 
@@ -172,7 +188,12 @@ static void writing_attr(struct file *f, struct stat *out)
 
 static int writing_truncate(struct file *f, uint64_t size)
 {
-	return size == ((struct writing *)f)->written ? 0 : -EINVAL;
+	struct writing *t = (struct writing *)f;
+
+	LOCK_SCOPE(&t->lock);
+	if (t->error || size == t->written)
+		return t->error;
+	return size < t->written ? -EINVAL : append(t, NULL, size - t->written);
 }
 
 static int writing_read(struct file *f, void *buf, size_t n, uint64_t off, size_t *got)
