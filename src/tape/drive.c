@@ -114,6 +114,20 @@ int drive_stand_at(struct drive *d, uint32_t partition, uint64_t object)
 	return r ? r : drive_stand(d, partition, &at);
 }
 
+int drive_stand_back(struct drive *d, int error)
+{
+	struct tape_tally end;
+	int r = drive_end(d, &end);
+
+	if (!r && d->at.objects > end.objects)
+		r = drive_stand(d, d->partition, &end);
+	else
+		d->ahead = 0;
+	if (r)
+		log_warn("after a failed write the position is not known: %s", err_text(r));
+	return error;
+}
+
 int drive_next(struct drive *d, struct tape_object *out)
 {
 	int r;

@@ -30,6 +30,8 @@ int drive_end(struct drive *d, struct tape_tally *out);
 int drive_stand(struct drive *d, uint32_t partition, const struct tape_tally *at);
 /* The same by object number, which is at most the end of data. */
 int drive_stand_at(struct drive *d, uint32_t partition, uint64_t object);
+/* Storing failed, objects at the end may be gone: stands at the end if it stood behind it.  Returns @error. */
+int drive_stand_back(struct drive *d, int error);
 int drive_next(struct drive *d, struct tape_object *out);	/* 0, or TAPE_E_EOD */
 void drive_step(struct drive *d, const struct tape_object *o);	/* past @o, which comes next */
 void drive_cut_here(struct drive *d);				/* nothing is ahead any more */

@@ -34,7 +34,7 @@ int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len)
 
 	r = read_bytes(d, buf, o.len < cap ? o.len : cap);
 	if (r && r != -EBADMSG)
-		return r;
+		return drive_stand_back(d, r);
 	drive_step(d, &o);
 	if (r)
 		return r;

@@ -33,24 +33,11 @@ static int begin_write(struct drive *d, uint64_t n)
 	return r;
 }
 
-/* Storing failed: objects at the end may be gone. */
-static int stand_back(struct drive *d, int error)
-{
-	struct tape_tally end;
-	int r = drive_end(d, &end);
-
-	if (!r && d->at.objects > end.objects)
-		r = drive_stand(d, d->partition, &end);
-	if (r)
-		log_warn("after a failed write the position is not known: %s", err_text(r));
-	return error;
-}
-
 /* The outcome @r of appending @o here.  Early warning is a success. */
 static int end_write(struct drive *d, int r, const struct tape_object *o)
 {
 	if (r < 0)
-		return stand_back(d, r);
+		return drive_stand_back(d, r);
 	if (r == 0 || r == TAPE_E_EARLY_WARNING)
 		drive_step(d, o);
 	return r;
@@ -68,7 +55,7 @@ static int commit(struct drive *d)
 {
 	int r = volume_commit(d->vol);
 
-	return r < 0 ? stand_back(d, r) : r;
+	return r < 0 ? drive_stand_back(d, r) : r;
 }
 
 int drive_write_record(struct drive *d, const void *buf, size_t len)
