@@ -116,10 +116,24 @@ static void seal_done(struct job *j)
 	free(s);
 }
 
+static void remove_empty(struct chunk_store *cs, struct table *t)
+{
+	pthread_mutex_lock(&cs->lock);
+	index_remove_table(&cs->index, t);
+	pthread_mutex_unlock(&cs->lock);
+	pack_unlink(cs->packs, t->number);
+	table_free(t);
+}
+
 void store_seal_table(struct chunk_store *cs, struct table *t)
 {
-	struct seal_job *s = calloc(1, sizeof(*s));
+	struct seal_job *s;
 
+	if (!t->count) {
+		remove_empty(cs, t);
+		return;
+	}
+	s = calloc(1, sizeof(*s));
 	pthread_mutex_lock(&cs->lock);
 	t->owned = false;
 	t->state = s ? TABLE_SEALING : TABLE_FULL;
@@ -395,20 +409,6 @@ int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers
 	return 0;
 }
 
-/* An open pack in which nothing was stored is taken away, others are sealed. */
-static void close_table(struct chunk_store *cs, struct table *t)
-{
-	if (t->count) {
-		store_seal_table(cs, t);
-		return;
-	}
-	pthread_mutex_lock(&cs->lock);
-	index_remove_table(&cs->index, t);
-	pthread_mutex_unlock(&cs->lock);
-	pack_unlink(cs->packs, t->number);
-	table_free(t);
-}
-
 static struct table *waiting_or_full(struct chunk_store *cs, struct table *after)
 {
 	struct table *t;
@@ -430,7 +430,7 @@ struct chunk_store *chunk_store_close(struct chunk_store *cs)
 	lane_wait_empty(cs->seal_lane);
 	for (t = waiting_or_full(cs, NULL); t; t = next) {
 		next = waiting_or_full(cs, t);
-		close_table(cs, t);
+		store_seal_table(cs, t);
 	}
 	lane_wait_empty(cs->seal_lane);
 	/* What could not be sealed is found by the next open: no totals, no orderly close. */

@@ -61,7 +61,7 @@ struct chunk_store {
 /* A pack to append to: one that waits, or a new one. */
 int store_take_table(struct chunk_store *cs, struct table **out);
 void store_give_table(struct chunk_store *cs, struct table *t);		/* for the next writer */
-void store_seal_table(struct chunk_store *cs, struct table *t);		/* in the background */
+void store_seal_table(struct chunk_store *cs, struct table *t);		/* in the background; if empty, it goes */
 /* -ENOSPC if @n more bytes would touch the reserve. */
 int store_has_room(struct chunk_store *cs, uint64_t n);
 /* Rows for the slots of @t that have none yet, up to @upto.  Lock held. */
