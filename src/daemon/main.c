@@ -134,7 +134,6 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 		return r;
 	}
 
-	catalog_event(w->catalog, EVENT_MOUNTED, "", "mounted on %s", mountpoint);
 	say_ready(ready_fd);
 	r = fs_loop(stop.fs);
 
@@ -142,7 +141,6 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 	pthread_join(stopper, NULL);
 	ctl_server_free(ctl);
 	fs_unmount(stop.fs);
-	catalog_event(w->catalog, EVENT_UNMOUNTED, "", "unmounted from %s", mountpoint);
 	return r;
 }
 
