@@ -145,6 +145,11 @@ int verb_export(const struct args *a)
 			     json_pack("{s:s, s:s, s:s?, s:s}", "verb", "export", "volume", a->operand[0], "format",
 				       a->value[OPT_FORMAT], "file", out.file),
 			     out.fd, &ok);
+	if (r == -EPIPE && !strcmp(out.file, "-")) {
+		/* Whoever read us has enough: end as everything in a pipeline does. */
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
 	if (!r)
 		r = output_finish(&out);
 	if (!r)

@@ -134,7 +134,8 @@ int verb_volume_create(const struct args *a)
 /* How much would go. */
 struct loss {
 	uint64_t volumes, with_data, bytes;
-	bool history;		/* older generations go as well */
+	char name[BARCODE_MAX + 1];	/* of the last of them */
+	bool history;			/* older generations go as well */
 };
 
 static int count_loss(void *ctx, const char *key, json_t *value)
@@ -146,6 +147,7 @@ static int count_loss(void *ctx, const char *key, json_t *value)
 		return 0;
 	objects = (uint64_t)json_integer_value(json_object_get(value, "records")) +
 		  (uint64_t)json_integer_value(json_object_get(value, "files"));
+	snprintf(loss->name, sizeof(loss->name), "%s", json_string_value(json_object_get(value, "name")));
 	loss->volumes++;
 	loss->bytes += (uint64_t)json_integer_value(json_object_get(value, "size_bytes"));
 	/* One that cannot be read may well have data. */
@@ -166,9 +168,12 @@ static int change_after_asking(const struct args *a, const char *verb, const cha
 	r = store_open(a, &s);
 	if (!r)
 		r = store_call(&s, json_pack("{s:s, s:O}", "verb", "volume.list", "names", names), -1, count_loss, &loss, NULL);
-	if (!r && loss.with_data)
-		r = confirm(a, "%s %llu volume%s, %llu of them with data (%s)", question, (unsigned long long)loss.volumes,
-			    loss.volumes == 1 ? "" : "s", (unsigned long long)loss.with_data, format_size(loss.bytes, size));
+	format_size(loss.bytes, size);
+	if (!r && loss.with_data && loss.volumes == 1)
+		r = confirm(a, "%s volume %s, %s of data", question, loss.name, size);
+	else if (!r && loss.with_data)
+		r = confirm(a, "%s %llu volumes, %llu of them with data (%s)", question, (unsigned long long)loss.volumes,
+			    (unsigned long long)loss.with_data, size);
 	if (!r)
 		r = change(&s, a, what, json_pack("{s:s, s:O}", "verb", verb, "names", names));
 	json_decref(names);
