@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chunk_put: the writer.  Bytes are copied into jobs of about a mebibyte and cut by the thread that appends.  A job then
- * goes to the writer's lane: run() takes digests, looks them up and compresses what is new, beside other jobs; done(),
- * in stream order, shares or stores each chunk and tells the sink.
+ * chunk_put: the writer.  The thread that appends copies bytes into jobs of about a mebibyte and does no more, since it
+ * has a front end to serve.  A job goes through two lanes.  Cutting: in stream order, what is behind the last cut goes
+ * over to the next job.  Putting: run() takes digests, looks them up and compresses what is new, beside other jobs;
+ * done(), in stream order, shares or stores each chunk and tells the sink.  Jobs are few and each lane has room for all
+ * of them, so the one lane never waits for the other.
  *
  * Between run() and done() a chunk may appear (stored by a job before) or vanish (its pack condemned), so done() looks
  * again, and in one critical section with that puts the pack among those that the collector must leave alone.
@@ -14,7 +16,7 @@
 #include "chunk/store.h"
 
 #define JOB_BYTES (1u << 20)
-#define JOBS_SPARE 3u		/* jobs beyond one a worker: one filled, one being finished, one between */
+#define JOBS_SPARE 4u		/* jobs beyond one a worker: filled, cut, being finished, and one between */
 #define JOBS_MAX 16u
 #define ROOM_STEP (1u << 20)
 
@@ -262,11 +264,9 @@ static struct put_job *job_new(struct chunk_writer *w)
 
 	if (!j)
 		return NULL;
-	j->job.run = put_run;
-	j->job.done = put_done;
 	j->w = w;
-	j->raw = malloc(w->job_bytes);
-	j->packed = malloc(w->job_bytes);
+	j->raw = malloc(w->raw_bytes);
+	j->packed = malloc(w->raw_bytes);
 	j->pieces = malloc(w->pieces_cap * sizeof(*j->pieces));
 	return j->raw && j->packed && j->pieces ? j : job_free(j);
 }
@@ -281,7 +281,7 @@ static int job_take(struct chunk_writer *w, struct put_job **out)
 		j = job_new(w);
 		w->jobs += j != NULL;
 	}
-	if (!j && w->jobs < 2 && !w->idle)
+	if (!j && !w->jobs)
 		return err_origin(-ENOMEM);
 	while (!j && !w->idle)
 		pthread_cond_wait(&w->idle_came, &w->lock);
@@ -289,39 +289,49 @@ static int job_take(struct chunk_writer *w, struct put_job **out)
 		j = w->idle;
 		w->idle = j->next_idle;
 	}
-	j->fill = j->packed_fill = j->count = 0;
+	j->begin = j->fill = w->ahead;
+	j->packed_fill = j->count = 0;
+	j->last = false;
 	*out = j;
 	return 0;
 }
 
-/* Cuts what was filled and hands it to the lane.  What is behind the last cut goes to the next job. */
-static int submit(struct chunk_writer *w, bool last)
+static void cut_run(struct job *job)
 {
-	struct put_job *j = w->filling, *next = NULL;
-	size_t pos = 0, len;
-	int r;
+	(void)job;
+}
 
+/* Puts the tail of the job before in front, cuts, and keeps what is behind the last cut for the next. */
+static void cut_done(struct job *job)
+{
+	struct put_job *j = (struct put_job *)job;
+	struct chunk_writer *w = j->w;
+	size_t pos = j->begin - w->tail_len, len;
+
+	memcpy(j->raw + pos, w->tail, w->tail_len);
 	while (pos < j->fill) {
-		len = chunker_next(w->cs->chunker, j->raw + pos, j->fill - pos, last);
+		len = chunker_next(w->cs->chunker, j->raw + pos, j->fill - pos, j->last);
 		if (!len)
 			break;
 		assert(j->count < w->pieces_cap);
 		j->pieces[j->count++] = (struct piece){ .offset = (uint32_t)pos, .len = (uint32_t)len };
 		pos += len;
 	}
-	if (pos < j->fill) {
-		r = job_take(w, &next);
-		if (r) {
-			j->count = 0;
-			return r;
-		}
-		next->fill = j->fill - pos;
-		memcpy(next->raw, j->raw + pos, next->fill);
-		j->fill = pos;
-	}
-	w->filling = next;
-	lane_submit(w->lane, &j->job);
-	return 0;
+	w->tail_len = j->fill - pos;
+	memcpy(w->tail, j->raw + pos, w->tail_len);
+	j->job.run = put_run;
+	j->job.done = put_done;
+	lane_submit(w->putting, &j->job);
+}
+
+static void submit(struct chunk_writer *w, bool last)
+{
+	struct put_job *j = STEAL(w->filling);
+
+	j->last = last;
+	j->job.run = cut_run;
+	j->job.done = cut_done;
+	lane_submit(w->cutting, &j->job);
 }
 
 /* ---- the writer -------------------------------------------------------------------------------------------------- */
@@ -344,20 +354,18 @@ int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n)
 		size_t part;
 
 		r = w->filling ? 0 : job_take(w, &w->filling);
-		if (r)
-			return r;
-		j = w->filling;
-		part = w->job_bytes - j->fill < n ? w->job_bytes - j->fill : n;
-		memcpy(j->raw + j->fill, from, part);
-		j->fill += part;
-		from += part;
-		n -= part;
-		if (j->fill == w->job_bytes)
-			r = submit(w, false);
 		if (r) {
 			writer_fail(w, r);
 			return r;
 		}
+		j = w->filling;
+		part = w->raw_bytes - j->fill < n ? w->raw_bytes - j->fill : n;
+		memcpy(j->raw + j->fill, from, part);
+		j->fill += part;
+		from += part;
+		n -= part;
+		if (j->fill == w->raw_bytes)
+			submit(w, false);
 	}
 	return 0;
 }
@@ -366,9 +374,13 @@ int chunk_writer_flush(struct chunk_writer *w)
 {
 	int r = writer_error(w);
 
-	if (!r && w->filling)
-		r = submit(w, true);
-	lane_wait_empty(w->lane);
+	/* The last cut may be owed for bytes that went before: an empty job brings it. */
+	if (!r && !w->filling)
+		r = job_take(w, &w->filling);
+	if (!r)
+		submit(w, true);
+	lane_wait_empty(w->cutting);
+	lane_wait_empty(w->putting);
 	return r ? r : writer_error(w);
 }
 
@@ -403,12 +415,16 @@ int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *c
 	w->cfg = *cfg;
 	w->sink = sink;
 	w->ctx = ctx;
-	w->job_bytes = cs->cfg.params.max * 2 > JOB_BYTES ? cs->cfg.params.max * 2 : JOB_BYTES;
-	w->pieces_cap = w->job_bytes / cs->cfg.params.min + 1;
-	w->jobs_max = !threads ? 2 : threads + JOBS_SPARE < JOBS_MAX ? threads + JOBS_SPARE : JOBS_MAX;
+	w->ahead = cs->cfg.params.max;
+	w->raw_bytes = w->ahead + JOB_BYTES;
+	w->pieces_cap = w->raw_bytes / cs->cfg.params.min + 1;
+	w->jobs_max = !threads ? 1 : threads + JOBS_SPARE < JOBS_MAX ? threads + JOBS_SPARE : JOBS_MAX;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->idle_came, NULL);
-	r = lane_new(cs->workers, w->jobs_max, &w->lane);
+	w->tail = malloc(w->ahead);
+	r = w->tail ? lane_new(cs->workers, w->jobs_max, &w->cutting) : err_origin(-ENOMEM);
+	if (!r)
+		r = lane_new(cs->workers, w->jobs_max, &w->putting);
 	if (r) {
 		chunk_writer_free(w);
 		return r;
@@ -422,7 +438,8 @@ struct chunk_writer *chunk_writer_free(struct chunk_writer *w)
 {
 	if (!w)
 		return NULL;
-	lane_free(w->lane);
+	lane_free(w->cutting);
+	lane_free(w->putting);
 	writer_leave(w);
 	if (w->table)
 		store_give_table(w->cs, w->table);
@@ -436,6 +453,7 @@ struct chunk_writer *chunk_writer_free(struct chunk_writer *w)
 	pack_set_fini(&w->touched);
 	pack_set_fini(&w->committing);
 	free(w->syncing);
+	free(w->tail);
 	pthread_cond_destroy(&w->idle_came);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

@@ -109,12 +109,15 @@ struct piece {
 	uint32_t packed_at, packed_len;	/* in the packed buffer, unless CHUNK_PLAIN */
 };
 
+/* About a mebibyte of the stream on its way.  @raw keeps room in front for what the job before could not cut. */
 struct put_job {
 	struct job job;
 	struct chunk_writer *w;
 	struct put_job *next_idle;
-	uint8_t *raw, *packed;		/* @job_bytes each */
-	size_t fill, packed_fill;
+	uint8_t *raw, *packed;
+	size_t begin, fill;		/* of the bytes in @raw */
+	size_t packed_fill;
+	bool last;			/* cut to the end */
 	struct piece *pieces;
 	size_t count;
 };
@@ -124,11 +127,14 @@ struct chunk_writer {
 	struct chunk_writer_config cfg;
 	chunk_sink sink;
 	void *ctx;
-	struct lane *lane;
-	size_t job_bytes, pieces_cap;
+	struct lane *cutting, *putting;	/* each job goes through both */
+	size_t ahead, raw_bytes;	/* where appended bytes begin in a job's buffer; its length */
+	size_t pieces_cap;
 	struct put_job *filling;	/* the appending thread's */
 	uint64_t room;			/* bytes to take before the space is looked at again; the appending thread's */
-	struct table *table;		/* our open pack; the lane's done() */
+	uint8_t *tail;			/* bytes behind the last cut; done() of @cutting */
+	size_t tail_len;
+	struct table *table;		/* our open pack; done() of @putting */
 
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t idle_came;
