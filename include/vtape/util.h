@@ -37,11 +37,14 @@ void freep(void *p);		/* CLEANUP(freep) char *s = NULL; */
 
 /* Where a fatal result is born: logs "FILE:LINE: strerror" once at debug level, remembers it as this thread's text
  * unless err_explain() already said more, returns @r. */
-#define err_origin(r) err_origin_at((r), __FILE__, __LINE__)
-int err_origin_at(int r, const char *file, int line);
+#define err_origin(r) err_same(r, err_origin_at(same_, __FILE__, __LINE__))
+void err_origin_at(int r, const char *file, int line);
 
 /* As err_origin(), with words for a person: what was being done to what, and why not.  Returns @r. */
-int err_explain(int r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define err_explain(r, ...) err_same(r, err_explain_at(same_, __VA_ARGS__))
+void err_explain_at(int r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The result stays visible to the compiler, which then knows that what is written on success only is not read here. */
+#define err_same(r, tell) (__extension__({ const int same_ = (r); tell; same_; }))
 
 /* A condition (> 0) that "cannot happen" here becomes -ENOTRECOVERABLE and is logged; 0 and < 0 pass. */
 #define err_fold(r) err_fold_at((r), __FILE__, __LINE__)

@@ -32,7 +32,7 @@ static const char *error_name(int r, char *scratch, size_t cap)
 	return strerror_r(r < 0 ? -r : r, scratch, cap);
 }
 
-int err_origin_at(int r, const char *file, int line)
+void err_origin_at(int r, const char *file, int line)
 {
 	char scratch[128];
 	int saved = errno;
@@ -45,10 +45,9 @@ int err_origin_at(int r, const char *file, int line)
 		snprintf(last.text, sizeof(last.text), "%s", name);
 	}
 	errno = saved;
-	return r;
 }
 
-int err_explain(int r, const char *fmt, ...)
+void err_explain_at(int r, const char *fmt, ...)
 {
 	char text[TEXT_MAX]; /* an argument may be err_text() itself */
 	int saved = errno;
@@ -63,7 +62,6 @@ int err_explain(int r, const char *fmt, ...)
 	last.explained = true;
 	log_debug("%s", last.text);
 	errno = saved;
-	return r;
 }
 
 int err_fold_at(int r, const char *file, int line)
