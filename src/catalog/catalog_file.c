@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names that were given to tape files, and unfinished ends of images.  The catalog keeps what it is told; whether a name
- * still means the tape file that it was given to only its reader can say, who knows the tape.
+ * Names that were given to tape files, and unfinished ends of images.  The catalog keeps what it is told; whether a
+ * name still means the tape file that it was given to only its reader can say, who knows the tape.
  */
 #include "catalog/catalog_private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The catalog as bytes.  A key begins with a letter that says what the row is; numbers in keys are big-endian, so that
- * rows lie in the order of their numbers.  A row begins with its version (1); numbers in rows are little-endian; a string
- * is a LEB128 length and that many bytes without a NUL.
+ * rows lie in the order of their numbers.  A row begins with its version (1); numbers in rows are little-endian; a
+ * string is a LEB128 length and that many bytes without a NUL.
  *
  *   key                              row                          what
  *   'S'                              u8 version, u32 schema       the schema of all that follows
@@ -20,10 +20,11 @@
  *   'E' u64 seq                      event                        an event
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
- *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm), u64 record_bytes,
- *            u64 capacity_bytes, u64 keep_s, u64 volumes
- *   volume   u8 version, u64 id, u32 pool, string name, string serial, u8 state, u8 access, u8 flags (1 protect, 2 worm,
- *            4 image_eom), u64 image_eom_generation, u64 capacity_bytes, u64 record_bytes, u32 key_id, u64 created_ns, perm
+ *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
+ *            u64 record_bytes, u64 capacity_bytes, u64 keep_s, u64 volumes
+ *   volume   u8 version, u64 id, u32 pool, string name, string serial, u8 state, u8 access,
+ *            u8 flags (1 protect, 2 worm, 4 image_eom), u64 image_eom_generation, u64 capacity_bytes,
+ *            u64 record_bytes, u32 key_id, u64 created_ns, perm
  *   file     u8 version, u64 file, u64 mark_object, u64 stretch, string name, perm
  *   event    u8 version, u64 time_ns, u16 number, u8 severity, string about, string text
  *
@@ -259,6 +260,7 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 	struct cursor c = row_cursor(row, len);
 	struct catalog_pool p = { 0 };
 	uint8_t flags;
+	bool good;
 	int r;
 
 	p.id = cursor_le32(&c);
@@ -273,7 +275,8 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 	p.capacity_bytes = cursor_le64(&c);
 	p.keep_s = cursor_le64(&c);
 	p.volumes = cursor_le64(&c);
-	r = row_end(&c, parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM)), "a pool");
+	good = parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM));
+	r = row_end(&c, good, "a pool");
 	if (!r)
 		*out = p;
 	return r;

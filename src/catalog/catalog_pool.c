@@ -71,7 +71,8 @@ static int name_is_free(struct catalog *c, const char *name)
 	int r;
 
 	if (!parse_is_name(name))
-		return err_explain(-EINVAL, "\"%s\" is no name for a pool (1 to %d of A-Z a-z 0-9 . _ - +)", name, BARCODE_MAX);
+		return err_explain(-EINVAL, "\"%s\" is no name for a pool (1 to %d of A-Z a-z 0-9 . _ - +)", name,
+				   BARCODE_MAX);
 	r = row_get(c, &key, &row);
 	if (r == CATALOG_E_NONE)
 		return 0;
@@ -99,7 +100,7 @@ int catalog_pool_create(struct catalog *c, const char *name, const struct catalo
 	if (r)
 		return r;
 	p.id = (uint32_t)id;
-	strcpy(p.name, name);
+	memcpy(p.name, name, strlen(name) + 1);
 	r = pool_stage(b, &p);
 	if (!r)
 		r = kv_write(c->kv, b, true);

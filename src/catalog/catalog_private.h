@@ -13,7 +13,8 @@ struct counter {
 };
 
 /*
- * Reads need no lock: each takes rows as they are.  The locks are for read-modify-write; neither is taken under the other.
+ * Reads need no lock: each takes rows as they are.  The locks are for read-modify-write; neither is taken under the
+ * other.  While @lock is not held:
  * 1. A volume's row, its name row and its member row say the same at every moment (one batch).
  * 2. The .volumes of a pool's row is the number of its member rows.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes: the row of each, its name in the store, its place in a pool, and how many a pool has.  All rows that a change
- * touches go in one batch, with those of others that belong to it.  What is on the tape is tape/'s.
+ * Volumes: the row of each, its name in the store, its place in a pool, and how many a pool has.  All rows that a
+ * change touches go in one batch, with those of others that belong to it.  What is on the tape is tape/'s.
  */
 #include "catalog/catalog_private.h"
 
@@ -63,7 +63,7 @@ int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 	struct row_key prefix = key_member(pool, ""), from = key_member(pool, after);
 	struct catalog_volume v;
 	const uint8_t *row;
-	uint64_t id = 0;
+	uint64_t id;
 	size_t len;
 	int r;
 
@@ -133,7 +133,8 @@ static int name_check(const struct catalog_volume *v)
 {
 	if (volume_name_is_good(v->name, v->state))
 		return 0;
-	return err_explain(-EINVAL, "\"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)", v->name, BARCODE_MAX);
+	return err_explain(-EINVAL, "\"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)", v->name,
+			   BARCODE_MAX);
 }
 
 static int name_is_free(struct catalog *c, const char *name)

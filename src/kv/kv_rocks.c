@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * RocksDB behind kv.h: one column family for each space, the write-ahead log always on.
- * Guarantees: a batch is one RocksDB write, so all or nothing; a synced write is in a log file that was fsynced together
- * with the ones before it.  A write that fails with -ENOSPC or -EIO may be found whole after a restart, or not at all: the
- * log may have reached the disk before the error.
- * After a full disk RocksDB refuses every write.  It looks by itself every five seconds whether there is space again, but
- * gives up when its first try fails; so a write that is refused though there is space reopens the database.
+ * Guarantees: a batch is one RocksDB write, so all or nothing; a synced write is in a log file that was fsynced
+ * together with the ones before it.  A write that fails with -ENOSPC or -EIO may be found whole after a restart, or not at all:
+ * the log may have reached the disk before the error.
+ * After a full disk RocksDB refuses every write.  It looks by itself every five seconds whether there is space again,
+ * but gives up when its first try fails; so a write that is refused though there is space reopens the database.
  * Damage is reported, never repaired: the index can be rebuilt from the packs, and RocksDB's own repair guesses.
  */
 #include "kv/kv_rocks.h"
@@ -113,7 +113,7 @@ static void close_db(struct rocks *rk)
 	rk->db = NULL;
 }
 
-/* An orderly end leaves nothing in the log, so that the next start has nothing to replay.  If it cannot, the log has it. */
+/* An orderly end leaves nothing in the log, so that the next start has nothing to replay.  If it cannot, no harm. */
 static void flush_memtables(struct rocks *rk)
 {
 	rocksdb_flushoptions_t *o = rocksdb_flushoptions_create();
@@ -242,7 +242,7 @@ static int use_begin(struct rocks *rk)
 		pthread_rwlock_unlock(&rk->lock);
 		reopen(rk);
 	}
-	return err_explain(-EIO, "%s: database: closed since the disk was full, and could not be opened again", rk->dir);
+	return err_explain(-EIO, "%s: database: closed since the disk was full, cannot be opened again", rk->dir);
 }
 
 static void use_end(struct rocks *rk)

@@ -16,19 +16,18 @@ const char *const rocks_family_names[ROCKS_FAMILIES] = {
 };
 
 struct tuning {
-	size_t memtable_bytes;
+	size_t memtable_bytes, block_bytes;
 	int compression;
-	size_t block_bytes;
 	bool point_lookups;	/* filters, and a hash in each block */
 };
 
-/* Index rows are digests, which no codec shrinks.  Map rows are read in rows, the catalog is small. */
+/* Index rows are digests, which no codec shrinks.  Map rows are read one after the other, the catalog is small. */
 static const struct tuning tunings[ROCKS_FAMILIES] = {
-	[KV_CATALOG] = { 8 * MIB, rocksdb_lz4_compression, 16384, false },
-	[KV_INDEX] = { 16 * MIB, rocksdb_no_compression, 4096, true },
-	[KV_MAP] = { 16 * MIB, rocksdb_lz4_compression, 16384, false },
-	[KV_PACK] = { 4 * MIB, rocksdb_lz4_compression, 16384, false },
-	[KV_SPACES] = { 1 * MIB, rocksdb_no_compression, 4096, false },
+	[KV_CATALOG] = { 8 * MIB, 16384, rocksdb_lz4_compression, false },
+	[KV_INDEX] = { 16 * MIB, 4096, rocksdb_no_compression, true },
+	[KV_MAP] = { 16 * MIB, 16384, rocksdb_lz4_compression, false },
+	[KV_PACK] = { 4 * MIB, 16384, rocksdb_lz4_compression, false },
+	[KV_SPACES] = { 1 * MIB, 4096, rocksdb_no_compression, false },
 };
 
 /* Filters and index blocks are cut into parts and live in the cache like any block, the top of each tree pinned: memory

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What time it is.  Everything that is stored or compared with a stored time asks here, so that a test can say what time
- * it is.  The wall clock may go backwards; who must not be fooled by that keeps the largest time it has seen.
+ * What time it is.  Everything that is stored or compared with a stored time asks here, so that a test can say what
+ * time it is.  The wall clock may go backwards; who must not be fooled by that keeps the largest time it has seen.
  */
 #include <vtape/util.h>
 

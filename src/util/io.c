@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole transfers, and files that survive a power cut.  Interrupted and partial system calls are carried on here, so that
- * nobody else has a loop around read or write.  Which file to sync when is the caller's plan.
+ * Whole transfers, and files that survive a power cut.  Interrupted and partial system calls are carried on here, so
+ * that nobody else has a loop around read or write.  Which file to sync when is the caller's plan.
  */
 #include <vtape/util.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,7 +108,7 @@ int io_pwrite_full(int fd, const void *buf, size_t len, uint64_t off)
 int io_read_file(const char *path, size_t max, struct buf *out)
 {
 	CLEANUP(fd_closep) int fd = -1;
-	size_t got;
+	size_t got = 0;
 	int r;
 
 	out->len = 0;

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -191,7 +192,7 @@ static int range_counted(const char *s, struct name_range *out)
 	return range_set(out, s, len, &run, count);
 }
 
-/* Are a[0..alen) and @b the same name but for their numbers in the same place?  Then *run is that of a, *brun that of b. */
+/* Are a[0..alen) and @b the same name but for their numbers in the same place?  Then *run is that of a, *brun of b. */
 static bool same_but_number(const char *a, size_t alen, const char *b, struct digit_run *run, struct digit_run *brun)
 {
 	size_t blen = strlen(b), from = alen;
@@ -201,7 +202,8 @@ static bool same_but_number(const char *a, size_t alen, const char *b, struct di
 
 		brun->start = run->start;
 		brun->end = blen - tail;
-		if (blen > run->start + tail && !memcmp(a, b, run->start) && !memcmp(a + run->end, b + brun->end, tail) &&
+		if (blen > run->start + tail && !memcmp(a, b, run->start) &&
+		    !memcmp(a + run->end, b + brun->end, tail) &&
 		    strspn(b + brun->start, "0123456789") >= brun->end - brun->start)
 			return true;
 		from = run->start;
@@ -229,8 +231,8 @@ static int range_from_to(const char *s, struct name_range *out)
 			continue;
 		if (bwidth > NUMBER_DIGITS_MAX)
 			return err_explain(-ERANGE, "\"%s\": number too long", s);
-		parse_digits(s + a.start, &end, &first);
-		parse_digits(dash + 1 + b.start, &end, &last);
+		if (parse_digits(s + a.start, &end, &first) || parse_digits(dash + 1 + b.start, &end, &last))
+			continue;
 		if (last < first)
 			return err_explain(-EINVAL, "\"%s\": the range ends before it begins", s);
 		return range_set(out, s, alen, &a, last - first + 1);
@@ -257,7 +259,7 @@ int parse_range_name(const struct name_range *r, uint64_t i, char out[BARCODE_MA
 	if (i >= r->count)
 		return err_origin(-EINVAL);
 	if (r->digits)
-		snprintf(number, sizeof(number), "%0*llu", (int)r->digits, (unsigned long long)(r->first + i));
+		snprintf(number, sizeof(number), "%0*" PRIu64, (int)r->digits, r->first + i);
 	snprintf(name, sizeof(name), "%s%s%s", r->prefix, number, r->suffix);
 	if (!parse_is_name(name))
 		return err_explain(-EINVAL, "\"%s\" is not a name (1 to %d of A-Z a-z 0-9 . _ - +)", name, BARCODE_MAX);
@@ -286,6 +288,6 @@ char *format_time(uint64_t ns, char *out)
 	struct tm tm;
 
 	if (ns == 0 || !localtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm))
-		strcpy(out, "-");
+		memcpy(out, "-", 2);
 	return out;
 }

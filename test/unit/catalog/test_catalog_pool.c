@@ -185,7 +185,8 @@ static void each_property_is_set_and_shown(void **state)
 		struct catalog_pool again = p;
 
 		assert_int_equal(catalog_pool_prop_get(&p, cases[i].prop, &before), 0);
-		assert_int_equal(catalog_pool_prop_set(&p, cases[i].prop, cases[i].value), cases[i].shown ? 0 : -EINVAL);
+		assert_int_equal(catalog_pool_prop_set(&p, cases[i].prop, cases[i].value),
+				 cases[i].shown ? 0 : -EINVAL);
 		if (!cases[i].shown) {
 			assert_non_null(strstr(err_text(-EINVAL), cases[i].prop));
 			assert_prop(&p, cases[i].prop, (char *)before.data);

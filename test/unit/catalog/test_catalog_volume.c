@@ -145,9 +145,28 @@ static void a_volume_is_renamed_and_moved(void **state)
 	add_volume(state, a, "A1");
 }
 
+/* rsync's temporary names begin with a dot; a tape's never. */
+static void only_what_is_still_arriving_may_be_named_like_any_file(void **state)
+{
+	struct catalog_volume v = { .pool = default_pool(state), .name = ".A1.tap.Xy12", .state = STATE_INCOMING }, w;
+
+	assert_int_equal(catalog_volume_new_id(cat_of(state), &v.id), 0);
+	assert_int_equal(catalog_volume_add(cat_of(state), &v, NULL), 0);
+	restart(state, true);
+	assert_int_equal(catalog_volume_get(cat_of(state), ".A1.tap.Xy12", &w), 0);
+	w.state = STATE_ASSIGNED;
+	assert_int_equal(catalog_volume_put(cat_of(state), &w, NULL), -EINVAL);
+	strcpy(w.name, "A1");
+	assert_int_equal(catalog_volume_put(cat_of(state), &w, NULL), 0);
+	strcpy(w.name, "..");
+	w.state = STATE_INCOMING;
+	assert_int_equal(catalog_volume_put(cat_of(state), &w, NULL), -EINVAL);
+}
+
 static void a_removed_volume_leaves_nothing_behind(void **state)
 {
-	uint64_t id = add_volume(state, default_pool(state), "A1"), other = add_volume(state, default_pool(state), "A2");
+	uint64_t id = add_volume(state, default_pool(state), "A1");
+	uint64_t other = add_volume(state, default_pool(state), "A2");
 	struct catalog_file f = { .file = 1, .name = "etc.tar" };
 
 	assert_int_equal(catalog_file_put(cat_of(state), id, &f), 0);
@@ -302,6 +321,7 @@ int main(void)
 		ON_CATALOG(a_name_is_unique_in_the_store),
 		ON_CATALOG(rows_of_others_go_with_the_volume_or_not_at_all),
 		ON_CATALOG(a_volume_is_renamed_and_moved),
+		ON_CATALOG(only_what_is_still_arriving_may_be_named_like_any_file),
 		ON_CATALOG(a_removed_volume_leaves_nothing_behind),
 		ON_CATALOG(volumes_are_listed_by_name_from_any_on),
 		ON_CATALOG(a_walk_may_remove_what_it_finds),

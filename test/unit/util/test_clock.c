@@ -18,7 +18,7 @@ static void the_wall_clock_stands_still_when_told(void **state)
 	clock_set(0);
 	real = clock_now_ns();
 	assert_true(real / 1000000000u + 2 >= (uint64_t)time(NULL));
-	assert_true(real / 1000000000u <= (uint64_t)time(NULL));
+	assert_true(real / 1000000000u <= (uint64_t)time(NULL) + 1);	/* time(2) reads a coarser clock */
 }
 
 static void the_other_clock_only_goes_forward(void **state)
