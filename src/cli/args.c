@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Options.  One table for all verbs: an option has one meaning, and may stand anywhere on the line.  Which verb takes which
- * is checked once the verb is known (main.c).
+ * Options.  One table for all verbs: an option has one meaning, and may stand anywhere on the line.  Which verb takes
+ * which is checked once the verb is known (main.c).
  */
 #include "cli/cli.h"
 
@@ -68,7 +68,8 @@ static int parse_long(char **argv, int *i, struct args *a)
 	near = nearest(name, option_name, OPTS);
 	if (near)
 		return err_explain(-EINVAL, "there is no option --%.*s; did you mean --%s?", (int)n, name, near);
-	return err_explain(-EINVAL, "there is no option --%.*s; `vtape help VERB` lists a verb's options", (int)n, name);
+	return err_explain(-EINVAL, "there is no option --%.*s; `vtape help VERB` lists a verb's options", (int)n,
+			   name);
 }
 
 /* "-y", "-pPOOL", "-p POOL", and flags in a row. */
@@ -81,7 +82,8 @@ static int parse_letters(char **argv, int *i, struct args *a)
 		while (o < OPTS && options[o].letter != *p)
 			o++;
 		if (o == OPTS)
-			return err_explain(-EINVAL, "there is no option -%c; `vtape help VERB` lists a verb's options", *p);
+			return err_explain(-EINVAL, "there is no option -%c; `vtape help VERB` lists a verb's options",
+					   *p);
 		if (!options[o].value) {
 			args_take(a, o, "");
 			continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the verbs of vtape(1) share.  A verb is a row of the table in main.c; its options, its --help, the completion and
- * the manual follow from that row or are checked against it.
+ * What the verbs of vtape(1) share.  A verb is a row of the table in main.c; its options, its --help, the completion
+ * and the manual follow from that row or are checked against it.
  *
  * A verb's result: 0; < 0 -errno, its words in err_text(), main() says them and turns them into an exit status;
  * > 0 is the exit status itself, words have been said.
@@ -14,14 +14,15 @@
 #include <limits.h>
 #include <stdio.h>
 
-/* ---- main.c: the verbs; args.c: the options ---------------------------------------------------------------------------- */
+/* ---- main.c: the verbs; args.c: the options ------------------------------------------------------------ */
 
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };	/* the others are ctl_exit_status()'s */
 
 enum opt {
-	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM, OPT_PROTECT,
-	OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND, OPT_TIMEOUT,
-	OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW, OPT_VERSION, OPTS
+	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM,
+	OPT_PROTECT, OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND,
+	OPT_TIMEOUT, OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW,
+	OPT_VERSION, OPTS
 };
 #define OPTION(o) (1u << (o))
 #define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
@@ -63,7 +64,7 @@ const char *nearest(const char *word, const char *(*name)(size_t i), size_t n);
 int verb_help(const struct args *a);				/* help.c */
 void verb_help_print(const struct verb *v, FILE *to);
 
-/* ---- store.c: which store, and somebody who serves it ----------------------------------------------------------------- */
+/* ---- store.c: which store, and somebody who serves it -------------------------------------------------- */
 
 struct store {
 	char path[PATH_MAX];
@@ -77,8 +78,8 @@ bool store_is(const char *path);				/* is this folder a store? */
 int store_open(const struct args *a, struct store *out);
 void store_close(struct store *s);				/* waits for the child, so that the store is free */
 /* As ctl_call(); takes @request. *ok may be NULL if the answer is of no interest. */
-int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
-	       json_t **ok);
+int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value),
+	       void *ctx, json_t **ok);
 /* Opens the store, makes one call, closes it. */
 int store_ask(const struct args *a, json_t *request, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
 	      json_t **ok);
@@ -93,7 +94,7 @@ int vtaped_find(char path[PATH_MAX]);
 /* Runs and waits.  0..255: its exit status; < 0 with words. */
 int spawn_wait(const char *const argv[]);
 
-/* ---- listing.c: rows as a table, as tab separated words, as JSON ------------------------------------------------------ */
+/* ---- listing.c: rows as a table, as tab separated words, as JSON --------------------------------------- */
 
 enum column_kind { COL_TEXT, COL_SIZE, COL_LIMIT /* a size; 0 is none */, COL_COUNT, COL_TIME, COL_FLAG };
 struct column {
@@ -104,7 +105,8 @@ struct column {
 struct listing;
 /* @json_lines: with --json, one object a line instead of one array. */
 int listing_new(const struct args *a, const struct column *columns, size_t n, bool json_lines, struct listing **out);
-int listing_row(void *listing, const char *key, json_t *value);	/* an @each of store_call(); other keys than "row" pass by */
+/* An @each of store_call(); other keys than "row" pass by. */
+int listing_row(void *listing, const char *key, json_t *value);
 struct listing *listing_free(struct listing *l);			/* prints what is left to print */
 /* Request, rows, output: a whole verb. */
 int listing_of(const struct args *a, json_t *request, const struct column *columns, size_t n);
@@ -114,7 +116,7 @@ void print_json(const json_t *o);
 json_t *member(const json_t *o, const char *path);			/* borrowed; NULL if there is none */
 void cell_text(const json_t *value, enum column_kind kind, bool exact, struct buf *out);
 
-/* ---- progress.c --------------------------------------------------------------------------------------------------------- */
+/* ---- progress.c ---------------------------------------------------------------------------------------- */
 
 struct progress {
 	const char *what;
@@ -127,7 +129,7 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total, bool byt
 void progress_end(struct progress *p);
 int progress_each(void *progress, const char *key, json_t *value);	/* an @each of store_call() */
 
-/* ---- verb.c: small things that verbs do ---------------------------------------------------------------------------------- */
+/* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */
 
 json_t *json_words(char **words, int n);				/* an array */
 /* On a terminal asks; without one --yes is needed.  -ECANCELED, -EINVAL with words. */

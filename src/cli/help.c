@@ -73,7 +73,8 @@ int verb_help(const struct args *a)
 		print_verbs(stdout);
 		return 0;
 	}
-	snprintf(typed, sizeof(typed), "%s%s%s", a->operand[0], a->operands > 1 ? " " : "", a->operands > 1 ? a->operand[1] : "");
+	snprintf(typed, sizeof(typed), "%s%s%s", a->operand[0], a->operands > 1 ? " " : "",
+		 a->operands > 1 ? a->operand[1] : "");
 	for (size_t i = 0; i < verb_count; i++) {
 		size_t n = strlen(typed);
 		bool noun = !strncmp(verbs[i].name, typed, n) && verbs[i].name[n] == ' ';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows from the daemon as a person or a script wants them.  JSON and tab separated rows are printed as they come; a table
- * is kept as text until its widths are known, so a million volumes cost some tens of bytes each, not their JSON.
+ * Rows from the daemon as a person or a script wants them.  JSON and tab separated rows are printed as they come; a
+ * table is kept as text until its widths are known, so a million volumes cost some tens of bytes each, not their JSON.
  */
 #include "cli/cli.h"
 

@@ -13,11 +13,14 @@
 const struct verb verbs[] = {
 	{ "init", "STORE", "make an empty store", 1, 1, OPTION(OPT_CHUNK_AVG) | OPTION(OPT_COMPRESSION), verb_init },
 	{ "mount", "[STORE] FOLDER", "start the daemon and mount the store", 1, 2,
-	  OPTION(OPT_DRIVES) | OPTION(OPT_MOUNT_OPTIONS) | OPTION(OPT_ALLOW_OTHER) | OPTION(OPT_FOREGROUND), verb_mount },
+	  OPTION(OPT_DRIVES) | OPTION(OPT_MOUNT_OPTIONS) | OPTION(OPT_ALLOW_OTHER) | OPTION(OPT_FOREGROUND),
+	  verb_mount },
 	{ "umount", "[FOLDER | STORE]", "unmount, and wait until everything is on disk", 0, 1, OPTION(OPT_TIMEOUT),
 	  verb_umount },
-	{ "status", "", "is it mounted, what is in the drives, how much space is there", 0, 0, OPTION(OPT_JSON), verb_status },
-	{ "stats", "[POOL | VOLUME]", "what was written, and what it takes on disk", 0, 1, OPTION(OPT_JSON), verb_stats },
+	{ "status", "", "is it mounted, what is in the drives, how much space is there", 0, 0, OPTION(OPT_JSON),
+	  verb_status },
+	{ "stats", "[POOL | VOLUME]", "what was written, and what it takes on disk", 0, 1, OPTION(OPT_JSON),
+	  verb_stats },
 	{ "events", "", "what happened in this store", 0, 0,
 	  LIST | OPTION(OPT_SINCE) | OPTION(OPT_SEVERITY) | OPTION(OPT_COUNT) | OPTION(OPT_FOLLOW), verb_events },
 	{ "gc", "", "free the space that nothing uses any more", 0, 0, OPTION(OPT_JSON), verb_gc },
@@ -27,7 +30,8 @@ const struct verb verbs[] = {
 	{ "pool get", "POOL [PROPERTY ...]", "show a pool's properties", 1, ANY, LIST, verb_pool_get },
 	{ "pool set", "POOL PROPERTY=VALUE ...", "change a pool's properties", 2, ANY, 0, verb_pool_set },
 	{ "pool rename", "POOL NAME", "give a pool another name", 2, 2, 0, verb_pool_rename },
-	{ "pool destroy", "POOL", "remove a pool", 1, 1, OPTION(OPT_WITH_VOLUMES) | OPTION(OPT_YES), verb_pool_destroy },
+	{ "pool destroy", "POOL", "remove a pool", 1, 1, OPTION(OPT_WITH_VOLUMES) | OPTION(OPT_YES),
+	  verb_pool_destroy },
 
 	{ "volume create", "VOLUMES ...", "make blank volumes", 1, ANY,
 	  OPTION(OPT_POOL) | OPTION(OPT_CAPACITY) | OPTION(OPT_WORM) | OPTION(OPT_PROTECT) | OPTION(OPT_PROGRESS),
@@ -40,7 +44,8 @@ const struct verb verbs[] = {
 	  verb_volume_erase },
 	{ "volume delete", "VOLUMES ...", "remove volumes", 1, ANY, OPTION(OPT_YES) | OPTION(OPT_PROGRESS),
 	  verb_volume_delete },
-	{ "volume move", "VOLUMES ... POOL", "move volumes to another pool", 2, ANY, OPTION(OPT_PROGRESS), verb_volume_move },
+	{ "volume move", "VOLUMES ... POOL", "move volumes to another pool", 2, ANY, OPTION(OPT_PROGRESS),
+	  verb_volume_move },
 	{ "volume rename", "VOLUME NAME", "give a volume another name", 2, 2, 0, verb_volume_rename },
 	{ "volume set", "VOLUMES ... PROPERTY=VALUE ...", "change protect, capacity, record_size or worm", 2, ANY,
 	  OPTION(OPT_PROGRESS), verb_volume_set },
@@ -106,8 +111,8 @@ static int unknown_verb(const struct args *a)
 
 static int wrong_usage(const struct verb *v)
 {
-	fprintf(stderr, "usage: vtape %s%s%s  (`vtape %s --help` says more)\n", v->name, v->operands[0] ? " " : "", v->operands,
-		v->name);
+	fprintf(stderr, "usage: vtape %s%s%s  (`vtape %s --help` says more)\n", v->name, v->operands[0] ? " " : "",
+		v->operands, v->name);
 	return EXIT_USAGE;
 }
 
@@ -128,7 +133,8 @@ static int verb_run(const struct verb *v, struct args *a, int words)
 		}
 	}
 	if (a->operands < v->min || a->operands > v->max) {
-		fprintf(stderr, "vtape: %s: %s\n", v->name, a->operands < v->min ? "something is missing" : "that is too much");
+		fprintf(stderr, "vtape: %s: %s\n", v->name,
+			a->operands < v->min ? "something is missing" : "that is too much");
 		return wrong_usage(v);
 	}
 	r = v->run(a);

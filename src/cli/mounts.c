@@ -13,7 +13,8 @@ static int unescape(const char *s, char out[PATH_MAX])
 	size_t n = 0;
 
 	while (*s) {
-		bool octal = s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7';
+		bool octal = s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+			     s[3] <= '7';
 		if (n + 1 >= PATH_MAX)
 			return -ENAMETOOLONG;
 		out[n++] = octal ? (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0')) : *s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How far something has come, on standard error: a bar when that is a terminal, a line a second with --progress, otherwise
- * nothing.  What is done within a second shows nothing at all.
+ * How far something has come, on standard error: a bar when that is a terminal, a line a second with --progress,
+ * otherwise nothing.  What is done within a second shows nothing at all.
  */
 #include "cli/cli.h"
 

@@ -37,7 +37,8 @@ int vtaped_find(char path[PATH_MAX])
 	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
 		if (is_program(usual[i]))
 			return io_path(path, PATH_MAX, "%s", usual[i]);
-	return err_explain(-ENOENT, "the daemon's program vtaped is not installed where it is looked for; $VTAPED can name it");
+	return err_explain(-ENOENT,
+			   "the daemon's program vtaped is not installed where it is looked for; $VTAPED can name it");
 }
 
 int spawn_wait(const char *const argv[])

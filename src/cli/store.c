@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which store is meant, and a connection to somebody who serves it: the daemon if one runs, otherwise a vtaped of our own
- * that opens the store for this one command and ends with the connection.  Our own lives in a session of its own: an
- * interrupt from the terminal ends us, and it, finding nobody at the other end, closes the store properly.
+ * Which store is meant, and a connection to somebody who serves it: the daemon if one runs, otherwise a vtaped of our
+ * own that opens the store for this one command and ends with the connection.  Our own lives in a session of its own:
+ * an interrupt from the terminal ends us, and it, finding nobody at the other end, closes the store properly.
  */
 #include "cli/cli.h"
 
@@ -17,7 +17,7 @@
 #define BUSY_WAIT_NS 10000000000ull
 #define BUSY_POLL_US 50000u
 
-/* ---- which ------------------------------------------------------------------------------------------------------------- */
+/* ---- which --------------------------------------------------------------------------------------------- */
 
 bool store_is(const char *path)
 {
@@ -91,7 +91,7 @@ int store_find(const struct args *a, char path[PATH_MAX])
 			   s.stores ? "More than one is mounted" : "None is mounted");
 }
 
-/* ---- who serves it ------------------------------------------------------------------------------------------------------ */
+/* ---- who serves it ------------------------------------------------------------------------------------- */
 
 /* A vtaped that serves the other end of @sock. */
 static int start_server(const char *path, int *sock, pid_t *child)
@@ -187,8 +187,8 @@ void store_close(struct store *s)
 	end_server(s);
 }
 
-int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
-	       json_t **ok)
+int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value),
+	       void *ctx, json_t **ok)
 {
 	json_t *answer = NULL;
 	int r;

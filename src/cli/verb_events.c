@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * events.  --follow asks the daemon again and again for what is newer than the last it saw; when no daemon runs it waits
- * for one, since nobody else writes to the store meanwhile, and leaves the store alone.
+ * events.  --follow asks the daemon again and again for what is newer than the last it saw; when no daemon runs it
+ * waits for one, since nobody else writes to the store meanwhile, and leaves the store alone.
  */
 #include "cli/cli.h"
 
@@ -25,8 +25,8 @@ struct following {
 
 static json_t *request_of(const struct args *a, uint64_t since, uint64_t last)
 {
-	return json_pack("{s:s, s:I, s:I, s:s?}", "verb", "events", "since", (json_int_t)since, "last", (json_int_t)last,
-			 "severity", a->value[OPT_SEVERITY]);
+	return json_pack("{s:s, s:I, s:I, s:s?}", "verb", "events", "since", (json_int_t)since, "last",
+			 (json_int_t)last, "severity", a->value[OPT_SEVERITY]);
 }
 
 /* While following, each line is printed as it comes: a table's widths cannot be waited for. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * import and export.  The file is opened here, with the rights of whoever types; the daemon gets the descriptor.  An export
- * to a file is made beside it and takes its name when it is whole and on disk.
+ * import and export.  The file is opened here, with the rights of whoever types; the daemon gets the descriptor.  An
+ * export to a file is made beside it and takes its name when it is whole and on disk.
  */
 #include "cli/cli.h"
 
@@ -37,7 +37,8 @@ static void tell(const char *what, const json_t *ok)
 
 	if (!isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "%s %s: %s in %lld records, %lld tape files\n", what, json_string_value(json_object_get(ok, "volume")),
+	fprintf(stderr, "%s %s: %s in %lld records, %lld tape files\n", what,
+		json_string_value(json_object_get(ok, "volume")),
 		format_size((uint64_t)json_integer_value(json_object_get(ok, "size_bytes")), size),
 		(long long)json_integer_value(json_object_get(ok, "records")),
 		(long long)json_integer_value(json_object_get(ok, "files")));
@@ -58,8 +59,8 @@ int verb_import(const struct args *a)
 		return err_explain(-EISDIR, "%s is a folder", file);
 	r = transfer(a, "importing",
 		     json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b}", "verb", "import", "volume", a->operand[1], "pool",
-			       a->value[OPT_POOL], "format", a->value[OPT_FORMAT], "file", from_stdin ? NULL : file, "overwrite",
-			       args_has(a, OPT_OVERWRITE)),
+			       a->value[OPT_POOL], "format", a->value[OPT_FORMAT], "file", from_stdin ? NULL : file,
+			       "overwrite", args_has(a, OPT_OVERWRITE)),
 		     fd, &ok);
 	if (!r)
 		tell("imported", ok);
@@ -67,7 +68,7 @@ int verb_import(const struct args *a)
 	return r;
 }
 
-/* ---- export ------------------------------------------------------------------------------------------------------------ */
+/* ---- export -------------------------------------------------------------------------------------------- */
 
 /* Where the image goes until it is whole. */
 struct output {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mount and umount.  mount returns when the tree is there; umount when everything is on disk and the daemon has gone, which
- * is when the lock on the store is free.
+ * mount and umount.  mount returns when the tree is there; umount when everything is on disk and the daemon has gone,
+ * which is when the lock on the store is free.
  */
 #include "cli/cli.h"
 
@@ -16,7 +16,7 @@
 #define POLL_US 20000u
 #define PATIENCE_NS 1000000000ull	/* after this long we say what is waited for */
 
-/* ---- which mount ------------------------------------------------------------------------------------------------------ */
+/* ---- which mount --------------------------------------------------------------------------------------- */
 
 struct wanted {
 	const char *mountpoint, *store;	/* either may be NULL */
@@ -59,7 +59,7 @@ static int mountpoint_path(const char *word, char out[PATH_MAX])
 	return io_path(out, PATH_MAX, "%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy);
 }
 
-/* ---- mount ------------------------------------------------------------------------------------------------------------ */
+/* ---- mount --------------------------------------------------------------------------------------------- */
 
 static int unmount(const char *mountpoint, bool lazy)
 {
@@ -88,7 +88,9 @@ static int clear_dead_mount(const char *mountpoint)
 	if (!w.any)
 		return 0;
 	r = unmount(mountpoint, true);
-	return r ? err_explain(r, "%s: cannot take away the mount of a daemon that has died: %s", mountpoint, strerror(-r)) : 0;
+	if (r)
+		return err_explain(r, "%s: cannot take away the mount of a dead daemon: %s", mountpoint, strerror(-r));
+	return 0;
 }
 
 /* What can be told before vtaped is started, with an exit status of its own. */
@@ -169,7 +171,7 @@ int verb_mount(const struct args *a)
 	return r ? r : run_vtaped(&with, store, mountpoint);
 }
 
-/* ---- umount ----------------------------------------------------------------------------------------------------------- */
+/* ---- umount -------------------------------------------------------------------------------------------- */
 
 static int umount_target(const struct args *a, struct mount *out)
 {
@@ -234,7 +236,8 @@ static int wait_until_free(const char *store, uint64_t seconds)
 	while (store_is_free(store) != 0) {
 		uint64_t waited = clock_mono_ns() - begun;
 		if (waited >= seconds * 1000000000ull)
-			return err_explain(-ETIMEDOUT, "unmounted, but the daemon still has the store %s open after %llu s", store,
+			return err_explain(-ETIMEDOUT,
+					   "unmounted, but the daemon still has the store %s open after %llu s", store,
 					   (unsigned long long)seconds);
 		if (!said && waited > PATIENCE_NS && isatty(STDERR_FILENO)) {
 			fprintf(stderr, "vtape: unmounted; waiting until everything is on disk\n");

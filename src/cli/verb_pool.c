@@ -48,8 +48,8 @@ int verb_pool_set(const struct args *a)
 
 int verb_pool_rename(const struct args *a)
 {
-	return store_ask(a, json_pack("{s:s, s:s, s:s}", "verb", "pool.rename", "name", a->operand[0], "to", a->operand[1]),
-			 NULL, NULL, NULL);
+	return store_ask(a, json_pack("{s:s, s:s, s:s}", "verb", "pool.rename", "name", a->operand[0], "to",
+				      a->operand[1]), NULL, NULL, NULL);
 }
 
 static int pool_row_kept(void *ctx, const char *key, json_t *value)
@@ -72,13 +72,15 @@ int verb_pool_destroy(const struct args *a)
 
 	r = store_open(a, &s);
 	if (!r)
-		r = store_call(&s, json_pack("{s:s, s:[s]}", "verb", "pool.list", "names", name), -1, pool_row_kept, &row, NULL);
+		r = store_call(&s, json_pack("{s:s, s:[s]}", "verb", "pool.list", "names", name), -1, pool_row_kept,
+			       &row, NULL);
 	if (!r && args_has(a, OPT_WITH_VOLUMES)) {
 		json_int_t volumes = json_integer_value(json_object_get(row, "volumes"));
 		char size[16];
 		format_size((uint64_t)json_integer_value(json_object_get(row, "size_bytes")), size);
 		if (volumes)
-			r = confirm(a, "Destroy pool %s with its %lld volumes, %s of data", name, (long long)volumes, size);
+			r = confirm(a, "Destroy pool %s with its %lld volumes, %s of data", name, (long long)volumes,
+				    size);
 	}
 	if (!r)
 		r = store_call(&s, json_pack("{s:s, s:s, s:b}", "verb", "pool.destroy", "name", name, "volumes",

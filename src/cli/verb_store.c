@@ -37,12 +37,12 @@ int verb_init(const struct args *a)
 	r = spawn_wait(argv);
 	if (r)
 		return r;
-	printf("made the store %s; `vtape mount %s FOLDER` mounts it\n", realpath(a->operand[0], at) ? at : a->operand[0],
-	       a->operand[0]);
+	printf("made the store %s; `vtape mount %s FOLDER` mounts it\n",
+	       realpath(a->operand[0], at) ? at : a->operand[0], a->operand[0]);
 	return 0;
 }
 
-/* ---- status -------------------------------------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------------------------------------- */
 
 static const struct column status_columns[] = {
 	{ "store", "store", COL_TEXT },
@@ -118,7 +118,7 @@ int verb_status(const struct args *a)
 	return 0;
 }
 
-/* ---- stats, gc ------------------------------------------------------------------------------------------------------ */
+/* ---- stats, gc ----------------------------------------------------------------------------------------- */
 
 static const struct column stats_columns[] = {
 	{ "volumes", "volumes", COL_COUNT },   { "tape files", "files", COL_COUNT },

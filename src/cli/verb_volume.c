@@ -5,9 +5,15 @@
 #include <errno.h>
 
 static const struct column list_columns[] = {
-	{ "NAME", "name", COL_TEXT },	      { "POOL", "pool", COL_TEXT },	    { "STATE", "state", COL_TEXT },
-	{ "SIZE", "size_bytes", COL_SIZE },   { "STORED", "stored_bytes", COL_SIZE }, { "FILES", "files", COL_COUNT },
-	{ "RECORDS", "records", COL_COUNT },  { "LOADED", "loaded", COL_TEXT },	    { "WRITTEN", "written_ns", COL_TIME },
+	{ "NAME", "name", COL_TEXT },
+	{ "POOL", "pool", COL_TEXT },
+	{ "STATE", "state", COL_TEXT },
+	{ "SIZE", "size_bytes", COL_SIZE },
+	{ "STORED", "stored_bytes", COL_SIZE },
+	{ "FILES", "files", COL_COUNT },
+	{ "RECORDS", "records", COL_COUNT },
+	{ "LOADED", "loaded", COL_TEXT },
+	{ "WRITTEN", "written_ns", COL_TIME },
 };
 
 static const struct column show_columns[] = {
@@ -35,12 +41,17 @@ static const struct column show_columns[] = {
 };
 
 static const struct column history_columns[] = {
-	{ "GENERATION", "generation", COL_COUNT }, { "SIZE", "size_bytes", COL_SIZE }, { "STORED", "stored_bytes", COL_SIZE },
-	{ "FILES", "files", COL_COUNT },	   { "RECORDS", "records", COL_COUNT }, { "BEGUN", "begun_ns", COL_TIME },
-	{ "WRITTEN", "written_ns", COL_TIME },	   { "ENDED", "ended_ns", COL_TIME },
+	{ "GENERATION", "generation", COL_COUNT },
+	{ "SIZE", "size_bytes", COL_SIZE },
+	{ "STORED", "stored_bytes", COL_SIZE },
+	{ "FILES", "files", COL_COUNT },
+	{ "RECORDS", "records", COL_COUNT },
+	{ "BEGUN", "begun_ns", COL_TIME },
+	{ "WRITTEN", "written_ns", COL_TIME },
+	{ "ENDED", "ended_ns", COL_TIME },
 };
 
-/* ---- looking ------------------------------------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------------------------------------- */
 
 int verb_volume_list(const struct args *a)
 {
@@ -93,7 +104,7 @@ int verb_volume_history(const struct args *a)
 			  ARRAY_LEN(history_columns));
 }
 
-/* ---- changing ------------------------------------------------------------------------------------------------------ */
+/* ---- changing ------------------------------------------------------------------------------------------ */
 
 /* One request on an open store, with progress. */
 static int change(struct store *s, const struct args *a, const char *what, json_t *request)
@@ -157,7 +168,8 @@ static int count_loss(void *ctx, const char *key, json_t *value)
 	return 0;
 }
 
-static int change_after_asking(const struct args *a, const char *verb, const char *question, const char *what, bool history)
+static int change_after_asking(const struct args *a, const char *verb, const char *question, const char *what,
+			       bool history)
 {
 	struct loss loss = { .history = history };
 	json_t *names = json_words(a->operand, a->operands);
@@ -167,13 +179,14 @@ static int change_after_asking(const struct args *a, const char *verb, const cha
 
 	r = store_open(a, &s);
 	if (!r)
-		r = store_call(&s, json_pack("{s:s, s:O}", "verb", "volume.list", "names", names), -1, count_loss, &loss, NULL);
+		r = store_call(&s, json_pack("{s:s, s:O}", "verb", "volume.list", "names", names), -1, count_loss,
+			       &loss, NULL);
 	format_size(loss.bytes, size);
 	if (!r && loss.with_data && loss.volumes == 1)
 		r = confirm(a, "%s volume %s, %s of data", question, loss.name, size);
 	else if (!r && loss.with_data)
-		r = confirm(a, "%s %llu volumes, %llu of them with data (%s)", question, (unsigned long long)loss.volumes,
-			    (unsigned long long)loss.with_data, size);
+		r = confirm(a, "%s %llu volumes, %llu of them with data (%s)", question,
+			    (unsigned long long)loss.volumes, (unsigned long long)loss.with_data, size);
 	if (!r)
 		r = change(&s, a, what, json_pack("{s:s, s:O}", "verb", verb, "names", names));
 	json_decref(names);
@@ -201,8 +214,8 @@ int verb_volume_move(const struct args *a)
 
 int verb_volume_rename(const struct args *a)
 {
-	return change_alone(a, "renaming", json_pack("{s:s, s:s, s:s}", "verb", "volume.rename", "name", a->operand[0], "to",
-						     a->operand[1]));
+	return change_alone(a, "renaming", json_pack("{s:s, s:s, s:s}", "verb", "volume.rename", "name", a->operand[0],
+						     "to", a->operand[1]));
 }
 
 /* Volumes first, then assignments: a name cannot hold a '='. */
@@ -214,7 +227,8 @@ int verb_volume_set(const struct args *a)
 		names++;
 	for (int i = names; i < a->operands; i++)
 		if (!strchr(a->operand[i], '='))
-			return err_explain(-EINVAL, "volume set: \"%s\" stands behind a PROPERTY=VALUE and is none", a->operand[i]);
+			return err_explain(-EINVAL, "volume set: \"%s\" stands behind a PROPERTY=VALUE and is none",
+					   a->operand[i]);
 	if (names == 0 || names == a->operands)
 		return err_explain(-EINVAL, "volume set: volumes and then PROPERTY=VALUE are needed");
 	return change_alone(a, "setting", json_pack("{s:s, s:o, s:o}", "verb", "volume.set", "names",

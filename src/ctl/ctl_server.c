@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The answering side.  One thread listens, one per connection reads a request, runs the handler, answers, and so on until
- * the other side closes.  A client that goes away makes the next row or progress fail with -EPIPE, which is how a handler
- * learns that nobody waits for it any more.
+ * The answering side.  One thread listens, one per connection reads a request, runs the handler, answers, and so on
+ * until the other side closes.  A client that goes away makes the next row or progress fail with -EPIPE, which is how a
+ * handler learns that nobody waits for it any more.
  *
  * While server.lock is not held:
  * 1. every connection in server.conns has a thread, and its socket is open;
@@ -51,7 +51,7 @@ struct ctl_server {
 	bool ending;
 };
 
-/* ---- one connection ------------------------------------------------------------------------------------------------ */
+/* ---- one connection ------------------------------------------------------------------------------------ */
 
 /* {key: value}; takes @value. */
 static int reply_send(struct ctl_reply *rep, const char *key, json_t *value)
@@ -137,7 +137,7 @@ int ctl_serve_one(int sock, ctl_handler h, void *ctx)
 	return r == -EPIPE ? 0 : r;
 }
 
-/* ---- many of them ---------------------------------------------------------------------------------------------------- */
+/* ---- many of them -------------------------------------------------------------------------------------- */
 
 static void conn_remove(struct conn *c)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket's verbs: which there are, and who carries them out.  Every verb has this one implementation; whether
- * a daemon runs or `vtape` started one for a single command makes no difference to it.
+ * The control socket's verbs: which there are, and who carries them out.  Every verb has this one implementation;
+ * whether a daemon runs or `vtape` started one for a single command makes no difference to it.
  *
  * Members of the requests, and what comes back ([x]: may be left out; rows are objects; numbers are exact: bytes, ns):
  *
  *   version                                    -> ok {version}: is somebody there, and has he the store?
- *   status                                     -> ok {version, pid, store, mountpoint, started_ns, uptime_ns, drives, space, ...}
- *   stats            [pool] | [volume]         -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, compression, ...}
+ *   status                                     -> ok {version, pid, store, mountpoint, started_ns, drives, space, ...}
+ *   stats            [pool] | [volume]         -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, ...}
  *   gc                                         -> ok {freed_packs, freed_bytes}
  *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
  *   pool.create      name [set: ["P=V"]]
@@ -24,7 +24,7 @@
  *   volume.move      names pool
  *   volume.rename    name to
  *   volume.set       names set
- *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, block, object}
+ *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, ...}
  *   drive.load       drive volume
  *   drive.unload     drive
  *   import           volume [pool] [format] [file] [overwrite], fd  -> progress {done_bytes, total_bytes, objects}; ok
@@ -73,5 +73,6 @@ int serve_request(void *ctx, const char *verb, const json_t *req, int fd, struct
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (!strcmp(verbs[i].verb, verb))
 			return verbs[i].handler(&c);
-	return err_explain(-EOPNOTSUPP, "the daemon (version %s) does not know the request \"%s\"", VTAPE_VERSION, verb);
+	return err_explain(-EOPNOTSUPP, "the daemon (version %s) does not know the request \"%s\"", VTAPE_VERSION,
+			   verb);
 }

@@ -62,7 +62,8 @@ struct catalog_perm call_perm(uint32_t mode)
 {
 	uint64_t now = clock_now_ns();
 
-	return (struct catalog_perm){ .mode = mode, .uid = geteuid(), .gid = getegid(), .mtime_ns = now, .ctime_ns = now };
+	return (struct catalog_perm){ .mode = mode, .uid = geteuid(), .gid = getegid(), .mtime_ns = now,
+				      .ctime_ns = now };
 }
 
 int call_fold(int r, const char *noun, const char *name)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The request for events.  They are taken from the catalog a batch at a time, so that a client that reads slowly holds up
- * nobody who has an event to tell.
+ * The request for events.  They are taken from the catalog a batch at a time, so that a client that reads slowly holds
+ * up nobody who has an event to tell.
  */
 #include "daemon/serve_call.h"
 

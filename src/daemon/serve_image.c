@@ -3,7 +3,8 @@
  * Requests that carry whole tapes: import and export.  The bytes go through the descriptor that came with the request.
  *
  * An import is made beside the volume, in one of state INCOMING, and takes its place at once when it is whole: a broken
- * image changes nothing.  library/ tells the event.  What a crash leaves of it is removed by the next import to the same volume.
+ * image changes nothing.  library/ tells the event.  What a crash leaves of it is removed by the next import to the
+ * same volume.
  */
 #include "daemon/serve_call.h"
 
@@ -24,8 +25,18 @@ static int transfer_step(void *ctx, uint64_t done_bytes, uint64_t objects)
 {
 	struct transfer *t = ctx;
 
-	return ctl_reply_progress(t->reply, json_pack("{s:I, s:I, s:I}", "done_bytes", (json_int_t)done_bytes, "total_bytes",
-						      (json_int_t)t->total_bytes, "objects", (json_int_t)objects));
+	return ctl_reply_progress(t->reply,
+				  json_pack("{s:I, s:I, s:I}", "done_bytes", (json_int_t)done_bytes, "total_bytes",
+					    (json_int_t)t->total_bytes, "objects", (json_int_t)objects));
+}
+
+/* What went through. */
+static int answer_tape(struct call *c, const char *name, const struct volume_stat *st)
+{
+	return call_answer(c, json_pack("{s:s, s:I, s:I, s:I}", "volume", name,
+					"size_bytes", (json_int_t)st->end.bytes,
+					"records", (json_int_t)tape_tally_records(&st->end),
+					"files", (json_int_t)st->end.marks));
 }
 
 static int call_format(const struct call *c, enum image_format *out)
@@ -39,7 +50,7 @@ static int call_format(const struct call *c, enum image_format *out)
 	return 0;
 }
 
-/* ---- import ---------------------------------------------------------------------------------------------------------- */
+/* ---- import -------------------------------------------------------------------------------------------- */
 
 /* Where the tape will be. */
 struct target {
@@ -177,11 +188,10 @@ int serve_import(struct call *c)
 		library_volume_delete(c->s->lib, in.id);
 		return err_explain(r, "%s", why);
 	}
-	return call_answer(c, json_pack("{s:s, s:I, s:I, s:I}", "volume", t.name, "size_bytes", (json_int_t)st.end.bytes,
-					"records", (json_int_t)tape_tally_records(&st.end), "files", (json_int_t)st.end.marks));
+	return answer_tape(c, t.name, &st);
 }
 
-/* ---- export ---------------------------------------------------------------------------------------------------------- */
+/* ---- export -------------------------------------------------------------------------------------------- */
 
 static int export_from(struct call *c, struct volume *vol, enum image_format format, struct volume_stat *st)
 {
@@ -219,7 +229,5 @@ int serve_export(struct call *c)
 	r = export_from(c, vol, format, &st);
 	released = err_fold(library_release(c->s->lib, v.id, CLAIM_READ));
 	r = r ? r : released;
-	return r ? r : call_answer(c, json_pack("{s:s, s:I, s:I, s:I}", "volume", name, "size_bytes",
-						(json_int_t)st.end.bytes, "records", (json_int_t)tape_tally_records(&st.end),
-						"files", (json_int_t)st.end.marks));
+	return r ? r : answer_tape(c, name, &st);
 }

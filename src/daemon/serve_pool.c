@@ -10,7 +10,7 @@
 /* A pool is read, changed and written back: by one request at a time, or one would undo what another did. */
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* ---- looking --------------------------------------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------------------------------------- */
 
 static json_t *prop_text(const struct catalog_pool *p, const char *prop)
 {
@@ -44,7 +44,7 @@ static int pool_row(struct call *c, const struct catalog_pool *p)
 	r = selection_make(c, NULL, p->name, &sel);
 	for (size_t i = 0; !r && i < sel.n; i++) {
 		struct volume_stat st;
-		if (library_stat(c->s->lib, sel.id[i], &st) == 0) {	/* one that cannot be read is told by volume.list */
+		if (library_stat(c->s->lib, sel.id[i], &st) == 0) { /* of one that cannot be read volume.list tells */
 			size += st.end.bytes;
 			stored += st.stored_bytes;
 		}
@@ -137,7 +137,7 @@ int serve_pool_get(struct call *c)
 	return 0;
 }
 
-/* ---- changing -------------------------------------------------------------------------------------------------------- */
+/* ---- changing ------------------------------------------------------------------------------------------ */
 
 /* All of @set in the copy @p, or an error and nobody saw it.  @told: "compression=lz4 keep=7d". */
 static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *told)
@@ -149,7 +149,8 @@ static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *to
 	json_array_foreach(set, i, word) {
 		char prop[PROP_NAME_MAX];
 		const char *value, *text = json_string_value(word);
-		r = text ? call_assignment(text, prop, sizeof(prop), &value) : err_explain(-EINVAL, "a property is no word");
+		r = text ? call_assignment(text, prop, sizeof(prop), &value)
+			 : err_explain(-EINVAL, "a property is no word");
 		if (!r)
 			r = catalog_pool_prop_set(p, prop, value);
 		if (!r)

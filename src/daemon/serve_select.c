@@ -31,7 +31,7 @@ static int selection_add(struct selection *sel, uint64_t id)
 	return 0;
 }
 
-/* ---- patterns ------------------------------------------------------------------------------------------------------ */
+/* ---- patterns ------------------------------------------------------------------------------------------ */
 
 struct matching {
 	struct catalog *cat;
@@ -68,7 +68,7 @@ static int select_matching(struct matching *m, const struct catalog_pool *pool)
 	return r;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------------------- */
 
 static int select_one(const struct call *c, const char *name, const struct catalog_pool *pool, struct selection *sel)
 {

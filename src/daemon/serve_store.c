@@ -10,7 +10,7 @@ int serve_version(struct call *c)
 	return call_answer(c, json_pack("{s:s}", "version", VTAPE_VERSION));
 }
 
-/* ---- status ------------------------------------------------------------------------------------------------------------ */
+/* ---- status -------------------------------------------------------------------------------------------- */
 
 static int count_volumes(void *ctx, const struct catalog_pool *p)
 {
@@ -32,10 +32,15 @@ static json_t *drives_json(struct call *c)
 		if (library_drive_info(c->s->lib, n, &d))
 			continue;
 		const char *name = d.loaded && catalog_volume_by_id(c->s->cat, d.volume, &v) == 0 ? v.name : NULL;
-		json_array_append_new(all, json_pack("{s:i, s:s?, s:b, s:b}", "drive", (int)n, "volume", name, "open", d.open,
-						     "locked", d.locked));
+		json_array_append_new(all, json_pack("{s:i, s:s?, s:b, s:b}", "drive", (int)n, "volume", name, "open",
+						     d.open, "locked", d.locked));
 	}
 	return all;
+}
+
+static json_t *pair_json(const char *a, uint64_t av, const char *b, uint64_t bv)
+{
+	return json_pack("{s:I, s:I}", a, (json_int_t)av, b, (json_int_t)bv);
 }
 
 int serve_status(struct call *c)
@@ -55,17 +60,20 @@ int serve_status(struct call *c)
 	if (r)
 		return r;
 	chunk_store_totals(s->cs, &t);
-	return call_answer(c, json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I, s:o, s:{s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:I}}",
-		"version", VTAPE_VERSION, "pid", (int)getpid(), "store", s->store_path, "mountpoint", s->mountpoint,
-		"started_ns", (json_int_t)s->started_ns, "uptime_ns", (json_int_t)uptime, "drives", drives_json(c),
-		"space", "available_bytes", (json_int_t)avail, "total_bytes", (json_int_t)total,
-		"pools", (json_int_t)count[0], "volumes", (json_int_t)count[1],
-		"packs", (json_int_t)t.packs, "chunks", (json_int_t)t.chunks,
-		"unique_bytes", (json_int_t)t.unique_bytes, "stored_bytes", (json_int_t)t.stored_bytes,
-		"database", "memory_bytes", (json_int_t)use.memory_bytes, "disk_bytes", (json_int_t)use.disk_bytes));
+	return call_answer(c, json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+					"version", VTAPE_VERSION, "pid", (int)getpid(), "store", s->store_path,
+					"mountpoint", s->mountpoint, "started_ns", (json_int_t)s->started_ns,
+					"uptime_ns", (json_int_t)uptime, "drives", drives_json(c),
+					"space", pair_json("available_bytes", avail, "total_bytes", total),
+					"pools", (json_int_t)count[0], "volumes", (json_int_t)count[1],
+					"packs", (json_int_t)t.packs, "chunks", (json_int_t)t.chunks,
+					"unique_bytes", (json_int_t)t.unique_bytes,
+					"stored_bytes", (json_int_t)t.stored_bytes,
+					"database", pair_json("memory_bytes", use.memory_bytes,
+							      "disk_bytes", use.disk_bytes)));
 }
 
-/* ---- stats ------------------------------------------------------------------------------------------------------------- */
+/* ---- stats --------------------------------------------------------------------------------------------- */
 
 /* What is summed over volumes. */
 struct sums {
@@ -127,11 +135,13 @@ static json_t *ratio_json(uint64_t a, uint64_t b)
 static int answer_stats(struct call *c, const char *what, const char *name, const struct sums *sum, uint64_t read,
 			uint64_t unique, uint64_t stored)
 {
-	return call_answer(c, json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "of", what, "name", name,
-		"volumes", (json_int_t)sum->volumes, "records", (json_int_t)sum->records, "files", (json_int_t)sum->files,
-		"logical_bytes", (json_int_t)sum->logical_bytes, "history_bytes", (json_int_t)sum->history_bytes,
-		"unique_bytes", (json_int_t)unique, "stored_bytes", (json_int_t)stored,
-		"dedup", ratio_json(read, unique), "compression", ratio_json(unique, stored)));
+	return call_answer(c, json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+					"of", what, "name", name, "volumes", (json_int_t)sum->volumes,
+					"records", (json_int_t)sum->records, "files", (json_int_t)sum->files,
+					"logical_bytes", (json_int_t)sum->logical_bytes,
+					"history_bytes", (json_int_t)sum->history_bytes,
+					"unique_bytes", (json_int_t)unique, "stored_bytes", (json_int_t)stored,
+					"dedup", ratio_json(read, unique), "compression", ratio_json(unique, stored)));
 }
 
 int serve_stats(struct call *c)
@@ -154,7 +164,8 @@ int serve_stats(struct call *c)
 	r = catalog_pool_get(c->s->cat, name, &pool);
 	if (r == 0) {
 		r = sum_volumes(c, NULL, name, &sum);
-		return r ? r : answer_stats(c, "pool", name, &sum, sum.logical_bytes, sum.unique_bytes, sum.stored_bytes);
+		return r ? r
+			 : answer_stats(c, "pool", name, &sum, sum.logical_bytes, sum.unique_bytes, sum.stored_bytes);
 	}
 	if (r < 0)
 		return r;
@@ -166,7 +177,7 @@ int serve_stats(struct call *c)
 	return r ? r : answer_stats(c, "volume", name, &sum, sum.logical_bytes, sum.unique_bytes, sum.stored_bytes);
 }
 
-/* ---- giving space back --------------------------------------------------------------------------------------------------- */
+/* ---- giving space back --------------------------------------------------------------------------------- */
 
 int serve_gc(struct call *c)
 {

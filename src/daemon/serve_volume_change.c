@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests that change volumes.  Whether a change is allowed is library/'s to say.  A request that names several volumes
- * stops at the first that cannot be changed; those before it have been.
+ * Requests that change volumes.  Whether a change is allowed is library/'s to say.  A request that names several
+ * volumes stops at the first that cannot be changed; those before it have been.
  */
 #include "daemon/serve_call.h"
 
@@ -35,7 +35,7 @@ static int parse_as_pool(const char *prop, const char *value, struct catalog_poo
 	return catalog_pool_prop_set(out, prop, value);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
 /* Calls @each with every name that @words mean. */
 static int each_new_name(struct call *c, const json_t *words, int (*each)(struct call *c, const char *name, void *ctx),
@@ -126,7 +126,7 @@ int serve_volume_create(struct call *c)
 	return r ? r : call_answer(c, json_pack("{s:I}", "created", (json_int_t)how.created));
 }
 
-/* ---- changing wholes ------------------------------------------------------------------------------------------------- */
+/* ---- changing wholes ----------------------------------------------------------------------------------- */
 
 static int erase_one(struct call *c, uint64_t id, const void *arg)
 {
@@ -187,7 +187,7 @@ int serve_volume_rename(struct call *c)
 	return r ? r : call_fold(library_volume_move(c->s->lib, v.id, pool.name, to), "volume", to);
 }
 
-/* ---- properties ------------------------------------------------------------------------------------------------------ */
+/* ---- properties ---------------------------------------------------------------------------------------- */
 
 struct volume_changes {
 	bool protect_set, worm_set, capacity_set, record_set;
@@ -249,7 +249,8 @@ static int change_parse(const char *word, struct volume_changes *ch)
 			volume_props[i].set(ch, &as);
 		return r;
 	}
-	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm", prop);
+	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm",
+			   prop);
 }
 
 static void changes_apply(struct catalog_volume *v, void *ctx)
@@ -277,7 +278,8 @@ static int set_one(struct call *c, uint64_t id, const void *arg)
 	if (!r && ch.worm_set && ch.worm != v.worm) {
 		r = err_fold(library_stat(c->s->lib, id, &st));
 		if (!r && st.end.objects)
-			r = err_explain(-EPERM, "volume \"%s\" is not blank: whether it is write once can no longer be changed",
+			r = err_explain(-EPERM,
+					"volume \"%s\" is not blank: whether it is write once can no longer be changed",
 					v.name);
 	}
 	return r ? r : library_volume_change(c->s->lib, id, changes_apply, &ch);

@@ -44,7 +44,8 @@ static int decode(const char *text)
 
 static void a_message_survives_encoding(void **state)
 {
-	json_t *msg = json_pack("{s:s, s:I, s:[s, n, b]}", "verb", "volume.list", "n", (json_int_t)INT64_MAX, "names", "\u00e4", 1);
+	json_t *msg = json_pack("{s:s, s:I, s:[s, n, b]}", "verb", "volume.list", "n", (json_int_t)INT64_MAX, "names",
+				"\u00e4", 1);
 	struct buf b = BUF_INIT;
 	json_t *back = NULL;
 
@@ -197,7 +198,8 @@ static void surplus_descriptors_are_closed(void **state)
 	struct pair p = pair_open();
 	union { char bytes[CMSG_SPACE(3 * sizeof(int))]; struct cmsghdr align; } control = { { 0 } };
 	struct iovec iov = { (char *)(uintptr_t)"\2\0\0\0{}", 6 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int fds[3] = { 0, 1, 2 }, fd, before = open_descriptors();
 	json_t *msg = NULL;

@@ -67,7 +67,8 @@ static int office_rows(const json_t *request, struct ctl_reply *reply, json_t **
 	return 0;
 }
 
-static int office_handler(void *ctx, const char *verb, const json_t *request, int fd, struct ctl_reply *reply, json_t **ok)
+static int office_handler(void *ctx, const char *verb, const json_t *request, int fd, struct ctl_reply *reply,
+			  json_t **ok)
 {
 	struct office *o = ctx;
 
@@ -143,7 +144,7 @@ static int ask(int sock, const char *verb, json_t **ok)
 	return r;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------------------- */
 
 static int count_rows(void *ctx, const char *key, json_t *value)
 {
@@ -249,7 +250,7 @@ static void garbage_is_answered_and_the_connection_ended(void **state)
 	close(sock);
 }
 
-/* ---- who comes and goes ---------------------------------------------------------------------------------------------- */
+/* ---- who comes and goes -------------------------------------------------------------------------------- */
 
 static void nobody_there_is_told_apart_from_failure(void **state)
 {
