@@ -112,7 +112,7 @@ int file_create(struct fs *fs, const struct node *dir, const char *name, const s
 		return r;
 	}
 	r = tree_create(fs, dir, name, who, &n);
-	return r ? r : file_open(fs, &n, flags, out);
+	return r ? r : file_open(fs, &n, flags | FILE_CREATED, out);
 }
 
 static void touch_ctime(struct catalog_volume *v, void *ctx)
@@ -158,10 +158,12 @@ void file_release(struct file *f)
 void file_release_all(struct fs *fs)
 {
 	struct file *f;
+	int r;
 
 	while ((f = fs->files)) {
-		if (f->write && f->ops->flush(f))
-			log_warn("an open tape could not be written out at unmount: %s", err_text(-EIO));
+		r = f->write ? f->ops->flush(f) : 0;
+		if (r)
+			log_warn("an open tape could not be written out at unmount: %s", err_text(r));
 		file_release(f);
 	}
 }

@@ -300,6 +300,7 @@ struct image_file {
 	struct file file;
 	struct image *img;
 	bool truncated;			/* O_TRUNC, and nothing written yet */
+	bool created;			/* made by this open, and nothing written yet */
 };
 
 static struct image_file *image_file_of(struct file *f)
@@ -335,6 +336,7 @@ static int image_file_write(struct file *f, const void *buf, size_t n, uint64_t 
 	int r;
 
 	LOCK_SCOPE(&i->img->lock);
+	i->created = false;
 	r = image_session_write(i->img, off, buf, n, i->truncated);
 	if (r)
 		return r;
@@ -374,7 +376,7 @@ static void image_file_release(struct file *f)
 
 	/* What was made and never written to is an empty tape. */
 	pthread_mutex_lock(&img->lock);
-	if (f->write && !r)
+	if (image_file_of(f)->created && !r)
 		r = image_arrive(img);
 	if (r)
 		log_info("an image is not whole: %s", err_text(r));
@@ -402,6 +404,7 @@ int image_open(struct fs *fs, const struct node *n, unsigned flags, struct file 
 		return err_origin(-ENOMEM);
 	i->file = (struct file){ .ops = &image_file_ops, .fs = fs, .node = *n, .write = flags & FILE_WRITE };
 	i->truncated = flags & FILE_TRUNC;
+	i->created = flags & FILE_CREATED;
 	i->img = image_get(fs, n->volume);
 	if (!i->img) {
 		free(i);

@@ -36,14 +36,19 @@ int tapefile_extent(struct volume *v, uint64_t file, struct tapefile_extent *out
 	return 0;
 }
 
+static void number_name(uint64_t file, char out[TREE_NAME_MAX + 1])
+{
+	snprintf(out, TREE_NAME_MAX + 1, "%04llu", (unsigned long long)file + 1);
+}
+
 bool tapefile_number(const char *name, uint64_t *file)
 {
+	char again[TREE_NAME_MAX + 1];
 	unsigned long long n;
-	char again[24];
 
-	if (sscanf(name, "%20llu", &n) != 1 || !n)
+	if (sscanf(name, "%19llu", &n) != 1 || !n)
 		return false;
-	snprintf(again, sizeof(again), "%04llu", n);
+	number_name(n - 1, again);
 	if (strcmp(name, again))
 		return false;
 	*file = n - 1;
@@ -103,10 +108,10 @@ static int tapefile_shown(struct fs *fs, struct volume *v, uint64_t volume, uint
 
 	if (r)
 		return r;
-	if (found && row.name[0] && !find_named(fs, v, volume, row.name, &newest) && newest == file)
+	if (found && !find_named(fs, v, volume, row.name, &newest) && newest == file)
 		snprintf(out, TREE_NAME_MAX + 1, "%s", row.name);
 	else
-		snprintf(out, TREE_NAME_MAX + 1, "%04llu", (unsigned long long)file + 1);
+		number_name(file, out);
 	return 0;
 }
 
@@ -255,6 +260,7 @@ static int tapefile_change(struct fs *fs, const struct node *n, void (*change)(s
 	if (!r && !s.named) {
 		r = tapefile_attr(fs, n, &now);
 		s.row = (struct catalog_file){ .file = n->file };
+		number_name(n->file, s.row.name);
 		s.row.perm = (struct catalog_perm){ now.st_mode & 07777, now.st_uid, now.st_gid,
 			(uint64_t)now.st_mtim.tv_sec * 1000000000ull + (uint64_t)now.st_mtim.tv_nsec, 0 };
 	}
@@ -285,8 +291,8 @@ int tapefile_rename(struct fs *fs, uint64_t volume, const char *name, const char
 		return r;
 	if (noreplace && !tapefile_lookup(fs, volume, to, &there))
 		return -EEXIST;
-	if (tapefile_number(to, &number))
-		return number == n.file ? tapefile_change(fs, &n, change_name, "") : -EINVAL;
+	if (tapefile_number(to, &number) && number != n.file)
+		return -EINVAL;
 	return tapefile_change(fs, &n, change_name, to);
 }
 

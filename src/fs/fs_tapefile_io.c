@@ -292,8 +292,8 @@ static int writing_begin(struct writing *t, struct volume *v, const char *name, 
 		return r;
 	t->row.file = n->file;
 	/* A number is the name of one place: cp -r of a whole tape gives them in order. */
-	if (tapefile_number(name, &number))
-		return number == n->file ? 0 : -EINVAL;
+	if (tapefile_number(name, &number) && number != n->file)
+		return -EINVAL;
 	snprintf(t->row.name, sizeof(t->row.name), "%s", name);
 	return 0;
 }

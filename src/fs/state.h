@@ -68,7 +68,10 @@ struct fs {
 
 /* ---- fs_file.c ---- */
 
-enum file_flags { FILE_READ = 1, FILE_WRITE = 2, FILE_APPEND = 4, FILE_TRUNC = 8, FILE_NONBLOCK = 16 };
+enum file_flags {
+	FILE_READ = 1, FILE_WRITE = 2, FILE_APPEND = 4, FILE_TRUNC = 8, FILE_NONBLOCK = 16,
+	FILE_CREATED = 32,	/* this open made it */
+};
 
 /* Opens @n, which exists.  *out is returned: file_release(). */
 int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out);
