@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
@@ -130,6 +131,73 @@ static void rows_survive_the_death_of_the_process(void **state)
 	kv = open_db(state, false);
 	assert_row(kv, KV_MAP, "a", "1");
 	assert_row(kv, KV_MAP, "b", "2");
+	kv_close(kv);
+}
+
+static uint64_t number_of(struct kv *kv, enum kv_space s)
+{
+	struct buf value = BUF_INIT;
+	uint64_t n = 0;
+
+	if (kv_get(kv, s, "n", 1, &value) == 0) {
+		assert_int_equal(value.len, sizeof(n));
+		memcpy(&n, value.data, sizeof(n));
+	}
+	buf_fini(&value);
+	return n;
+}
+
+/* Counts on in two spaces at once, and says each number once it is durable. */
+static int other_counts(const char *db)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct kv *kv;
+	uint64_t n;
+
+	if (kv_open(db, false, TEST_CACHE_BYTES, &kv) || kv_batch_new(&b))
+		return 1;
+	for (n = number_of(kv, KV_MAP) + 1;; n++) {
+		kv_batch_clear(b);
+		if (kv_batch_put(b, KV_INDEX, "n", 1, &n, sizeof(n)) ||
+		    kv_batch_put(b, KV_MAP, "n", 1, &n, sizeof(n)) || kv_write(kv, b, n % 3 == 0))
+			return 1;
+		if (n % 3 == 0 && io_write_full(STDOUT_FILENO, &n, sizeof(n)))
+			return 1;
+	}
+}
+
+static void a_killed_writer_loses_nothing_that_it_was_told_is_durable(void **state)
+{
+	struct kv *kv = open_db(state, true);
+
+	for (int round = 0; round < 5; round++) {
+		uint64_t said = 0, n;
+		int p[2], status;
+		pid_t pid;
+
+		kv_close(kv);
+		assert_int_equal(pipe(p), 0);
+		pid = fork();
+		if (pid == 0) {
+			dup2(p[1], STDOUT_FILENO);
+			execl("/proc/self/exe", "test_kv_rocks", "counts", db_of(state), NULL);
+			_exit(127);
+		}
+		close(p[1]);
+		/* Until it has said a few, then in the middle of whatever it does. */
+		for (int i = 0; i < 20 + 7 * round; i++)
+			assert_int_equal(read(p[0], &said, sizeof(said)), sizeof(said));
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		while (read(p[0], &n, sizeof(n)) == sizeof(n))
+			said = n;
+		close(p[0]);
+
+		kv = open_db(state, false);
+		n = number_of(kv, KV_MAP);
+		assert_int_equal(n, number_of(kv, KV_INDEX));
+		assert_true(n >= said);
+	}
 	kv_close(kv);
 }
 
@@ -346,6 +414,12 @@ static void a_full_disk_stops_writes_until_there_is_space(void **state)
 	assert_int_equal(umount(s->dir), 0);
 }
 
+/* What another process does: test_kv_rocks ROLE DATABASE. */
+static const struct {
+	const char *name;
+	int (*run)(const char *db);
+} roles[] = { { "opens", other_opens }, { "writes", other_writes }, { "counts", other_counts } };
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +427,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_second_opener_is_told_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_survive_an_orderly_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_survive_the_death_of_the_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_killed_writer_loses_nothing_that_it_was_told_is_durable, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_manifest_is_reported, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_manifest_is_damage_not_absence, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_current_is_damage_not_absence, setup, teardown),
@@ -361,7 +437,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_full_disk_stops_writes_until_there_is_space, setup, teardown),
 	};
 
-	if (argc == 3)
-		return (!strcmp(argv[1], "opens") ? other_opens : other_writes)(argv[2]);
+	for (size_t i = 0; argc == 3 && i < ARRAY_LEN(roles); i++)
+		if (!strcmp(argv[1], roles[i].name))
+			return roles[i].run(argv[2]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
