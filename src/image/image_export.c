@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image_export: a volume as one flat file, into a file or a pipe.  Object by object through the framer; what it gives for .tap
- * is what image_tap shows, byte for byte.
+ * image_export: a volume as one flat file, into a file or a pipe.  Object by object through the framer; what it gives
+ * for .tap is what image_tap shows, byte for byte.
  */
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image_frame: one object after the other becomes bytes of an image.  A record that is longer than a block of AWS may be goes
- * into several, the first and the last of them marked.
+ * image_frame: one object after the other becomes bytes of an image.  A record that is longer than a block of AWS may
+ * be goes into several, the first and the last of them marked.
  */
 #include <errno.h>
 

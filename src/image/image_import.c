@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image_import: a foreign image, from a file or a pipe, becomes the objects of a volume.  The parser judges the bytes; here
- * they are fetched, appended, and made durable at the end.
+ * image_import: a foreign image, from a file or a pipe, becomes the objects of a volume.  The parser judges the bytes;
+ * here they are fetched, appended, and made durable at the end.
  */
 #include <errno.h>
 

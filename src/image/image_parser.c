@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image_parser: foreign bytes in, objects out.  Bytes come in pieces of any size; an object that lies whole in one piece is
- * handed on from where it is, any other is put together in `tail`, which never holds more than one object.  Every length is
- * checked against its second copy (.tap) or its successor (AWS) before anything is handed on.  What went wrong is told with
- * the offset in the image; after that the parser gives the same answer for ever.
+ * image_parser: foreign bytes in, objects out.  Bytes come in pieces of any size; an object that lies whole in one
+ * piece is handed on from where it is, any other is put together in `tail`, which never holds more than one
+ * object.  Every length is checked against its second copy (.tap) or its successor (AWS) before anything is handed
+ * on.  What went wrong is told with the offset in the image; after that the parser gives the same answer for ever.
  */
 #include <errno.h>
 
@@ -12,8 +12,8 @@
 #include "image/layout.h"
 
 /*
- * How far the object under way is understood: its first @known bytes have been looked at, and @need bytes are needed to go
- * on.  It is whole when @whole; then @need is its length.
+ * How far the object under way is understood: its first @known bytes have been looked at, and @need bytes are needed
+ * to go on.  It is whole when @whole; then @need is its length.
  */
 struct scan {
 	size_t known, need;
@@ -43,7 +43,7 @@ static int broken(const struct image_parser *p, size_t at, const char *what)
 			   (unsigned long long)(p->offset + at), what);
 }
 
-/* ---- .tap ------------------------------------------------------------------------------------------------------------ */
+/* ---- .tap ------------------------------------------------------------------------------------------------------ */
 
 static int tap_head(struct image_parser *p, const uint8_t *b)
 {
@@ -94,7 +94,7 @@ static int tap_scan(struct image_parser *p, const uint8_t *b, size_t n)
 	return 0;
 }
 
-/* ---- AWS ------------------------------------------------------------------------------------------------------------- */
+/* ---- AWS ------------------------------------------------------------------------------------------------------- */
 
 static int aws_header(struct image_parser *p, const uint8_t *b, size_t at, uint32_t len)
 {
@@ -102,19 +102,21 @@ static int aws_header(struct image_parser *p, const uint8_t *b, size_t at, uint3
 	const struct scan *s = &p->scan;
 
 	if ((flags & AWS_COMPRESSED) || (b[5] & AWS_COMPRESSED_2))
-		return err_explain(-EPROTONOSUPPORT, "at byte %llu a block that is compressed (HET): only uncompressed AWS images are "
-				   "read; hetupd -d makes one", (unsigned long long)(p->offset + at));
+		return err_explain(-EPROTONOSUPPORT, "at byte %llu a block that is compressed (HET): only uncompressed "
+				   "AWS images are read; hetupd -d makes one", (unsigned long long)(p->offset + at));
 	if ((flags & ~(AWS_BEGIN | AWS_MARK | AWS_END)) || b[5])
 		return broken(p, at, "flags that mean nothing");
 	/* Writers that never read backwards leave it 0. */
 	if (before && before != p->before)
 		return broken(p, at, "a header that has another length for the block before it");
 	if (flags & AWS_MARK)
-		return len || flags != AWS_MARK || s->segments ? broken(p, at, "a tape mark with data or inside a record") : 0;
+		return len || flags != AWS_MARK || s->segments ? broken(p, at, "a mark with data or in a record") : 0;
 	if (!len)
 		return broken(p, at, "a block of no bytes");
-	if (!(flags & AWS_BEGIN) != !!s->segments)
-		return broken(p, at, s->segments ? "a record that begins inside another" : "a record that does not begin");
+	if ((flags & AWS_BEGIN) && s->segments)
+		return broken(p, at, "a record that begins inside another");
+	if (!(flags & AWS_BEGIN) && !s->segments)
+		return broken(p, at, "a record that does not begin");
 	if (s->len + len > TAPE_RECORD_MAX)
 		return broken(p, at, "a record longer than 16 MiB - 1");
 	return 0;
@@ -169,7 +171,7 @@ static int aws_record(struct image_parser *p, const uint8_t *b, const uint8_t **
 	return r;
 }
 
-/* ---- both ------------------------------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------------------------------ */
 
 static int parser_emit(struct image_parser *p, const uint8_t *b)
 {
@@ -283,8 +285,8 @@ struct image_parser *image_parser_free(struct image_parser *p)
 	if (!p)
 		return NULL;
 	if (p->bad)
-		log_warn("image: %llu records were read in error when the image was made, the first is at byte %llu; taken as they are",
-			 (unsigned long long)p->bad, (unsigned long long)p->first_bad);
+		log_warn("image: %llu records were read in error when it was made, the first at byte %llu; taken as "
+			 "they are", (unsigned long long)p->bad, (unsigned long long)p->first_bad);
 	buf_fini(&p->tail);
 	buf_fini(&p->record);
 	free(p);

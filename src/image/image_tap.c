@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * image_tap: a volume's .tap, any byte of it, without writing it anywhere.  Where an object lies in the image follows from its
- * tally alone, so a place is found by a search for the tally; going on from there needs none.  The bytes of records come from
- * the store straight into the caller's buffer.
+ * image_tap: a volume's .tap, any byte of it, without writing it anywhere.  Where an object lies in the image follows
+ * from its tally alone, so a place is found by a search for the tally; going on from there needs none.  The bytes of
+ * records come from the store straight into the caller's buffer.
  */
 #include <errno.h>
 
@@ -59,7 +59,7 @@ struct image_tap *image_tap_free(struct image_tap *t)
 	return NULL;
 }
 
-/* ---- where an offset is ---------------------------------------------------------------------------------------------- */
+/* ---- where an offset is ---------------------------------------------------------------------------------------- */
 
 static int tap_stand(struct image_tap *t)
 {
@@ -134,7 +134,7 @@ static int tap_check(struct image_tap *t, const struct tape_tally *end)
 	return 0;
 }
 
-/* ---- its bytes --------------------------------------------------------------------------------------------------------- */
+/* ---- its bytes ------------------------------------------------------------------------------------------------- */
 
 static size_t smaller(uint64_t a, size_t b)
 {

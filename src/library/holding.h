@@ -4,10 +4,11 @@
  *
  * Locks, in the order in which they may be taken:
  *   gc      one collection at a time
- *   change  reading, editing and writing back a row of the catalog; also while rows of volumes are dropped or replaced
+ *   change  reading, editing and writing back a row of the catalog; also dropping and replacing rows of volumes
  *   lock    the holdings, the drives, the collector's wishes
- * Neither a volume nor a drive is called, and nothing is read from or written to the disk, while `lock` is held: a holding or
- * a drive that is on its way is marked busy, and those who want it wait for `turned`.
+ *
+ * Neither a volume nor a drive is called, and nothing is read from or written to the disk, while `lock` is held: a
+ * holding or a drive that is on its way is marked busy, and those who want it wait for `turned`.
  */
 #ifndef LIBRARY_HOLDING_H
 #define LIBRARY_HOLDING_H
@@ -18,8 +19,8 @@
 
 /*
  * close(2) of a file in the mount returns before the release that gives the claim back has arrived (FUSE: RELEASE is
- * asynchronous), so the next open may find the claim of one that is already gone.  Who finds a claim in his way waits this
- * long for it before it is -EBUSY.
+ * asynchronous), so the next open may find the claim of one that is already gone.  Who finds a claim in his way waits
+ * this long for it before it is -EBUSY.
  */
 #define LIBRARY_PATIENCE_NS 250000000ull
 
@@ -35,7 +36,7 @@ struct holding {
 	struct volume *vol;	/* NULL: not open */
 	unsigned refs;
 	unsigned readers;
-	unsigned pins;		/* who only looks for a moment: keeps it open, is in nobody's way but of a change as a whole */
+	unsigned pins;		/* who only looks for a moment: in the way of a change as a whole alone */
 	bool writer;
 	bool busy;		/* being opened, closed or changed as a whole: wait */
 	int drive;		/* where it is loaded, -1: nowhere */
@@ -77,6 +78,17 @@ int library_attr(struct library *lib, const struct catalog_volume *row, struct v
 #define LIBRARY_ABOUT_MAX (2 * BARCODE_MAX + 2)
 char *library_about(struct library *lib, const struct catalog_volume *row, char out[LIBRARY_ABOUT_MAX]);
 
+/* ---- library_pool.c ---- */
+
+int library_pool(struct library *lib, const char *name, struct catalog_pool *out);	/* -ENOENT with words */
+/* What was asked for, or root's with @mode; times that are 0 become now. */
+struct catalog_perm library_perm(const struct catalog_perm *perm, uint32_t mode);
+
+/* ---- library_change.c ---- */
+
+/* -EROFS or -EPERM if it may not be @done ("deleted", "erased"...): protected, somebody else's, WORM with data. */
+int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done);
+
 /* ---- library_claim.c ---- */
 
 /* With `lock` held. */
@@ -101,7 +113,7 @@ int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom);
 int held_begin_write(struct library *lib, struct holding *h);		/* the writer's mark is set */
 int held_end_write(struct library *lib, struct holding *h);		/* commits; the writer's mark still is set */
 int held_refresh(struct library *lib, uint64_t id);			/* hands the catalog's word on, if it is open */
-/* It is closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Several: in order of id. */
+/* Closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Two: the lower id first. */
 int held_take_whole(struct library *lib, uint64_t id, struct holding **out);
 void held_free_again(struct library *lib, struct holding *h);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library: opening and closing of it all, and what several of its files need.  Everything that is loaded is put back where
- * it was; a volume that cannot be put back stays out of the drive, with a line in the log, and stops nothing else.
+ * library: opening and closing of it all, and what several of its files need.  Everything that is loaded is put back
+ * where it was; a volume that cannot be put back stays out of its drive, with a line in the log, and stops nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ int library_attr(struct library *lib, const struct catalog_volume *row, struct v
 	int r = catalog_pool_by_id(lib->cat, row->pool, &pool);
 
 	if (r == CATALOG_E_NONE)
-		return err_explain(-EUCLEAN, "volume %s: its pool (number %u) is not in the catalog", row->name, row->pool);
+		return err_explain(-EUCLEAN, "volume %s: its pool, number %u, is not there", row->name, row->pool);
 	if (r)
 		return err_fold(r);
 	snprintf(a.barcode, sizeof(a.barcode), "%s", row->name);
@@ -64,7 +64,7 @@ static void damaged(void *ctx, struct pack_ref ref, const struct digest *d)
 	struct library *lib = ctx;
 
 	catalog_event(lib->cat, EVENT_CHUNK_DAMAGED, "",
-		      "stored bytes fail their check: pack %llu, slot %u, digest %02x%02x%02x%02x; new data shares them no longer",
+		      "stored bytes fail their check: pack %llu, slot %u, digest %02x%02x%02x%02x; no longer shared",
 		      (unsigned long long)ref.pack, ref.slot, d->b[0], d->b[1], d->b[2], d->b[3]);
 }
 
@@ -83,7 +83,8 @@ static int library_restore(struct library *lib)
 		r = library_load(lib, n, id);
 		if (!r)
 			continue;
-		log_warn("drive nst%u: volume number %llu cannot be loaded again: %s", n, (unsigned long long)id, err_text(r));
+		log_warn("drive nst%u: volume number %llu cannot be loaded again: %s", n, (unsigned long long)id,
+			 err_text(r));
 		r = catalog_drive_put(lib->cat, n, 0);
 		if (r < 0)
 			return r;

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_change: volumes and pools as wholes.  What changes the medium (erase, delete, replace) needs a volume that nobody
- * has, that is not protected, and that is no WORM tape with something on it; what changes only the catalog's word (rename,
- * properties) is done at any time and handed on to the open volume.
+ * library_change: volumes as wholes.  What changes the medium (erase, delete, replace) needs a volume that
+ * nobody has, that is not protected, and that is no WORM tape with something on it; what changes only the catalog's
+ * word (rename, properties) is done at any time and handed on to the open volume.
  */
 #include <errno.h>
 #include <stdio.h>
 
 #include "library/holding.h"
 
-/* ---- what may be done to the medium ------------------------------------------------------------------------------------ */
+/* ---- what may be done to the medium ---------------------------------------------------------------------------- */
 
-/* @done: "deleted", "erased"; for the words.  The catalog's word and the tape's own. */
-static int volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
+int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
 {
 	struct volume_stat st;
 	int r;
@@ -20,7 +19,8 @@ static int volume_may_go(struct library *lib, const struct catalog_volume *row, 
 	if (row->protect)
 		return err_explain(-EROFS, "volume %s is write protected: it cannot be %s", row->name, done);
 	if (row->access != ACCESS_PRIMARY)
-		return err_explain(-EROFS, "volume %s is a copy that another site writes: it cannot be %s", row->name, done);
+		return err_explain(-EROFS, "volume %s is a copy that another site writes: it cannot be %s", row->name,
+				   done);
 	if (!row->worm)
 		return 0;
 	r = library_stat(lib, row->id, &st);
@@ -31,131 +31,7 @@ static int volume_may_go(struct library *lib, const struct catalog_volume *row, 
 	return 0;
 }
 
-/* ---- pools ----------------------------------------------------------------------------------------------------------- */
-
-static int pool_find(struct library *lib, const char *name, struct catalog_pool *out)
-{
-	int r = catalog_pool_get(lib->cat, name, out);
-
-	return r == CATALOG_E_NONE ? err_explain(-ENOENT, "there is no pool %s", name) : err_fold(r);
-}
-
-static struct catalog_perm perm_or_root(const struct catalog_perm *perm, uint32_t mode)
-{
-	struct catalog_perm p = { .mode = mode };
-
-	if (perm)
-		p = *perm;
-	if (!p.ctime_ns)
-		p.ctime_ns = clock_now_ns();
-	if (!p.mtime_ns)
-		p.mtime_ns = p.ctime_ns;
-	return p;
-}
-
-int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm, struct catalog_pool *out)
-{
-	struct catalog_perm p = perm_or_root(perm, 0755);
-	struct catalog_pool pool;
-	int r;
-
-	if (!parse_is_name(name))
-		return err_explain(-EINVAL, "\"%s\" is no name for a pool: 1 to %d of A-Z a-z 0-9 . _ - +", name, BARCODE_MAX);
-	r = catalog_pool_create(lib->cat, name, &p, &pool);
-	if (r == CATALOG_E_EXISTS)
-		return err_explain(-EEXIST, "there is a pool %s already", name);
-	if (r)
-		return err_fold(r);
-	catalog_event(lib->cat, EVENT_POOL_CREATED, name, "pool %s", name);
-	if (out)
-		*out = pool;
-	return 0;
-}
-
-int library_pool_rename(struct library *lib, const char *from, const char *to)
-{
-	struct catalog_pool pool;
-	int r;
-
-	if (!parse_is_name(to))
-		return err_explain(-EINVAL, "\"%s\" is no name for a pool: 1 to %d of A-Z a-z 0-9 . _ - +", to, BARCODE_MAX);
-	LOCK_SCOPE(&lib->change);
-	r = pool_find(lib, from, &pool);
-	if (r)
-		return r;
-	snprintf(pool.name, sizeof(pool.name), "%s", to);
-	r = catalog_pool_put(lib->cat, &pool);
-	if (r == CATALOG_E_EXISTS)
-		return err_explain(-EEXIST, "there is a pool %s already", to);
-	if (r)
-		return err_fold(r);
-	catalog_event(lib->cat, EVENT_POOL_CHANGED, to, "was %s", from);
-	return 0;
-}
-
-struct ids { uint64_t *id; size_t count, cap; };
-
-static int ids_add(void *ctx, const struct catalog_volume *v)
-{
-	struct ids *ids = ctx;
-	uint64_t *more;
-
-	if (ids->count == ids->cap) {
-		size_t cap = ids->cap ? 2 * ids->cap : 64;
-
-		more = reallocarray(ids->id, cap, sizeof(*more));
-		if (!more)
-			return err_origin(-ENOMEM);
-		ids->id = more;
-		ids->cap = cap;
-	}
-	ids->id[ids->count++] = v->id;
-	return 0;
-}
-
-/* Every volume of it, or none if one of them cannot be deleted as far as the catalog knows. */
-static int pool_empty(struct library *lib, const struct catalog_pool *pool)
-{
-	struct ids ids = { NULL, 0, 0 };
-	struct catalog_volume row;
-	size_t i;
-	int r;
-
-	r = catalog_volume_each(lib->cat, pool->id, "", ids_add, &ids);
-	for (i = 0; !r && i < ids.count; i++) {
-		r = library_row(lib, ids.id[i], &row);
-		if (!r)
-			r = volume_may_go(lib, &row, "deleted");
-	}
-	for (i = 0; !r && i < ids.count; i++)
-		r = library_volume_delete(lib, ids.id[i]);
-	free(ids.id);
-	return r;
-}
-
-int library_pool_destroy(struct library *lib, const char *name, bool with_volumes)
-{
-	struct catalog_pool pool;
-	int r;
-
-	r = pool_find(lib, name, &pool);
-	if (r)
-		return r;
-	if (with_volumes) {
-		r = pool_empty(lib, &pool);
-		if (r)
-			return r;
-	}
-	r = catalog_pool_destroy(lib->cat, pool.id);
-	if (r == CATALOG_E_NOT_EMPTY)
-		return err_explain(-ENOTEMPTY, "pool %s has volumes", name);
-	if (r)
-		return err_fold(r);
-	catalog_event(lib->cat, EVENT_POOL_DESTROYED, name, "pool %s", name);
-	return 0;
-}
-
-/* ---- volumes --------------------------------------------------------------------------------------------------------- */
+/* ---- volumes --------------------------------------------------------------------------------------------------- */
 
 static int volume_name_taken(const char *name)
 {
@@ -168,7 +44,8 @@ static int volume_check_name(const char *name, bool incoming)
 
 	if (incoming ? len >= 1 && len <= BARCODE_MAX && !strchr(name, '/') : parse_is_name(name))
 		return 0;
-	return err_explain(-EINVAL, "\"%s\" is no name for a volume: 1 to %d of A-Z a-z 0-9 . _ - +", name, BARCODE_MAX);
+	return err_explain(-EINVAL, "\"%s\" is no name for a volume: 1 to %d of A-Z a-z 0-9 . _ - +", name,
+			   BARCODE_MAX);
 }
 
 int library_volume_create(struct library *lib, const char *pool, const char *name, const struct catalog_perm *perm,
@@ -182,7 +59,7 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 
 	r = volume_check_name(name, incoming);
 	if (!r)
-		r = pool_find(lib, pool, &p);
+		r = library_pool(lib, pool, &p);
 	if (!r)
 		r = err_fold(catalog_volume_new_id(lib->cat, &row.id));
 	if (!r)
@@ -193,7 +70,7 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 		return r;
 	row.pool = p.id;
 	snprintf(row.name, sizeof(row.name), "%s", name);
-	row.perm = perm_or_root(perm, 0644);
+	row.perm = library_perm(perm, 0644);
 	row.created_ns = clock_now_ns();
 	/* What is still arriving may be written over: it is no tape yet. */
 	row.worm = p.worm && !incoming;
@@ -220,7 +97,7 @@ static int volume_delete_rows(struct library *lib, uint64_t volume, struct catal
 
 	r = library_row(lib, volume, row);
 	if (!r)
-		r = volume_may_go(lib, row, "deleted");
+		r = library_volume_may_go(lib, row, "deleted");
 	if (!r)
 		r = kv_batch_new(&b);
 	if (!r)
@@ -279,7 +156,7 @@ int library_volume_erase(struct library *lib, uint64_t volume)
 
 	r = library_row(lib, volume, &row);
 	if (!r)
-		r = volume_may_go(lib, &row, "erased");
+		r = library_volume_may_go(lib, &row, "erased");
 	if (!r)
 		r = library_claim(lib, volume, CLAIM_WRITE, &v);
 	if (r)
@@ -341,7 +218,7 @@ int library_volume_move(struct library *lib, uint64_t volume, const char *pool, 
 	struct catalog_pool p;
 	int r;
 
-	r = pool_find(lib, pool, &p);
+	r = library_pool(lib, pool, &p);
 	if (!r)
 		r = volume_move_row(lib, volume, &p, name, &was, &row);
 	if (!r)
@@ -356,8 +233,9 @@ int library_volume_move(struct library *lib, uint64_t volume, const char *pool, 
 	return 0;
 }
 
-/* What the catalog says of @to once @from's tape is in it: its own name and properties, the times and modes of @from. */
-static int volume_take_over(struct library *lib, struct catalog_volume *to, const struct catalog_volume *from, bool image_eom)
+/* What the catalog says of @to once @from's tape is in it: its own name and properties, times and modes of @from. */
+static int volume_take_over(struct library *lib, struct catalog_volume *to, const struct catalog_volume *from,
+			    bool image_eom)
 {
 	struct volume_stat st;
 	int r;
@@ -377,8 +255,8 @@ static int volume_take_over(struct library *lib, struct catalog_volume *to, cons
 }
 
 /*
- * With `change`, and nobody has either.  One batch takes @from's tape to @to and @from out of the catalog; a crash before the
- * catalog's word of @to follows leaves the new content under the old times.
+ * With `change`, and nobody has either.  One batch takes @from's tape to @to and @from out of the catalog; a crash
+ * before the catalog's word of @to follows leaves the new content under the old times.
  */
 static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, struct catalog_volume *to_row,
 			       struct catalog_volume *from_row)
@@ -390,11 +268,11 @@ static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, 
 
 	r = library_row(lib, to, to_row);
 	if (!r)
-		r = volume_may_go(lib, to_row, "replaced");
+		r = library_volume_may_go(lib, to_row, "replaced");
 	if (!r)
 		r = library_row(lib, from, from_row);
 	if (!r)
-		r = volume_may_go(lib, from_row, "moved");
+		r = library_volume_may_go(lib, from_row, "moved");
 	if (!r)
 		r = volume_peek(lib->kv, from, &st);
 	if (!r)
@@ -439,7 +317,7 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	return 0;
 }
 
-/* ---- properties ------------------------------------------------------------------------------------------------------ */
+/* ---- properties ------------------------------------------------------------------------------------------------ */
 
 static bool perm_equal(const struct catalog_perm *a, const struct catalog_perm *b)
 {
@@ -455,11 +333,11 @@ static bool change_is_told(const struct catalog_volume *a, const struct catalog_
 }
 
 /*
- * With `change`.  The mtime shown is the tape's own if that was written after the last change of perm; so it is taken over
- * before a change of perm moves that moment.
+ * With `change`.  The mtime shown is the tape's own if that was written after the last change of perm; so it is taken
+ * over before a change of perm moves that moment.
  */
-static int volume_edit(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx,
-		       struct catalog_volume *was, struct catalog_volume *row)
+static int volume_edit(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx),
+		       void *ctx, struct catalog_volume *was, struct catalog_volume *row)
 {
 	struct volume_stat st;
 	int r;
@@ -485,7 +363,8 @@ static int volume_edit(struct library *lib, uint64_t volume, void (*change)(stru
 	return r ? r : err_fold(catalog_volume_put(lib->cat, row, NULL));
 }
 
-int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx)
+int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx),
+			  void *ctx)
 {
 	char about[LIBRARY_ABOUT_MAX];
 	struct catalog_volume was, row;
@@ -503,7 +382,7 @@ int library_volume_change(struct library *lib, uint64_t volume, void (*change)(s
 		catalog_event(lib->cat, EVENT_VOLUME_IMPORTED, about, "from an image");
 	else if (change_is_told(&was, &row))
 		catalog_event(lib->cat, EVENT_VOLUME_CHANGED, about, "%s%sprotected, capacity %llu, record %llu",
-			      row.worm ? "WORM, " : "", row.protect ? "" : "not ", (unsigned long long)row.capacity_bytes,
-			      (unsigned long long)row.record_bytes);
+			      row.worm ? "WORM, " : "", row.protect ? "" : "not ",
+			      (unsigned long long)row.capacity_bytes, (unsigned long long)row.record_bytes);
 	return 0;
 }

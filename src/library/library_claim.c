@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_claim: one struct volume per volume, and who may do what with it at the same time.  Readers share, a writer is
- * alone, what is loaded in a drive is not written elsewhere.  A volume is opened with its first user and closed with its last.
- * Rules and errors are decided under the library's lock; opening, committing and closing happen outside of it.
+ * library_claim: one struct volume per volume, and who may do what with it at the same time.  Readers share, a writer
+ * is alone, what is loaded in a drive is not written elsewhere.  A volume is opened with its first user and closed
+ * with its last. Rules and errors are decided under the library's lock; opening, committing and closing happen
+ * outside of it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -121,8 +122,8 @@ int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom)
 }
 
 /*
- * Who is in the way of @how, for @drive (-1: for nobody's drive).  A tape in one drive is read elsewhere, but neither written
- * nor loaded; a pin is in nobody's way.
+ * Who is in the way of @how, for @drive (-1: for nobody's drive).  A tape in one drive is read elsewhere, but neither
+ * written nor loaded; a pin is in nobody's way.
  */
 static struct held_by_whom held_against(const struct holding *h, enum claim how, int drive)
 {
@@ -261,11 +262,12 @@ int library_release(struct library *lib, uint64_t volume, enum claim how)
 	return r ? r : closed;
 }
 
-/* ---- looking on --------------------------------------------------------------------------------------------------- */
+/* ---- looking on ------------------------------------------------------------------------------------------------ */
 
 /*
- * Pins it if it is open; NULL: it is not, and what is committed is all there is.  Waits for one that is being closed, which
- * takes no lock; for one that is being opened or changed as a whole only @patient callers wait, who have no lock themselves.
+ * Pins it if it is open; NULL: it is not, and what is committed is all there is.  Waits for one that is being closed,
+ * which takes no lock; for one that is being opened or changed as a whole only @patient callers wait, who have no
+ * lock themselves.
  */
 static struct holding *held_pin(struct library *lib, uint64_t id, bool patient)
 {
@@ -359,7 +361,7 @@ int held_refresh(struct library *lib, uint64_t id)
 	return r ? r : closed;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 int held_begin_write(struct library *lib, struct holding *h)
 {
@@ -411,7 +413,7 @@ int held_end_write(struct library *lib, struct holding *h)
 	return committed ? committed : r;
 }
 
-/* ---- as a whole ---------------------------------------------------------------------------------------------------- */
+/* ---- as a whole ------------------------------------------------------------------------------------------------ */
 
 int held_take_whole(struct library *lib, uint64_t id, struct holding **out)
 {

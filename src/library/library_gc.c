@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_gc: space comes back.  Generations past their pool's keep time are dropped, then the store frees the packs that no
- * volume names any more.  A thread does it once an hour, soon after something was deleted, and when the disk is nearly full.
- * Dropping is written to disk before a pack is freed: a crash never leaves a map that names a pack that is gone.
+ * library_gc: space comes back.  Generations past their pool's keep time are dropped, then the store frees the packs
+ * that no volume names any more.  A thread does it once an hour, soon after something was deleted, and when the disk
+ * is nearly full. Dropping is written to disk before a pack is freed: a crash never leaves a map that names a pack
+ * that is gone.
  */
 #include <errno.h>
 
@@ -11,7 +12,7 @@
 #define COLLECT_EVERY_NS (3600ull * 1000000000ull)
 #define COLLECT_SOON_NS (2ull * 1000000000ull)		/* many deletions make one collection */
 #define COLLECT_LOOK_NS (10ull * 1000000000ull)		/* how often the free space is looked at */
-#define COLLECT_LOW_PAUSE_NS (300ull * 1000000000ull)	/* a full disk on which nothing can be freed is not searched all the time */
+#define COLLECT_LOW_PAUSE_NS (300ull * 1000000000ull)	/* where nothing can be freed, searching is no help */
 #define COLLECT_LOW_PART 20u				/* low: less than a 20th is free */
 
 /* What a walk over the catalog finds; the catalog may hold its lock during the walk, so the work comes after. */
@@ -120,7 +121,7 @@ int library_gc(struct library *lib, uint64_t *freed_packs, uint64_t *freed_bytes
 	return 0;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------------------------------------ */
 
 static bool space_is_low(struct library *lib)
 {
@@ -135,7 +136,8 @@ static void collect(struct library *lib, bool low)
 	int r;
 
 	if (low)
-		catalog_event(lib->cat, EVENT_NO_SPACE, "", "less than one part in %u of the disk is free", COLLECT_LOW_PART);
+		catalog_event(lib->cat, EVENT_NO_SPACE, "", "less than one part in %u of the disk is free",
+			      COLLECT_LOW_PART);
 	r = library_gc(lib, &packs, &bytes);
 	if (r)
 		log_error("collecting free space: %s", err_text(r));

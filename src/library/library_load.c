@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_load: which volume is in which drive, and which program has the drive.  The catalog remembers what is loaded, so
- * that a restart finds every tape where it was; who has a drive open is forgotten with the process.
- * A drive on its way (slot.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a program has the drive.
+ * library_load: which volume is in which drive, and which program has the drive.  The catalog remembers what is
+ * loaded, so that a restart finds every tape where it was; who has a drive open is forgotten with the process. A
+ * drive on its way (slot.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a program has
+ * the drive.
  */
 #include <assert.h>
 #include <errno.h>
@@ -55,7 +56,8 @@ static int slot_tell(struct library *lib, struct slot *s, uint64_t volume, bool 
 }
 
 /* With `lock`: the volume is this drive's, open, claimed for the program that has the drive.  Nothing else yet. */
-static int slot_acquire(struct library *lib, struct slot *s, uint64_t volume, struct holding **out, struct held_by_whom *whom)
+static int slot_acquire(struct library *lib, struct slot *s, uint64_t volume, struct holding **out,
+			struct held_by_whom *whom)
 {
 	struct holding *h = held_get(lib, volume);
 	int r;
@@ -127,7 +129,7 @@ static int slot_load(struct library *lib, struct slot *s, uint64_t volume)
 	return r;
 }
 
-/* With `lock` and a loaded drive that is not busy; gives up the lock for good.  The tape is out, whatever is returned. */
+/* With `lock` and a loaded drive that is not busy; gives up the lock for good.  The tape is out even if it fails. */
 static int slot_unload(struct library *lib, struct slot *s)
 {
 	struct holding *h = s->held;
@@ -248,7 +250,7 @@ int library_unload(struct library *lib, unsigned n)
 	return 0;
 }
 
-/* ---- from the program that has it ---------------------------------------------------------------------------------- */
+/* ---- from the program that has it ------------------------------------------------------------------------------ */
 
 int library_drive_open(struct library *lib, unsigned n, bool write, struct drive **drive)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * null_fuse: the limit that FUSE itself sets.  One file: what is written to it is thrown away, what is read from it is a
- * pattern in memory.  Requests are as large and the file is opened as the mount's tapes are (direct_io, 1 MiB), several
- * threads answer, and nothing else is done: no program behind FUSE can be faster here.
+ * null_fuse: the limit that FUSE itself sets.  One file: what is written to it is thrown away, what is read from it is
+ * a pattern in memory.  Requests are as large and the file is opened as the mount's tapes are (direct_io, 1 MiB),
+ * several threads answer, and nothing else is done: no program behind FUSE can be faster here.
  *
  *   null_fuse SIZE MNT [-f and other options of FUSE]      the file is MNT/null, SIZE bytes long for a reader
  */

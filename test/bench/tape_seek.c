@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tape_seek: how long LOCATE takes on a tape full of records that are all of different lengths, through an emulated drive.
+ * tape_seek: how long LOCATE takes on a tape full of records that are all of different lengths, through an emulated
+ * drive.
  *
  *   tape_seek fill DRIVE RECORDS          records of 1 to 2000 bytes, a tape mark after about every 1000
  *   tape_seek seek DRIVE RECORDS TRIES    MTSEEK to random blocks, each followed by the read of one record;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Programs that we did not write agree with us on what is on a tape: Hercules (hetmap, tapemap, hetget, hetupd, hetinit) on
-# AWS images, SIMH (mtdump, and a PDP-11 with a TM11 that reads and writes records) on .tap images; both ways.
+# Programs that we did not write agree with us on what is on a tape: Hercules (hetmap, tapemap, hetget, hetupd, hetinit)
+# on AWS images, SIMH (mtdump, and a PDP-11 with a TM11 that reads and writes records) on .tap images; both ways.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/../lib/functions.sh"
 requires fusermount3 cmp dd hetmap tapemap hetget hetupd hetinit mtdump pdp11
@@ -9,7 +9,7 @@ cd "$scratch"
 start_store
 nst=$MNT/drives/nst0
 
-# ---- a tape with two files of records, made through the drive -----------------------------------------------------------
+# ---- a tape with two files of records, made through the drive ------------------------------------------------------
 head -c 3000 /dev/urandom >small                 # records of 700, the last of 200
 seq -w 1 4000 | head -c 20000 >text              # records of 8000, the last of 4000
 printf 'odd' >odd                                # one record of an odd length
@@ -20,7 +20,7 @@ dd if=text of="$nst" bs=8000 status=none
 dd if=odd of="$nst" bs=3 status=none
 vtape drive unload 0 >/dev/null
 
-# ---- AWS: Hercules reads ours --------------------------------------------------------------------------------------------
+# ---- AWS: Hercules reads ours --------------------------------------------------------------------------------------
 vtape export TWO two.aws
 cat >want.map <<'END'
 File 1: Blocks=5, block size min=200, max=700
@@ -39,7 +39,7 @@ for file in small text odd; do
   cmp "got.$file" "$file"
 done
 
-# ---- AWS: we read Hercules's ------------------------------------------------------------------------------------------------
+# ---- AWS: we read Hercules's ---------------------------------------------------------------------------------------
 # The same tape with every record cut into segments of 4096, as the strict format wants it.
 hetupd -s two.aws strict.aws >/dev/null 2>&1
 assert_fails cmp -s two.aws strict.aws
@@ -66,12 +66,13 @@ vtape import unpacked.aws UNPACKED
 vtape export UNPACKED unpacked.tap
 cmp unpacked.tap two.tap
 
-# ---- .tap: SIMH reads ours ---------------------------------------------------------------------------------------------------
+# ---- .tap: SIMH reads ours -----------------------------------------------------------------------------------------
 cmp two.tap "$MNT/images/default/TWO.tap"
-mtdump two.tap | sed -n 's/.*, record [0-9]*, length = \([0-9]*\) .*/\1/p; s/.*, end of tape file.*/mark/p' | tr '\n' ' ' >dump
+mtdump two.tap | sed -n 's/.*, record [0-9]*, length = \([0-9]*\) .*/\1/p; s/.*, end of tape file.*/mark/p' |
+  tr '\n' ' ' >dump
 assert_eq "$(cat dump)" "700 700 700 700 200 mark 8000 8000 4000 mark 3 mark "
 
-# A PDP-11: MTBRC is minus the bytes to read or write, MTCMA where, MTC the command; then wait until the controller is ready.
+# A PDP-11: MTBRC is minus the bytes to read or write, MTCMA where, MTC the command; then wait for the controller.
 pdp11_program='
 set cpu 11/40
 dep 1000 012737
@@ -111,7 +112,7 @@ assert_eq "$lengths" "$(cat dump)"
 { for ((i = 0; i < 11; i++)); do command_ 3 9000; done; echo 'ex -b 2000-2002'; } | run_pdp11 two.tap -r
 assert_eq "$(sed -n 's/^200[012]:[[:space:]]*//p' pdp11.out | tr '\n' ' ')" "157 144 144 "
 
-# ---- .tap: we read SIMH's ----------------------------------------------------------------------------------------------------
+# ---- .tap: we read SIMH's ------------------------------------------------------------------------------------------
 {
   for ((i = 0; i < 5; i++)); do printf 'dep -b %o %o\n' $((1024 + i)) $((65 + i)); done
   command_ 5 3

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What both drivers of image formats do.  The first byte of the input is the size of the pieces in which the rest is fed.
- * Promised: pieces of any size give the same objects and the same answer; a record has 1 to TAPE_RECORD_MAX bytes; what is
- * left over at a point is a tail of what was fed; an image that was taken can be framed again, and gives the same objects.
+ * What both drivers of image formats do.  The first byte of the input is the size of the pieces in which the rest is
+ * fed. Promised: pieces of any size give the same objects and the same answer; a record has 1 to TAPE_RECORD_MAX
+ * bytes; what is left over at a point is a tail of what was fed; an image that was taken can be framed again, and
+ * gives the same objects.
  */
 #ifndef FUZZ_IMAGE_H
 #define FUZZ_IMAGE_H

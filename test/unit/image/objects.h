@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* objects: what a parser gave, written down as text: "r5:hello m e" and the like. Long records are told by length and sum. */
+/* objects: what a parser gave, written down as text: "r5:hello m e" and the like. Long records are told by length and
+ * sum. */
 #ifndef TEST_IMAGE_OBJECTS_H
 #define TEST_IMAGE_OBJECTS_H
 

@@ -80,7 +80,8 @@ static inline void tape_fill(struct tape *t, enum image_format f, struct buf *im
 
 	assert_int_equal(image_framer_new(f, &fr), 0);
 	for (int group = 0; group < 40; group++) {
-		size_t len = rand_r(&seed) % 5 == 0 ? 30000 + (size_t)rand_r(&seed) % 100000 : 1 + (size_t)rand_r(&seed) % 2000;
+		bool is_long = rand_r(&seed) % 5 == 0;
+		size_t len = 1 + (is_long ? 30000 : 0) + (size_t)rand_r(&seed) % (is_long ? 100000 : 2000);
 		int run = rand_r(&seed) % 4 == 0 ? 1 : rand_r(&seed) % 12;
 
 		for (int k = 0; k < run; k++)

@@ -11,8 +11,12 @@ static struct buf framed(enum image_format f, const char *objects)
 	struct buf out = BUF_INIT;
 
 	assert_int_equal(image_framer_new(f, &fr), 0);
-	for (; *objects; objects++)
-		assert_int_equal(*objects == 'm' ? image_frame_mark(fr, &out) : image_frame_record(fr, "hello", *objects - '0', &out), 0);
+	for (; *objects; objects++) {
+		int r = *objects == 'm' ? image_frame_mark(fr, &out)
+					: image_frame_record(fr, "hello", (size_t)(*objects - '0'), &out);
+
+		assert_int_equal(r, 0);
+	}
 	assert_int_equal(image_frame_end(fr, &out), 0);
 	image_framer_free(fr);
 	return out;
@@ -41,8 +45,8 @@ static void tap_ends_without_a_word(void **state)
 
 static void aws_blocks_know_the_one_before(void **state)
 {
-	EXPECT(framed(IMAGE_AWS, "2m1m"), 2, 0, 0, 0, 0xa0, 0, 'h', 'e', 0, 0, 2, 0, 0x40, 0, 1, 0, 0, 0, 0xa0, 0, 'h', 0, 0, 1, 0,
-	       0x40, 0);
+	EXPECT(framed(IMAGE_AWS, "2m1m"), 2, 0, 0, 0, 0xa0, 0, 'h', 'e', 0, 0, 2, 0, 0x40, 0,
+	       1, 0, 0, 0, 0xa0, 0, 'h', 0, 0, 1, 0, 0x40, 0);
 }
 
 static void aws_without_a_mark_at_its_end_gets_two(void **state)
@@ -92,7 +96,9 @@ static void lengths_that_no_tape_has_are_refused(void **state)
 
 static void what_is_framed_is_parsed_back(void **state)
 {
-	static const size_t lengths[] = { 1, 2, 511, 512, 65534, 65535, 65536, 131070, 131071, 1000003, TAPE_RECORD_MAX };
+	static const size_t lengths[] = {
+		1, 2, 511, 512, 65534, 65535, 65536, 131070, 131071, 1000003, TAPE_RECORD_MAX,
+	};
 	uint8_t *p = malloc(TAPE_RECORD_MAX);
 
 	for (size_t i = 0; i < TAPE_RECORD_MAX; i++)

@@ -8,6 +8,7 @@
 #define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ }), sizeof((const uint8_t[]){ __VA_ARGS__ })
 #define TAP_HELLO 5, 0, 0, 0, 'h', 'e', 'l', 'l', 'o', 0, 5, 0, 0, 0
 #define TAP_MARK 0, 0, 0, 0
+#define TAP_GAP 0xfe, 0xff, 0xff, 0xff
 
 static const uint8_t tap[] = {
 	TAP_HELLO, 2, 0, 0, 0, 'a', 'b', 2, 0, 0, 0, TAP_MARK, TAP_HELLO, TAP_MARK, TAP_MARK,
@@ -80,8 +81,7 @@ static void after_the_end_of_medium_nothing_counts(void **state)
 
 static void gaps_are_skipped(void **state)
 {
-	check(IMAGE_TAP, BYTES(0xfe, 0xff, 0xff, 0xff, TAP_HELLO, 0xfe, 0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, TAP_MARK), 0,
-	      "r5:hello m ");
+	check(IMAGE_TAP, BYTES(TAP_GAP, TAP_HELLO, TAP_GAP, TAP_GAP, TAP_MARK), 0, "r5:hello m ");
 }
 
 static void a_record_read_in_error_is_taken_as_it_is(void **state)

@@ -152,6 +152,8 @@ static inline void assert_text(struct store *s, uint64_t id, const char *text)
 	release(s, id, CLAIM_READ);
 }
 
+#define ON_A_STORE(test) cmocka_unit_test_setup_teardown(test, store_new, store_free)
+
 /* @r is that error, and its words have @words among them. */
 #define assert_refused(call, error, words) assert_refused_at(call, error, words, __LINE__)
 static inline void assert_refused_at(int r, int error, const char *words, int line)

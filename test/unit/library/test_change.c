@@ -14,7 +14,7 @@ static unsigned volumes_in(struct store *s, const char *pool)
 	return n;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------------------------- */
 
 static void set_pool_worm(struct store *s, const char *name)
 {
@@ -51,9 +51,9 @@ static void names_are_checked(void **state)
 	struct store *s = *state;
 
 	make(s, "A00001");
-	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, "A00001", NULL, false, NULL), -EEXIST, "A00001");
+	assert_refused(library_volume_create(s->lib, "default", "A00001", NULL, false, NULL), -EEXIST, "A00001");
 	assert_refused(library_volume_create(s->lib, "nowhere", "A00002", NULL, false, NULL), -ENOENT, "nowhere");
-	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, ".hidden", NULL, false, NULL), -EINVAL, ".hidden");
+	assert_refused(library_volume_create(s->lib, "default", ".hidden", NULL, false, NULL), -EINVAL, ".hidden");
 	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, "a/b", NULL, true, NULL), -EINVAL, "a/b");
 	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, "", NULL, true, NULL), -EINVAL, "name");
 	assert_refused(library_pool_create(s->lib, "", NULL, NULL), -EINVAL, "name");
@@ -61,7 +61,7 @@ static void names_are_checked(void **state)
 	assert_int_equal(volumes_in(s, CATALOG_POOL_DEFAULT), 1);
 }
 
-/* ---- erase and delete ------------------------------------------------------------------------------------------------------ */
+/* ---- erase and delete ------------------------------------------------------------------------------------------ */
 
 static int count_generation(void *ctx, const struct volume_stat *st) { (*(unsigned *)ctx)++; return 0; }
 
@@ -155,7 +155,7 @@ static void a_worm_tape_with_data_stays(void **state)
 	assert_int_equal(library_volume_delete(s->lib, blank), 0);
 }
 
-/* ---- moving and replacing ---------------------------------------------------------------------------------------------------- */
+/* ---- moving and replacing -------------------------------------------------------------------------------------- */
 
 static void a_volume_moves_while_it_is_used(void **state)
 {
@@ -250,7 +250,7 @@ static void replacing_takes_content_and_times_and_keeps_the_cartridge(void **sta
 	assert_int_equal(mtime_of(s, a), old_time);
 }
 
-/* ---- what the catalog says ----------------------------------------------------------------------------------------------------- */
+/* ---- what the catalog says ------------------------------------------------------------------------------------- */
 
 static void set_mode(struct catalog_volume *row, void *ctx) { row->perm.mode = 0600; }
 
@@ -334,7 +334,7 @@ static void a_pools_compression_holds_for_the_next_write(void **state)
 	assert_int_equal(library_drive_close(s->lib, 0), 0);
 }
 
-/* ---- pools ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- pools ----------------------------------------------------------------------------------------------------- */
 
 static void a_pool_with_volumes_goes_only_with_them(void **state)
 {
@@ -368,22 +368,22 @@ static void a_pool_is_renamed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_new_volume_is_blank_and_has_its_pools_properties, store_new, store_free),
-		cmocka_unit_test_setup_teardown(names_are_checked, store_new, store_free),
-		cmocka_unit_test_setup_teardown(erasing_keeps_what_was_there_as_a_generation, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_deleted_volume_is_gone_and_its_name_free, store_new, store_free),
-		cmocka_unit_test_setup_teardown(what_is_in_use_is_neither_erased_nor_deleted_nor_replaced, store_new, store_free),
-		cmocka_unit_test_setup_teardown(what_is_protected_stays, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_worm_tape_with_data_stays, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_volume_moves_while_it_is_used, store_new, store_free),
-		cmocka_unit_test_setup_teardown(an_arriving_image_becomes_a_tape_by_its_name, store_new, store_free),
-		cmocka_unit_test_setup_teardown(replacing_takes_content_and_times_and_keeps_the_cartridge, store_new, store_free),
-		cmocka_unit_test_setup_teardown(the_time_set_by_hand_is_shown_until_the_tape_is_written, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_change_cannot_change_who_it_is, store_new, store_free),
-		cmocka_unit_test_setup_teardown(times_and_modes_are_no_events, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_pools_compression_holds_for_the_next_write, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_pool_with_volumes_goes_only_with_them, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_pool_is_renamed, store_new, store_free),
+		ON_A_STORE(a_new_volume_is_blank_and_has_its_pools_properties),
+		ON_A_STORE(names_are_checked),
+		ON_A_STORE(erasing_keeps_what_was_there_as_a_generation),
+		ON_A_STORE(a_deleted_volume_is_gone_and_its_name_free),
+		ON_A_STORE(what_is_in_use_is_neither_erased_nor_deleted_nor_replaced),
+		ON_A_STORE(what_is_protected_stays),
+		ON_A_STORE(a_worm_tape_with_data_stays),
+		ON_A_STORE(a_volume_moves_while_it_is_used),
+		ON_A_STORE(an_arriving_image_becomes_a_tape_by_its_name),
+		ON_A_STORE(replacing_takes_content_and_times_and_keeps_the_cartridge),
+		ON_A_STORE(the_time_set_by_hand_is_shown_until_the_tape_is_written),
+		ON_A_STORE(a_change_cannot_change_who_it_is),
+		ON_A_STORE(times_and_modes_are_no_events),
+		ON_A_STORE(a_pools_compression_holds_for_the_next_write),
+		ON_A_STORE(a_pool_with_volumes_goes_only_with_them),
+		ON_A_STORE(a_pool_is_renamed),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

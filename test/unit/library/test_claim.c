@@ -182,7 +182,7 @@ static void a_commit_that_fails_is_told_by_release(void **state)
 	release(s, a, CLAIM_READ);
 }
 
-/* ---- several at once -------------------------------------------------------------------------------------------------- */
+/* ---- several at once ------------------------------------------------------------------------------------------- */
 
 struct other { struct store *s; uint64_t id; };
 
@@ -295,21 +295,21 @@ static void a_crowd_keeps_the_rules(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(readers_share_one_open_volume, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_writer_is_alone, store_new, store_free),
-		cmocka_unit_test_setup_teardown(tapes_are_in_nobody_elses_way, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_protected_tape_is_only_read, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_copy_of_another_site_is_only_read, store_new, store_free),
-		cmocka_unit_test_setup_teardown(protection_reaches_a_tape_that_is_open, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_volume_that_is_not_there_is_told, store_new, store_free),
-		cmocka_unit_test_setup_teardown(the_first_write_assigns_a_scratch_tape, store_new, store_free),
-		cmocka_unit_test_setup_teardown(release_makes_it_durable, store_new, store_free),
-		cmocka_unit_test_setup_teardown(stat_sees_what_is_not_committed, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_look_is_in_nobodys_way, store_new, store_free),
-		cmocka_unit_test_setup_teardown(overwriting_is_an_event, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_commit_that_fails_is_told_by_release, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_claim_that_is_just_ending_is_waited_for, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_crowd_keeps_the_rules, store_new, store_free),
+		ON_A_STORE(readers_share_one_open_volume),
+		ON_A_STORE(a_writer_is_alone),
+		ON_A_STORE(tapes_are_in_nobody_elses_way),
+		ON_A_STORE(a_protected_tape_is_only_read),
+		ON_A_STORE(a_copy_of_another_site_is_only_read),
+		ON_A_STORE(protection_reaches_a_tape_that_is_open),
+		ON_A_STORE(a_volume_that_is_not_there_is_told),
+		ON_A_STORE(the_first_write_assigns_a_scratch_tape),
+		ON_A_STORE(release_makes_it_durable),
+		ON_A_STORE(stat_sees_what_is_not_committed),
+		ON_A_STORE(a_look_is_in_nobodys_way),
+		ON_A_STORE(overwriting_is_an_event),
+		ON_A_STORE(a_commit_that_fails_is_told_by_release),
+		ON_A_STORE(a_claim_that_is_just_ending_is_waited_for),
+		ON_A_STORE(a_crowd_keeps_the_rules),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -181,12 +181,12 @@ static void deletions_are_collected_by_the_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_overwritten_tape_is_kept_for_its_time, store_new, store_free),
-		cmocka_unit_test_setup_teardown(the_space_of_a_deleted_tape_comes_back, store_new, store_free),
-		cmocka_unit_test_setup_teardown(what_two_tapes_share_stays_with_the_other, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_tape_that_is_being_written_loses_nothing, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_written_tape_does_not_stay_scratch, store_new, store_free),
-		cmocka_unit_test_setup_teardown(deletions_are_collected_by_the_thread, store_new, store_free),
+		ON_A_STORE(an_overwritten_tape_is_kept_for_its_time),
+		ON_A_STORE(the_space_of_a_deleted_tape_comes_back),
+		ON_A_STORE(what_two_tapes_share_stays_with_the_other),
+		ON_A_STORE(a_tape_that_is_being_written_loses_nothing),
+		ON_A_STORE(a_written_tape_does_not_stay_scratch),
+		ON_A_STORE(deletions_are_collected_by_the_thread),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -109,7 +109,7 @@ static void a_loaded_tape_is_read_but_not_written_elsewhere(void **state)
 	assert_int_equal(library_drive_close(s->lib, 0), 0);
 
 	open_drive(s, 0, true);
-	assert_refused(library_claim(s->lib, a, CLAIM_READ, &v), -EBUSY, "volume A00001 is being written in drive nst0");
+	assert_refused(library_claim(s->lib, a, CLAIM_READ, &v), -EBUSY, "A00001 is being written in drive nst0");
 	assert_int_equal(library_drive_close(s->lib, 0), 0);
 	claim(s, a, CLAIM_READ);
 	release(s, a, CLAIM_READ);
@@ -244,18 +244,18 @@ static void a_program_that_is_just_leaving_is_waited_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_drive_takes_one_tape_and_a_tape_one_drive, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_restart_finds_every_tape_where_it_was, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_tape_that_is_gone_leaves_its_drive_empty, store_new, store_free),
-		cmocka_unit_test_setup_teardown(one_program_has_a_drive, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_loaded_tape_is_read_but_not_written_elsewhere, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_tape_that_is_being_read_may_be_loaded_a_written_one_not, store_new, store_free),
-		cmocka_unit_test_setup_teardown(writing_in_a_drive_assigns_the_tape_and_is_durable, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_protected_tape_is_opened_and_refuses_the_write, store_new, store_free),
-		cmocka_unit_test_setup_teardown(its_program_ejects_and_loads_again, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_locked_drive_keeps_its_tape, store_new, store_free),
-		cmocka_unit_test_setup_teardown(an_image_that_is_arriving_is_not_loaded, store_new, store_free),
-		cmocka_unit_test_setup_teardown(a_program_that_is_just_leaving_is_waited_for, store_new, store_free),
+		ON_A_STORE(a_drive_takes_one_tape_and_a_tape_one_drive),
+		ON_A_STORE(a_restart_finds_every_tape_where_it_was),
+		ON_A_STORE(a_tape_that_is_gone_leaves_its_drive_empty),
+		ON_A_STORE(one_program_has_a_drive),
+		ON_A_STORE(a_loaded_tape_is_read_but_not_written_elsewhere),
+		ON_A_STORE(a_tape_that_is_being_read_may_be_loaded_a_written_one_not),
+		ON_A_STORE(writing_in_a_drive_assigns_the_tape_and_is_durable),
+		ON_A_STORE(a_protected_tape_is_opened_and_refuses_the_write),
+		ON_A_STORE(its_program_ejects_and_loads_again),
+		ON_A_STORE(a_locked_drive_keeps_its_tape),
+		ON_A_STORE(an_image_that_is_arriving_is_not_loaded),
+		ON_A_STORE(a_program_that_is_just_leaving_is_waited_for),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * library_pool: pools made, renamed and destroyed.  A pool goes with its volumes only if every one of them may go, as
+ * far as can be seen before the first is deleted.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "library/holding.h"
+
+int library_pool(struct library *lib, const char *name, struct catalog_pool *out)
+{
+	int r = catalog_pool_get(lib->cat, name, out);
+
+	return r == CATALOG_E_NONE ? err_explain(-ENOENT, "there is no pool %s", name) : err_fold(r);
+}
+
+struct catalog_perm library_perm(const struct catalog_perm *perm, uint32_t mode)
+{
+	struct catalog_perm p = { .mode = mode };
+
+	if (perm)
+		p = *perm;
+	if (!p.ctime_ns)
+		p.ctime_ns = clock_now_ns();
+	if (!p.mtime_ns)
+		p.mtime_ns = p.ctime_ns;
+	return p;
+}
+
+static int pool_check_name(const char *name)
+{
+	if (parse_is_name(name))
+		return 0;
+	return err_explain(-EINVAL, "\"%s\" is no name for a pool: 1 to %d of A-Z a-z 0-9 . _ - +", name, BARCODE_MAX);
+}
+
+int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm,
+			struct catalog_pool *out)
+{
+	struct catalog_perm p = library_perm(perm, 0755);
+	struct catalog_pool pool;
+	int r;
+
+	r = pool_check_name(name);
+	if (r)
+		return r;
+	r = catalog_pool_create(lib->cat, name, &p, &pool);
+	if (r == CATALOG_E_EXISTS)
+		return err_explain(-EEXIST, "there is a pool %s already", name);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_CREATED, name, "pool %s", name);
+	if (out)
+		*out = pool;
+	return 0;
+}
+
+int library_pool_rename(struct library *lib, const char *from, const char *to)
+{
+	struct catalog_pool pool;
+	int r;
+
+	r = pool_check_name(to);
+	if (r)
+		return r;
+	LOCK_SCOPE(&lib->change);
+	r = library_pool(lib, from, &pool);
+	if (r)
+		return r;
+	snprintf(pool.name, sizeof(pool.name), "%s", to);
+	r = catalog_pool_put(lib->cat, &pool);
+	if (r == CATALOG_E_EXISTS)
+		return err_explain(-EEXIST, "there is a pool %s already", to);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_CHANGED, to, "was %s", from);
+	return 0;
+}
+
+struct ids { uint64_t *id; size_t count, cap; };
+
+static int ids_add(void *ctx, const struct catalog_volume *v)
+{
+	struct ids *ids = ctx;
+	uint64_t *more;
+
+	if (ids->count == ids->cap) {
+		size_t cap = ids->cap ? 2 * ids->cap : 64;
+
+		more = reallocarray(ids->id, cap, sizeof(*more));
+		if (!more)
+			return err_origin(-ENOMEM);
+		ids->id = more;
+		ids->cap = cap;
+	}
+	ids->id[ids->count++] = v->id;
+	return 0;
+}
+
+/* Every volume of it, or none if one of them cannot be deleted as far as the catalog knows. */
+static int pool_empty(struct library *lib, const struct catalog_pool *pool)
+{
+	struct ids ids = { NULL, 0, 0 };
+	struct catalog_volume row;
+	size_t i;
+	int r;
+
+	r = catalog_volume_each(lib->cat, pool->id, "", ids_add, &ids);
+	for (i = 0; !r && i < ids.count; i++) {
+		r = library_row(lib, ids.id[i], &row);
+		if (!r)
+			r = library_volume_may_go(lib, &row, "deleted");
+	}
+	for (i = 0; !r && i < ids.count; i++)
+		r = library_volume_delete(lib, ids.id[i]);
+	free(ids.id);
+	return r;
+}
+
+int library_pool_destroy(struct library *lib, const char *name, bool with_volumes)
+{
+	struct catalog_pool pool;
+	int r;
+
+	r = library_pool(lib, name, &pool);
+	if (r)
+		return r;
+	if (with_volumes) {
+		r = pool_empty(lib, &pool);
+		if (r)
+			return r;
+	}
+	r = catalog_pool_destroy(lib->cat, pool.id);
+	if (r == CATALOG_E_NOT_EMPTY)
+		return err_explain(-ENOTEMPTY, "pool %s has volumes", name);
+	if (r)
+		return err_fold(r);
+	catalog_event(lib->cat, EVENT_POOL_DESTROYED, name, "pool %s", name);
+	return 0;
+}
