@@ -14,6 +14,7 @@
 
 #define UMOUNT_WAIT_S 120u
 #define POLL_US 20000u
+#define BUSY_WAIT_NS 10000000000ull
 #define PATIENCE_NS 1000000000ull	/* after this long we say what is waited for */
 
 /* ---- which mount --------------------------------------------------------------------------------------- */
@@ -38,17 +39,17 @@ static int look_for(void *ctx, const struct mount *m)
 /* Where a dead daemon's mount was, realpath(3) cannot go; its folder can. */
 static int mountpoint_path(const char *word, char out[PATH_MAX])
 {
-	CLEANUP(freep) char *copy = NULL;
-	char parent[PATH_MAX];
+	char copy[PATH_MAX], parent[PATH_MAX];
 	char *slash;
+	int r;
 
 	if (realpath(word, out))
 		return 0;
 	if (errno != ENOTCONN && errno != EACCES && errno != EIO)
 		return err_explain(-errno, "%s: %s", word, strerror(errno));
-	copy = strdup(word);
-	if (!copy)
-		return err_origin(-ENOMEM);
+	r = io_path(copy, sizeof(copy), "%s", word);
+	if (r)
+		return r;
 	for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
 		copy[n - 1] = '\0';
 	slash = strrchr(copy, '/');
@@ -57,6 +58,31 @@ static int mountpoint_path(const char *word, char out[PATH_MAX])
 	if (!realpath(!slash ? "." : slash == copy ? "/" : copy, parent))
 		return err_explain(-errno, "%s: %s", word, strerror(errno));
 	return io_path(out, PATH_MAX, "%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy);
+}
+
+/* ---- who has the store --------------------------------------------------------------------------------- */
+
+/* 0: whoever had the store has closed it. */
+static int store_is_free(const char *store)
+{
+	CLEANUP(fd_closep) int fd = -1;
+	char path[PATH_MAX];
+
+	if (io_path(path, sizeof(path), "%s/lock", store))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+}
+
+/* A daemon that is just ending, or another command: they are done soon.  Whoever is not, vtaped will name. */
+static void give_others_time(const char *store)
+{
+	uint64_t give_up = clock_mono_ns() + BUSY_WAIT_NS;
+
+	while (store_is_free(store) != 0 && clock_mono_ns() < give_up)
+		usleep(POLL_US);
 }
 
 /* ---- mount --------------------------------------------------------------------------------------------- */
@@ -72,6 +98,8 @@ static int unmount(const char *mountpoint, bool lazy)
 		return -errno;
 	/* Not root: FUSE's own helper may.  It does not say why it could not; being in use is by far the commonest. */
 	r = spawn_wait(argv);
+	if (r == 127)
+		return -ENOSYS;
 	return r > 0 ? -EBUSY : r;
 }
 
@@ -168,7 +196,10 @@ int verb_mount(const struct args *a)
 		r = clear_dead_mount(mountpoint);
 	if (!r)
 		r = mount_check(store, mountpoint);
-	return r ? r : run_vtaped(&with, store, mountpoint);
+	if (r)
+		return r;
+	give_others_time(store);
+	return run_vtaped(&with, store, mountpoint);
 }
 
 /* ---- umount -------------------------------------------------------------------------------------------- */
@@ -212,20 +243,6 @@ static void tell_users(const struct mount *m)
 	}
 	json_decref(ask);
 	json_decref(st);
-}
-
-/* 0: whoever had the store has closed it. */
-static int store_is_free(const char *store)
-{
-	CLEANUP(fd_closep) int fd = -1;
-	char path[PATH_MAX];
-
-	if (io_path(path, sizeof(path), "%s/lock", store))
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
 static int wait_until_free(const char *store, uint64_t seconds)

@@ -15,9 +15,8 @@
 int ctl_connect(const char *socket_path, int *sock)
 {
 	CLEANUP(fd_closep) int dir = -1;
-	CLEANUP(fd_closep) int fd = -1;
 	struct sockaddr_un sa;
-	int r;
+	int fd, r;
 
 	r = ctl_path_address(socket_path, &sa, &dir);
 	if (r)
@@ -25,14 +24,15 @@ int ctl_connect(const char *socket_path, int *sock)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_origin(-errno);
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		if (errno == ENOENT || errno == ECONNREFUSED)
-			return -errno;	/* nobody is there: an answer, no failure */
-		return err_explain(-errno, "%s: %s", socket_path, strerror(errno));
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0) {
+		*sock = fd;
+		return 0;
 	}
-	*sock = fd;
-	fd = -1;
-	return 0;
+	r = -errno;
+	close(fd);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return r;	/* nobody is there: an answer, no failure */
+	return err_explain(r, "%s: %s", socket_path, strerror(-r));
 }
 
 static int failure_of(const json_t *error)

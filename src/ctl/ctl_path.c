@@ -6,14 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 int ctl_path_address(const char *path, struct sockaddr_un *out, int *dir)
 {
-	CLEANUP(fd_closep) int fd = -1;
-	CLEANUP(freep) char *folder = NULL;
 	const char *slash = strrchr(path, '/');
-	int r;
+	char folder[PATH_MAX];
+	int fd, r;
 
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	*dir = -1;
@@ -23,16 +23,17 @@ int ctl_path_address(const char *path, struct sockaddr_un *out, int *dir)
 	}
 	if (!slash)
 		return err_origin(-ENAMETOOLONG);
-	folder = strndup(path, (size_t)(slash - path) + 1);
-	if (!folder)
-		return err_origin(-ENOMEM);
+	r = io_path(folder, sizeof(folder), "%.*s/", (int)(slash - path), path);
+	if (r)
+		return r;
 	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	r = io_path(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d/%s", fd, slash + 1);
-	if (r)
+	if (r) {
+		close(fd);
 		return r;
+	}
 	*dir = fd;
-	fd = -1;
 	return 0;
 }

@@ -238,9 +238,8 @@ static int remove_stale(const char *path)
 static int listener_open(const char *path, int *out)
 {
 	CLEANUP(fd_closep) int dir = -1;
-	CLEANUP(fd_closep) int fd = -1;
 	struct sockaddr_un sa;
-	int r;
+	int fd, r;
 
 	r = remove_stale(path);
 	if (r)
@@ -251,10 +250,12 @@ static int listener_open(const char *path, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_origin(-errno);
-	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 64) < 0)
-		return err_explain(-errno, "%s: %s", path, strerror(errno));
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 64) < 0) {
+		r = err_explain(-errno, "%s: %s", path, strerror(errno));
+		close(fd);
+		return r;
+	}
 	*out = fd;
-	fd = -1;
 	return 0;
 }
 

@@ -21,7 +21,7 @@ static int for_each_named(struct call *c, int (*change)(struct call *c, uint64_t
 	for (size_t i = 0; !r && i < sel.n; i++) {
 		r = err_fold(change(c, sel.id[i], arg));
 		if (!r)
-			r = ctl_reply_progress(c->reply, json_pack("{s:I, s:I}", "done", (json_int_t)(i + 1), "total",
+			r = ctl_reply_progress(c->reply, json_pack("{s:I, s:I}", "done", (json_int_t)i + 1, "total",
 								   (json_int_t)sel.n));
 	}
 	selection_fini(&sel);
