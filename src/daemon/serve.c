@@ -7,7 +7,7 @@
  *
  *   version                                    -> ok {version}: is somebody there, and has he the store?
  *   status                                     -> ok {version, pid, store, mountpoint, started_ns, drives, space, ...}
- *   stats            [pool] | [volume]         -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, ...}
+ *   stats            [name]                    -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, ...}
  *   gc                                         -> ok {freed_packs, freed_bytes}
  *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
  *   pool.create      name [set: ["P=V"]]

@@ -58,3 +58,10 @@ while IFS=$'\t' read -r verb _ options; do
     grep -qxF -- "${option%=}" "$scratch/offered" || fail "the completion does not offer $verb ${option%=}"
   done
 done < <("$VTAPE" help -H)
+
+# Every request that the daemon answers is in its manual.
+requests=$(sed -n 's/^\t{ "\([a-z.]*\)", *serve_.*/\1/p' "$top/src/daemon/serve.c")
+[ "$(wc -l <<<"$requests")" -gt 20 ] || fail 'the requests are not found in serve.c'
+for request in $requests; do
+  grep -qE "^\.It Cm (.* )?${request//./\\.}( |\$)" "$top/man/vtaped.8" || fail "vtaped(8) has no request '$request'"
+done
