@@ -10,6 +10,13 @@
 
 #include "tape/volume.h"
 
+static int truncate_at(struct drive *d, uint64_t object)
+{
+	int r = volume_truncate(d->vol, d->partition, object);
+
+	return r < 0 ? drive_stand_back(d, r) : r;
+}
+
 /* Something lies ahead: if an object of @n bytes (0: a filemark) may be written here, it is cut off.  0 or the refusal. */
 static int cut_ahead(struct drive *d, uint64_t n)
 {
@@ -18,7 +25,7 @@ static int cut_ahead(struct drive *d, uint64_t n)
 	r = r ? r : volume_room(d->vol, d->partition, &d->at, n);
 	if (r && r != TAPE_E_EARLY_WARNING)
 		return r;
-	return volume_truncate(d->vol, d->partition, d->at.objects);
+	return truncate_at(d, d->at.objects);
 }
 
 static int begin_write(struct drive *d, uint64_t n)
@@ -106,7 +113,7 @@ int drive_retract_filemark(struct drive *d)
 		return err_fold(r);
 	if (!o.mark)
 		return err_explain(-EINVAL, "the last object is no filemark");
-	r = volume_truncate(d->vol, d->partition, end.objects - 1);
+	r = truncate_at(d, end.objects - 1);
 	return r ? r : drive_stand_at(d, d->partition, end.objects - 1);
 }
 
@@ -125,7 +132,7 @@ int drive_erase(struct drive *d)
 	if (!d->vol)
 		return TAPE_E_NO_MEDIUM;
 	r = volume_may_cut(d->vol, d->partition, d->at.objects);
-	r = r ? r : volume_truncate(d->vol, d->partition, d->at.objects);
+	r = r ? r : truncate_at(d, d->at.objects);
 	if (r)
 		return r;
 	drive_cut_here(d);

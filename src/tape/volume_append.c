@@ -152,12 +152,24 @@ static int append_object(struct volume *v, uint32_t p, uint32_t len)
 	return 0;
 }
 
-static bool commit_is_due(struct volume *v, uint32_t p)
+static void commit_is_due(struct volume *v, uint32_t p, bool *bytes, bool *pages)
 {
 	LOCK_SCOPE(&v->lock);
 
-	return v->sunk - v->sunk_committed >= COMMIT_BYTES ||
-	       v->partition[p].objects.count + v->partition[p].chunks.count >= COMMIT_PAGES;
+	*bytes = v->sunk - v->sunk_committed >= COMMIT_BYTES;
+	*pages = v->partition[p].objects.count + v->partition[p].chunks.count >= COMMIT_PAGES;
+}
+
+/* After many bytes, what is stored is committed and the pipeline goes on.  Many pages of short records may be fewer bytes
+ * than the pipeline holds, so it is drained. */
+static int commit_now_and_then(struct volume *v, uint32_t p)
+{
+	bool bytes, pages;
+
+	commit_is_due(v, p, &bytes, &pages);
+	if (pages)
+		return volume_commit_all(v);
+	return bytes ? volume_commit_stored(v) : 0;
 }
 
 static int may_append(struct volume *v, uint32_t p, size_t n)
@@ -191,8 +203,7 @@ int volume_append_record(struct volume *v, uint32_t p, const void *data, size_t 
 	r = begin_append(v, p);
 	r = r ? r : writer_append(v, data, n);
 	r = r ? r : append_object(v, p, (uint32_t)n);
-	if (!r && commit_is_due(v, p))
-		r = volume_commit_stored(v);
+	r = r ? r : commit_now_and_then(v, p);
 	if (r < 0)
 		r = volume_roll_back(v, r);
 	return r ? r : room;

@@ -117,6 +117,11 @@ static int tally_pack(const struct tape_tally *t, struct buf *out)
 	return r ? r : buf_put_varint(out, t->odd);
 }
 
+static bool more_than(uint64_t bytes, uint64_t count, uint64_t each)
+{
+	return bytes / each > count || (bytes / each == count && bytes % each);
+}
+
 static void tally_unpack(struct cursor *c, struct tape_tally *t)
 {
 	t->objects = cursor_varint(c);
@@ -124,7 +129,7 @@ static void tally_unpack(struct cursor *c, struct tape_tally *t)
 	t->bytes = cursor_varint(c);
 	t->odd = cursor_varint(c);
 	if (t->marks > t->objects || t->odd > t->objects - t->marks || t->objects - t->marks > t->bytes ||
-	    t->bytes / TAPE_RECORD_MAX > t->objects - t->marks)
+	    more_than(t->bytes, t->objects - t->marks, TAPE_RECORD_MAX))
 		c->bad = true;
 }
 
@@ -353,7 +358,7 @@ static int chunks_unpack(struct cursor *c, struct page *p, uint64_t *pack)
 
 	run.bytes = cursor_varint(c);
 	if (run.pack > PACK_NUMBER_MAX || slot > UINT32_MAX || !slots || slots > UINT32_MAX - slot || !run.bytes ||
-	    run.bytes / PACK_CHUNK_MAX > slots || __builtin_add_overflow(p->end.bytes, run.bytes, &end))
+	    more_than(run.bytes, slots, PACK_CHUNK_MAX) || __builtin_add_overflow(p->end.bytes, run.bytes, &end))
 		c->bad = true;
 	if (c->bad)
 		return 0;
