@@ -171,6 +171,17 @@ int library_volume_erase(struct library *lib, uint64_t volume)
 	return 0;
 }
 
+/* An arriving image has no end of medium of its own; the tape that it becomes may have one. */
+static int volume_fits(const char *name, const struct volume_stat *st, uint64_t capacity_bytes)
+{
+	char has[16], may[16];
+
+	if (!capacity_bytes || st->end.bytes <= capacity_bytes)
+		return 0;
+	return err_explain(-ENOSPC, "volume %s: %s of data do not fit on a tape of %s", name,
+			   format_size(st->end.bytes, has), format_size(capacity_bytes, may));
+}
+
 /* What was an arriving image is a tape of its pool from now on. */
 static int volume_arrive(struct library *lib, struct catalog_volume *row)
 {
@@ -181,6 +192,8 @@ static int volume_arrive(struct library *lib, struct catalog_volume *row)
 	r = catalog_pool_by_id(lib->cat, row->pool, &pool);
 	if (!r)
 		r = library_stat(lib, row->id, &st);
+	if (!r)
+		r = volume_fits(row->name, &st, pool.capacity_bytes);
 	if (r)
 		return err_fold(r);
 	row->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
@@ -275,6 +288,8 @@ static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, 
 		r = library_volume_may_go(lib, from_row, "moved");
 	if (!r)
 		r = volume_peek(lib->kv, from, &st);
+	if (!r)
+		r = volume_fits(to_row->name, &st, to_row->capacity_bytes);
 	if (!r)
 		r = kv_batch_new(&b);
 	if (!r)

@@ -250,6 +250,31 @@ static void replacing_takes_content_and_times_and_keeps_the_cartridge(void **sta
 	assert_int_equal(mtime_of(s, a), old_time);
 }
 
+static void set_capacity(struct catalog_volume *row, void *ctx) { row->capacity_bytes = *(uint64_t *)ctx; }
+
+static void an_image_that_is_too_long_for_the_tape_is_refused(void **state)
+{
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), four = 4;
+	struct catalog_volume in;
+	struct catalog_pool p;
+
+	assert_int_equal(library_volume_change(s->lib, a, set_capacity, &four), 0);
+	assert_int_equal(library_volume_create(s->lib, "default", ".in~", NULL, true, &in), 0);
+	write_text(s, in.id, "hello");
+	assert_refused(library_volume_replace(s->lib, a, in.id), -ENOSPC, "A00001");
+	assert_text(s, a, "");
+	assert_int_equal(catalog_pool_get(s->cat, "default", &p), 0);
+	p.capacity_bytes = 4;
+	assert_int_equal(catalog_pool_put(s->cat, &p), 0);
+	assert_refused(library_volume_move(s->lib, in.id, "default", "A2"), -ENOSPC, "A2");
+	assert_int_equal(row_of(s, in.id).state, STATE_INCOMING);
+	four = 5;
+	assert_int_equal(library_volume_change(s->lib, a, set_capacity, &four), 0);
+	assert_int_equal(library_volume_replace(s->lib, a, in.id), 0);
+	assert_text(s, a, "hello");
+}
+
 /* ---- what the catalog says ------------------------------------------------------------------------------------- */
 
 static void set_mode(struct catalog_volume *row, void *ctx) { row->perm.mode = 0600; }
@@ -378,6 +403,7 @@ int main(void)
 		ON_A_STORE(a_volume_moves_while_it_is_used),
 		ON_A_STORE(an_arriving_image_becomes_a_tape_by_its_name),
 		ON_A_STORE(replacing_takes_content_and_times_and_keeps_the_cartridge),
+		ON_A_STORE(an_image_that_is_too_long_for_the_tape_is_refused),
 		ON_A_STORE(the_time_set_by_hand_is_shown_until_the_tape_is_written),
 		ON_A_STORE(a_change_cannot_change_who_it_is),
 		ON_A_STORE(times_and_modes_are_no_events),
