@@ -75,8 +75,8 @@ int library_volume_erase(struct library *lib, uint64_t volume);		/* blank; the o
 /* Rename within the store, to another pool or another name or both; the name must be free; open or not. An incoming volume
  * that gets a volume's name (parse_is_name()) is a tape of that pool from then on. */
 int library_volume_move(struct library *lib, uint64_t volume, const char *pool, const char *name);
-/* @from (incoming or whole) becomes the content of @to, as rename(2) over a file does; @from is gone.  -ENOSPC if @to
- * ends before that (an incoming volume that becomes a tape of its pool is refused so, too). */
+/* @from (incoming or whole) becomes the content of @to, as rename(2) over a file does; @from is gone.  If @to was
+ * incoming it stays so.  -ENOSPC if @to ends before that (as for an incoming volume that becomes a tape of its pool). */
 int library_volume_replace(struct library *lib, uint64_t to, uint64_t from);
 /* Changes what the catalog says of it (protect, capacity, perm...), open or not. @change edits the struct; it finds in
  * perm.mtime_ns what library_mtime_ns() shows.  perm.ctime_ns becomes now if perm changed and @change did not set it. */
