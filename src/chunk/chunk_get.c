@@ -199,7 +199,7 @@ static int next_entry(struct plan *p, struct pack *pack, struct pack_entry *e)
 /* Does @e go into the span beside what is there? */
 static bool fits(const struct span *s, const struct pack_entry *e, uint64_t raw)
 {
-	const struct pack_entry *first = &s->entries[0], *last = &s->entries[s->chunks - 1];
+	const struct pack_entry *first = s->entries, *last = s->entries + (s->chunks ? s->chunks - 1 : 0);
 
 	if (!s->chunks)
 		return true;

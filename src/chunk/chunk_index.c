@@ -278,6 +278,8 @@ void index_forget_bad(struct index *ix, uint64_t pack)
 
 	while (to < ix->bad_count && ix->bad[to].pack == pack)
 		to++;
+	if (to == from)
+		return;
 	memmove(ix->bad + from, ix->bad + to, (ix->bad_count - to) * sizeof(*ix->bad));
 	ix->bad_count -= to - from;
 }

@@ -132,9 +132,9 @@ static int write_the_same(void *ctx, uint64_t pack)
 	return 0;
 }
 
-static void a_condemned_pack_is_no_target(void **state)
+static void condemned_and_written_again(struct rig *g, bool in_memory)
 {
-	struct rival v = { .g = *state };
+	struct rival v = { .g = g };
 	uint8_t *data = filled(N, 5);
 	struct map m = { NULL };
 	uint64_t freed = 0;
@@ -142,6 +142,12 @@ static void a_condemned_pack_is_no_target(void **state)
 	v.data = data;
 	rig_store(v.g, data, N, CHUNK_LZ4, &m);
 	rig_reopen(v.g);
+	if (in_memory) {
+		struct map warm = { NULL };
+
+		rig_store(v.g, data, N, CHUNK_LZ4, &warm);
+		map_fini(&warm);
+	}
 	OK(chunk_gc_pack(v.g->cs, 1, write_the_same, &v, &freed));
 	assert_true(freed > 0);
 	assert_int_equal(v.gc_again, CHUNK_E_IN_USE);
@@ -153,6 +159,16 @@ static void a_condemned_pack_is_no_target(void **state)
 	map_fini(&m);
 	map_fini(&v.m);
 	free(data);
+}
+
+static void a_condemned_pack_is_no_target(void **state)
+{
+	condemned_and_written_again(*state, false);
+}
+
+static void a_condemned_pack_is_no_target_even_if_its_table_is_in_memory(void **state)
+{
+	condemned_and_written_again(*state, true);
 }
 
 static void a_cut_before_the_unlink_is_made_up_for(void **state)
@@ -204,6 +220,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pack_being_written_stays, serial, gone),
 		cmocka_unit_test_setup_teardown(a_pack_touched_since_the_last_commit_stays, serial, gone),
 		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target, serial, gone),
+		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target_even_if_its_table_is_in_memory, serial, gone),
 		cmocka_unit_test_setup_teardown(a_cut_before_the_unlink_is_made_up_for, serial, gone),
 		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_written_leaves_everything, serial, gone),
 	};

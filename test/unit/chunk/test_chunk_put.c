@@ -208,6 +208,7 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 	struct digester *d;
 	struct pack *p;
 	struct kv_batch *b;
+	struct buf kept = BUF_INIT;
 	uint8_t row[10] = { 40 };
 	uint32_t slot;
 
@@ -233,6 +234,10 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 	assert_int_equal(index_rows(g), 1);
 	rig_reopen(g);
 	assert_int_equal(index_rows(g), 1);
+	OK(kv_get(g->kv, KV_INDEX, e.digest.b, 16, &kept));
+	assert_int_equal(kept.len, sizeof(row));
+	assert_memory_equal(kept.data, row, sizeof(row));
+	buf_fini(&kept);
 	digester_free(d);
 	map_fini(&m);
 	map_fini(&again);
