@@ -327,8 +327,9 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	if (r)
 		return r;
 	collector_wake(lib);
-	catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
-		      "by what arrived as %s; the content before stays as a generation", from_row.name);
+	if (to_row.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
+			      "by what arrived as %s; the content before stays as a generation", from_row.name);
 	return 0;
 }
 
