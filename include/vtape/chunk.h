@@ -42,7 +42,8 @@ struct chunk_store_config {
 	uint64_t reserve_bytes;	/* space that writers may not use: appends fail with -ENOSPC before it is touched */
 };
 
-/* @kv, @packs, @workers: borrowed, outlive the store.  Finishes the packs that a crash left open. */
+/* @kv, @packs, @workers: borrowed, outlive the store.  Finishes the packs that a crash left open; one that
+ * cannot be finished (-EIO) is told and tried again by the next open, and what is in it cannot be read until then. */
 int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers,
 		     const struct chunk_store_config *cfg, struct chunk_store **out);
 struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open packs; all writers and readers are gone */

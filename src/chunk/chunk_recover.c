@@ -106,6 +106,7 @@ static int has_row(struct chunk_store *cs, uint64_t number)
 
 static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
+	static const uint8_t totals = PACK_KEY_TOTALS;
 	struct pack *p;
 	struct table *t;
 	int r = pack_open(cs->packs, number, &p);
@@ -118,6 +119,9 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 		r = store_index_rows(t, t->count, b);
 		if (!r)
 			r = store_sealed_rows(t, pack_bytes(p), b);
+		if (!r)
+			r = kv_batch_delete(b, KV_PACK, &totals, 1);
+		cs->clean = false;
 		cs->sealed.packs++;
 		cs->sealed.chunks += t->count;
 		cs->sealed.unique_bytes += t->raw_bytes;
@@ -128,7 +132,16 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 	return r;
 }
 
-/* A file that is no pack, or one with a damaged chunk, does not keep the store from opening: it stays, and is told. */
+/* What cannot be finished does not keep the store from opening: it is told, and a row has the next open try again. */
+static int leave_pack(uint64_t number, int why, struct kv_batch *b)
+{
+	uint8_t key[PACK_KEY_LEN];
+
+	log_error("pack %012llx was being written and cannot be finished: %s", (unsigned long long)number, err_text(why));
+	pack_key_pack(key, PACK_KEY_OPEN, number);
+	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
+}
+
 static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
 	int r = has_row(cs, number);
@@ -142,11 +155,8 @@ static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch 
 		return 0;
 	if (!r)
 		r = index_recovered(cs, number, b);
-	if (r == -EBADMSG || r == -EUCLEAN || r == -EPROTONOSUPPORT) {
-		log_error("pack %012llx was being written and cannot be finished: %s", (unsigned long long)number,
-			  err_text(r));
-		return 0;
-	}
+	if (r && r != -ENOMEM)
+		return leave_pack(number, r, b);
 	if (!r)
 		log_info("pack %012llx was being written and has been finished", (unsigned long long)number);
 	return r;
@@ -158,9 +168,11 @@ static int finish_old(struct chunk_store *cs, struct cursor key, struct cursor v
 	uint64_t number;
 	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_OPEN, &number);
 
+	if (!r)
+		r = kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
 	if (!r && (cs->clean || number + NUMBER_STEP < cs->reserved))
 		r = finish_pack(cs, number, ctx);
-	return r ? r : kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
+	return r;
 }
 
 static int finish_last(struct chunk_store *cs, struct kv_batch *b)

@@ -65,6 +65,45 @@ static void what_is_not_committed_may_be_lost_but_does_not_hurt(void **state)
 	free(more);
 }
 
+static void a_pack_that_cannot_be_finished_is_tried_again(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 12), got[100];
+	struct map m = { NULL };
+	struct kv *kv;
+	struct packs *packs;
+	struct chunk_reader *r;
+
+	rig_store(g, data, N, CHUNK_LZ4, &m);
+	OK(kv_mem_cut(g->kv, &kv));
+	OK(packs_mem_cut(g->packs, 0, &packs));
+	chunk_store_close(g->cs);
+	packs_close(g->packs);
+	kv_close(g->kv);
+	g->kv = kv;
+	g->packs = packs;
+	for (unsigned i = 0; i < 3; i++) {
+		packs_mem_plan_sync_fault(packs, 1, -EIO);
+		rig_open(g);
+		OK(chunk_reader_new(g->cs, map_source, &m, &r));
+		assert_true(chunk_reader_read(r, 0, got, sizeof(got)) < 0);
+		chunk_reader_free(r);
+		/* The store is in use all the same. */
+		if (i == 1) {
+			struct map other = { NULL };
+
+			rig_store(g, data, N, CHUNK_LZ4, &other);
+			rig_check(g, &other, data, N, 65536);
+			map_fini(&other);
+		}
+		chunk_store_close(g->cs);
+	}
+	rig_open(g);
+	rig_check(g, &m, data, N, 65536);
+	map_fini(&m);
+	free(data);
+}
+
 /* Between step 1 and step 2: the packs are synced, the batch is not written. */
 static void packs_synced_without_a_batch_are_indexed_by_the_next_open(void **state)
 {
@@ -339,6 +378,7 @@ int main(void)
 		BOTH(totals_are_right_after_a_close_and_after_a_cut),
 		BOTH(an_empty_open_pack_is_taken_away),
 		BOTH(numbers_are_not_used_twice),
+		BOTH(a_pack_that_cannot_be_finished_is_tried_again),
 		BOTH(a_pack_left_open_for_long_is_found_after_a_cut),
 		cmocka_unit_test_setup_teardown(a_pack_that_cannot_be_sealed_is_sealed_later, serial, gone),
 	};
