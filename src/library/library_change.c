@@ -382,8 +382,8 @@ static int volume_edit(struct library *lib, uint64_t volume, void (*change)(stru
 int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx),
 			  void *ctx)
 {
+	struct catalog_volume was = { 0 }, row = { 0 };
 	char about[LIBRARY_ABOUT_MAX];
-	struct catalog_volume was, row;
 	int r;
 
 	pthread_mutex_lock(&lib->change);

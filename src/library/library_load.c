@@ -97,6 +97,22 @@ static int slot_abandon(struct library *lib, struct slot *s, struct holding *h)
 	return r;
 }
 
+/* Without `lock`: the volume is the drive's, now the drive gets it. */
+static int slot_put_in(struct library *lib, struct slot *s, struct holding *h)
+{
+	int r = 0;
+
+	if (s->open && s->write)
+		r = held_begin_write(lib, h);
+	if (!r)
+		r = err_fold(drive_load(s->drive, h->vol));
+	if (!r)
+		r = slot_tell(lib, s, h->id, true);
+	if (r)
+		drive_unload(s->drive);
+	return r;
+}
+
 /* With `lock` and an empty drive that is not busy; gives up the lock for good. */
 static int slot_load(struct library *lib, struct slot *s, uint64_t volume)
 {
@@ -107,16 +123,10 @@ static int slot_load(struct library *lib, struct slot *s, uint64_t volume)
 	s->busy = true;
 	r = slot_acquire(lib, s, volume, &h, &whom);
 	pthread_mutex_unlock(&lib->lock);
-	if (whom.by != HELD_BY_NOBODY)
+	if (h)
+		r = slot_put_in(lib, s, h);
+	else if (whom.by != HELD_BY_NOBODY)
 		r = held_busy(lib, volume, whom);
-	if (!r && s->open && s->write)
-		r = held_begin_write(lib, h);
-	if (!r)
-		r = err_fold(drive_load(s->drive, h->vol));
-	if (!r)
-		r = slot_tell(lib, s, volume, true);
-	if (r && h)
-		drive_unload(s->drive);
 
 	pthread_mutex_lock(&lib->lock);
 	if (!r)
