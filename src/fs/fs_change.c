@@ -145,8 +145,9 @@ int tree_rename(struct fs *fs, const struct node *dir, const char *name, const s
 
 	if (r)
 		return r;
+	/* Not EXDEV: mv would remove what is at the other door, which is this very tape, and then copy from nothing. */
 	if (dir->kind != to_dir->kind || dir->door != to_dir->door)
-		return -EXDEV;
+		return -EPERM;
 	switch (n.kind) {
 	case NODE_POOL:
 		return rename_pool(fs, name, to_name, noreplace);
@@ -157,7 +158,7 @@ int tree_rename(struct fs *fs, const struct node *dir, const char *name, const s
 		return image_rename(fs, &n, to_dir, to_name, noreplace);
 	case NODE_FILE:
 		if (dir->volume != to_dir->volume)
-			return -EXDEV;
+			return -EPERM;
 		return tapefile_rename(fs, n.volume, name, to_name, noreplace);
 	default:
 		return -EPERM;

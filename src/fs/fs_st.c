@@ -227,6 +227,11 @@ int st_close(struct st *st)
 
 	if (st->marks)
 		st->eof = ST_FM;
+	/* A change of partition that no operation has carried out yet. */
+	if (st_ready(st)) {
+		r2 = st_switch_partition(st);
+		r = r ? r : r2;
+	}
 	if (st_ready(st) && (st->flags & ST_OPEN_REWIND)) {
 		r2 = fs_errno(drive_rewind(st->d));
 		st->eof = ST_NOEOF;

@@ -93,12 +93,18 @@ static int op_eom(struct st *st, int64_t n)
 	return fs_errno(drive_space_eod(st->d));
 }
 
+/* Also carries out a change of partition, and then remembers where the other one was left. */
 static int op_seek(struct st *st, int64_t n)
 {
+	struct tape_pos pos;
 	int r;
 
 	if (n < 0)
 		return -EINVAL;
+	r = fs_errno(drive_position(st->d, &pos));
+	if (r)
+		return r;
+	st->visited[pos.partition] = pos.object;
 	r = drive_locate(st->d, st->partition, (uint64_t)n);
 	st->eof = r == TAPE_E_EOD ? ST_EOD : ST_NOEOF;
 	return fs_errno(r);

@@ -249,6 +249,14 @@ static void partitions_keep_their_positions(void **state)
 	assert_int_equal(op(g, MTSETPART, 0), 0);
 	assert_int_equal(op(g, MTSEEK, 0), 0);
 	assert_int_equal(read_n(g, 100, 'p'), 10);
+	/* A change that nothing followed is made by the close. */
+	assert_int_equal(op(g, MTSETPART, 1), 0);
+	close_st(g);
+	open_st(g, 0);
+	assert_int_equal(status(g).mt_resid, 1);
+	assert_at(g, 0, 1);
+	assert_int_equal(op(g, MTSETPART, 0), 0);
+	assert_at(g, 0, 1);
 	close_st(g);
 }
 
