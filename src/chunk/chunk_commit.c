@@ -7,8 +7,8 @@
  * 2. Rows for chunks in them go into the caller's batch, which the caller writes synced.  A cut before: the packs have
  *    whole entries without rows; recovery finds them.
  *
- * Packs that are sealed meanwhile are the sealer's: they are waited for.  Rows may be written twice, by two writers that
- * share an open pack; they are the same rows.
+ * Packs that are sealed meanwhile are the sealer's: they are waited for.  Rows may be written twice, by two writers
+ * that share an open pack; they are the same rows.
  */
 #include <errno.h>
 

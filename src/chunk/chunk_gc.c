@@ -2,12 +2,12 @@
 /*
  * chunk_gc: removing a pack that nobody's map names.
  *
- * A writer may be about to share a chunk of the pack while the maps are asked.  So the pack is condemned first: no chunk
- * of it is shared from then on.  Writers that shared one before have it among the packs they touched until their places
- * are in a map on disk; then the maps say so.
+ * A writer may be about to share a chunk of the pack while the maps are asked.  So the pack is condemned first: no
+ * chunk of it is shared from then on.  Writers that shared one before have it among the packs they touched until
+ * their places are in a map on disk; then the maps say so.
  *
- * Order: 1. condemn; 2. ask the maps; 3. one synced batch: the index rows that point there, the pack's own rows, and a row
- * that dooms it; 4. unlink; 5. delete that row.  A cut between 3 and 5 leaves work that the next open does.
+ * Order: 1. condemn; 2. ask the maps; 3. one synced batch: the index rows that point there, the pack's own rows, and a
+ * row that dooms it; 4. unlink; 5. delete that row.  A cut between 3 and 5 leaves work that the next open does.
  */
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chunk_get: the reader.  Bytes are fetched in spans, runs of neighbouring slots of one pack: one pread, then every chunk
- * expanded and checked against its digest.  A single read fetches the chunks that it touches, in the caller's thread.
- * Reads that follow each other fetch spans of about a mebibyte ahead of the position, on the reader's lane, more of
- * them the longer it goes on.
+ * chunk_get: the reader.  Bytes are fetched in spans, runs of neighbouring slots of one pack: one pread, then every
+ * chunk expanded and checked against its digest.  A single read fetches the chunks that it touches, in the caller's
+ * thread.  Reads that follow each other fetch spans of about a mebibyte ahead of the position, on the reader's lane,
+ * more of them the longer it goes on.
  *
  * A chunk that fails is known by its place in the span: reads beside it are served, reads of it fail.  What fails is
  * dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched ahead.
@@ -63,7 +63,7 @@ struct chunk_reader {
 	unsigned scratches;
 };
 
-/* ---- fetching ---------------------------------------------------------------------------------------------------- */
+/* ---- fetching -------------------------------------------------------------------------------------------------- */
 
 static uint8_t *scratch_take(struct chunk_reader *r)
 {
@@ -127,7 +127,7 @@ static void span_done(struct job *j)
 	pthread_cond_signal(&s->r->came);
 }
 
-/* ---- planning: which slots make the next span ---------------------------------------------------------------------- */
+/* ---- planning: which slots make the next span -------------------------------------------------------------------- */
 
 static struct span *span_take(struct chunk_reader *r)
 {
@@ -203,7 +203,8 @@ static bool fits(const struct span *s, const struct pack_entry *e, uint64_t raw)
 
 	if (!s->chunks)
 		return true;
-	return s->chunks < SPAN_CHUNKS && raw + e->raw_len <= SPAN_BYTES && e->offset >= last->offset + last->stored_len &&
+	return s->chunks < SPAN_CHUNKS && raw + e->raw_len <= SPAN_BYTES &&
+	       e->offset >= last->offset + last->stored_len &&
 	       e->offset + e->stored_len - first->offset <= STORED_MAX;
 }
 
@@ -245,7 +246,7 @@ static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, str
 	return 0;
 }
 
-/* ---- the spans at hand --------------------------------------------------------------------------------------------- */
+/* ---- the spans at hand ------------------------------------------------------------------------------------------- */
 
 static void span_wait(struct span *s)
 {
@@ -306,7 +307,7 @@ static int add_span(struct chunk_reader *r, uint64_t offset, uint64_t want, bool
 /* An error found here is told by the read that comes to it. */
 static void look_ahead(struct chunk_reader *r)
 {
-	while (r->spans < r->ahead && !r->no_more)
+	while (r->last && r->spans < r->ahead && !r->no_more)
 		r->no_more = add_span(r, r->last->start + r->last->len, SPAN_BYTES, false) != 0;
 }
 
@@ -351,7 +352,7 @@ static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n,
 	return 0;
 }
 
-/* ---- the reader ---------------------------------------------------------------------------------------------------- */
+/* ---- the reader -------------------------------------------------------------------------------------------------- */
 
 int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n)
 {

@@ -34,25 +34,32 @@ static void writer_fail(struct chunk_writer *w, int r)
 
 /* ---- look up ----------------------------------------------------------------------------------------------------- */
 
+/* @room: for the raw bytes of a chunk and as many behind them for the stored ones. */
+static bool bytes_are(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n, uint8_t *room)
+{
+	struct pack_entry e;
+	struct pack *p;
+	bool same;
+
+	if (store_pack(cs, ref.pack, &p))
+		return false;
+	same = !pack_entry(p, ref.slot, &e) && e.raw_len == n &&
+	       !store_fetch(cs, p, ref.slot, &e, room, room + PACK_CHUNK_MAX) && !memcmp(room, raw, n);
+	pack_release(p);
+	return same;
+}
+
 /* Is the chunk stored at @ref this, byte for byte?  What cannot be read is another. */
 static int compare_bytes(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n)
 {
-	CLEANUP(freep) uint8_t *stored = NULL;
-	CLEANUP(freep) uint8_t *scratch = NULL;
-	struct pack_entry e;
-	struct pack *p;
-	bool same = false;
+	uint8_t *room = malloc(2 * PACK_CHUNK_MAX);
+	int r;
 
-	stored = malloc(PACK_CHUNK_MAX);
-	scratch = malloc(PACK_CHUNK_MAX);
-	if (!stored || !scratch)
+	if (!room)
 		return err_origin(-ENOMEM);
-	if (store_pack(cs, ref.pack, &p))
-		return LOOKUP_NONE;
-	if (!pack_entry(p, ref.slot, &e) && e.raw_len == n && !store_fetch(cs, p, ref.slot, &e, stored, scratch))
-		same = !memcmp(stored, raw, n);
-	pack_release(p);
-	return same ? 0 : LOOKUP_NONE;
+	r = bytes_are(cs, ref, raw, n, room) ? 0 : LOOKUP_NONE;
+	free(room);
+	return r;
 }
 
 static int look(struct chunk_writer *w, const struct put_job *j, struct piece *p)

@@ -137,7 +137,8 @@ static int leave_pack(uint64_t number, int why, struct kv_batch *b)
 {
 	uint8_t key[PACK_KEY_LEN];
 
-	log_error("pack %012llx was being written and cannot be finished: %s", (unsigned long long)number, err_text(why));
+	log_error("pack %012llx was being written and cannot be finished: %s", (unsigned long long)number,
+		  err_text(why));
 	pack_key_pack(key, PACK_KEY_OPEN, number);
 	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }

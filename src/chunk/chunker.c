@@ -58,7 +58,7 @@ static int gear_fill(uint64_t gear[256], const uint8_t key[32])
 
 int chunker_new(const struct chunk_params *p, const uint8_t key[32], struct chunker **out)
 {
-	CLEANUP(freep) struct chunker *c = NULL;
+	struct chunker *c;
 	unsigned bits;
 	int r;
 
@@ -72,9 +72,11 @@ int chunker_new(const struct chunk_params *p, const uint8_t key[32], struct chun
 	c->before = 1ull << (64 - (bits + 2));
 	c->after = 1ull << (64 - (bits - 2));
 	r = gear_fill(c->gear, key);
-	if (r)
+	if (r) {
+		chunker_free(c);
 		return r;
-	*out = STEAL(c);
+	}
+	*out = c;
 	return 0;
 }
 

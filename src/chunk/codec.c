@@ -96,7 +96,8 @@ static void state_give(struct codecs *cs, struct codec_state *s)
 }
 
 /* *got: bytes written, 0 if they would be more than @cap. */
-static int zstd_compress(struct codec_state *s, int level, const void *src, size_t n, void *dst, size_t cap, size_t *got)
+static int zstd_compress(struct codec_state *s, int level, const void *src, size_t n, void *dst, size_t cap,
+			 size_t *got)
 {
 	size_t r;
 

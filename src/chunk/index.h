@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * index: where a chunk lies.  Tables of contents of packs are held in memory: those of packs that are written, and those of
- * packs that were hit lately, since the neighbours of a hit come next.  Behind them stands KV_INDEX.
+ * index: where a chunk lies.  Tables of contents of packs are held in memory: those of packs that are written, and
+ * those of packs that were hit lately, since the neighbours of a hit come next.  Behind them stands KV_INDEX.
  *
  * Everything here is called with the store's lock held unless it says otherwise.
  */
@@ -68,7 +68,8 @@ void index_fini(struct index *ix);
 struct table *table_new(uint64_t number, enum table_state state);	/* NULL: no memory */
 struct table *table_free(struct table *t);				/* not of the index any more */
 int table_reserve(struct table *t);					/* room for one more slot; -ENOMEM */
-void table_add(struct table *t, const struct pack_entry *e, bool alone);	/* room was made; unknown to the index yet */
+/* Room was made; the index does not know @t yet. */
+void table_add(struct table *t, const struct pack_entry *e, bool alone);
 
 void index_add_table(struct index *ix, struct table *t);		/* its slots too; drops the least used ones */
 void index_remove_table(struct index *ix, struct table *t);

@@ -96,7 +96,7 @@ bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);	/* lock he
 int store_recover(struct chunk_store *cs);
 int store_write_totals(struct chunk_store *cs);				/* in an orderly close */
 
-/* ---- the writer, for chunk_put.c, chunk_commit.c and the collector ------------------------------------------------ */
+/* ---- the writer, for chunk_put.c, chunk_commit.c and the collector ----------------------------------------------- */
 
 struct piece {
 	uint32_t offset, len;		/* in the raw buffer */

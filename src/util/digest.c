@@ -81,7 +81,8 @@ static void context_give(struct digester *d, EVP_CIPHER_CTX *ctx)
 	EVP_CIPHER_CTX_free(ctx);
 }
 
-static bool mac(EVP_CIPHER_CTX *ctx, const uint8_t nonce[MAC_NONCE_LEN], const uint8_t *p, size_t n, uint8_t out[MAC_LEN])
+static bool mac(EVP_CIPHER_CTX *ctx, const uint8_t nonce[MAC_NONCE_LEN], const uint8_t *p, size_t n,
+		uint8_t out[MAC_LEN])
 {
 	int len;
 

@@ -4,8 +4,8 @@
  *
  *	bench_chunk [FOLDER [MIB]]	FOLDER is made and left behind; default: a temporary one, removed
  *
- * Data is half text-like and half random, so that lz4 and zstd have something to do; a second stream of the same data is
- * all duplicates.  Records are 256 KiB.
+ * Data is half text-like and half random, so that lz4 and zstd have something to do; a second stream of the same data
+ * is all duplicates.  Records are 256 KiB.
  */
 #include <stdio.h>
 #include <sys/stat.h>

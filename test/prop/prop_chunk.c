@@ -194,8 +194,8 @@ static void run(uint64_t seed, unsigned steps)
 	for (unsigned i = 0; i < VOLUMES; i++)
 		rig_check(w.g, &w.volumes[i].map, w.volumes[i].bytes.data, w.volumes[i].bytes.len, 1 << 20);
 	assert_int_equal(w.g->damages, 0);
-	print_message("%lu reads, %lu chunks shared, %lu stored, %lu packs removed, %lu cuts, %lu sessions failed\n", w.reads,
-		      w.shared, w.stored, w.removed, w.cuts, w.failed);
+	print_message("%lu reads, %lu chunks shared, %lu stored, %lu packs removed, %lu cuts, %lu sessions failed\n",
+		      w.reads, w.shared, w.stored, w.removed, w.cuts, w.failed);
 	for (unsigned i = 0; i < VOLUMES; i++)
 		volume_drop(&w.volumes[i]);
 	rig_free(w.g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A store on the twins, and a map as a caller of chunk/ keeps it: places in stream order, runs of them for the reader. */
+/* A store on the twins, and a map as a caller of chunk/ keeps it: places in stream order, runs for the reader. */
 #ifndef TEST_CHUNK_RIG_H
 #define TEST_CHUNK_RIG_H
 
@@ -162,7 +162,7 @@ static inline struct rig *rig_free(struct rig *g)
 	return NULL;
 }
 
-/* The store as a power cut now would leave it.  Writers and readers are gone; what the close writes goes to the dead disk. */
+/* The store as a power cut now would leave it.  Writers and readers are gone; what the close writes is for the dead. */
 static inline void rig_cut(struct rig *g, uint64_t seed)
 {
 	struct kv *kv;

@@ -166,7 +166,7 @@ static void a_condemned_pack_is_no_target(void **state)
 	condemned_and_written_again(*state, false);
 }
 
-static void a_condemned_pack_is_no_target_even_if_its_table_is_in_memory(void **state)
+static void a_condemned_pack_is_no_target_with_its_table_in_memory(void **state)
 {
 	condemned_and_written_again(*state, true);
 }
@@ -220,7 +220,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pack_being_written_stays, serial, gone),
 		cmocka_unit_test_setup_teardown(a_pack_touched_since_the_last_commit_stays, serial, gone),
 		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target, serial, gone),
-		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target_even_if_its_table_is_in_memory, serial, gone),
+		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target_with_its_table_in_memory, serial, gone),
 		cmocka_unit_test_setup_teardown(a_cut_before_the_unlink_is_made_up_for, serial, gone),
 		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_written_leaves_everything, serial, gone),
 	};

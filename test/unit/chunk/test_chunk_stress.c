@@ -48,7 +48,8 @@ static void *write_and_read(void *arg)
 	/* Until the collector has had something to do. */
 	for (unsigned round = 0; round < ROUNDS || (round < 300 && removed(s->f) < 3); s->rounds = ++round) {
 		struct map m = { NULL }, old;
-		struct chunk_writer_config cfg = { .codec = round % 2 ? CHUNK_LZ4 : CHUNK_ZSTD, .verify = round % 5 == 4 };
+		struct chunk_writer_config cfg = { .codec = round % 2 ? CHUNK_LZ4 : CHUNK_ZSTD,
+						   .verify = round % 5 == 4 };
 		struct chunk_writer *w;
 
 		make_parts(s, round, data);

@@ -35,7 +35,8 @@ static void what_goes_in_comes_out(void **state)
 				enum chunk_codec used = CHUNK_PLAIN;
 				size_t len;
 
-				assert_int_equal(codec_compress(*state, codecs[i], level, raw, n, stored, &used, &len), 0);
+				assert_int_equal(codec_compress(*state, codecs[i], level, raw, n, stored, &used, &len),
+						 0);
 				assert_int_equal(used, codecs[i]);
 				assert_true(len < n);
 				memset(back, 0, n);
