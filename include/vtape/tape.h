@@ -10,8 +10,10 @@
  * Durable when: volume_commit(), drive_write_filemarks(), drive_flush() and drive_unload() return 0 only when everything
  * before them is on disk.  After a crash a tape holds a prefix of what was written, at least to the last of these.
  *
- * Generations: the first write that cuts off what follows begins a new generation of the volume.  The old one stays,
- * sharing maps with the new one, until volume_drop_generations().
+ * Generations: no record that was once durable is lost by writing over it, erasing or formatting.  The volume as it was stays
+ * as an old generation, sharing maps with the new one up to where they part, until volume_drop_generations().  Only filemarks
+ * and what was never made durable are cut off without one.  A generation counts from its first commit on: a tape that is cut
+ * several times before has one new generation.
  */
 #ifndef VTAPE_TAPE_H
 #define VTAPE_TAPE_H
@@ -85,8 +87,8 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* withou
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them. */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
-/* Frees what destroyed volumes and dropped generations used: packs that no map names any more are removed. Takes turns
- * with writers and readers, may be called at any time, goes on after a crash. @freed_bytes of packs. */
+/* Frees what destroyed volumes, dropped generations and crashes left: packs that no map names are removed.  Takes turns with
+ * writers and readers, may be called at any time, goes on after a crash.  @freed_bytes of packs. */
 int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes);
 
 /* One struct volume per volume at a time (library/ sees to it).  @kv, @cs borrowed.  -ENOENT, -EBADMSG, -EUCLEAN. */
@@ -113,14 +115,15 @@ int volume_find_file(struct volume *v, uint32_t partition, uint64_t marks, struc
  * @object was written over between them. */
 int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64_t *out);
 
-/* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done); TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error,
- * reported now: then the end has moved back to the last whole object that was stored. */
+/* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done): less than a tenth of the capacity is left, or less than 64 MiB
+ * if that is smaller, or the disk is nearly full; TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error, reported now: then
+ * the end has moved back to the last whole object that was stored, and writing may go on there. */
 int volume_append_record(struct volume *v, uint32_t partition, const void *p, size_t n);
 int volume_append_filemark(struct volume *v, uint32_t partition);
-/* Everything from @object on is cut off.  A new generation, unless nothing is cut, or only what this @session appended
- * since it began is (a mark that close left and that is taken back). */
+/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM, and it is more
+ * than filemarks written since the volume was opened (a mark that a close left and that is taken back). -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
-/* Blank, with @partitions of equal capacity.  A new generation. */
+/* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED; -EINVAL. */
 int volume_format(struct volume *v, uint32_t partitions);
 /* Everything appended is on disk when this returns 0. */
 int volume_commit(struct volume *v);
@@ -158,7 +161,7 @@ bool drive_at_early_warning(struct drive *d);			/* writing here would give TAPE_
  * @buf, @cap: borrowed; @cap in bytes, 1..TAPE_RECORD_MAX
  * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
  * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD (not
- * moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record.
+ * moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record; other errors: not moved.
  */
 int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 /* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,
@@ -166,7 +169,8 @@ int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 int drive_write_record(struct drive *d, const void *buf, size_t len);
 /* n marks, then everything is on disk unless @immed.  n == 0 writes no mark, only commits. */
 int drive_write_filemarks(struct drive *d, unsigned n, bool immed);
-/* Takes back the filemark right before the position, if it is the last object on the tape and this drive wrote it. */
+/* Takes back the filemark right before the position, if it is the last object on the tape and this drive wrote it since the
+ * volume was loaded.  -EINVAL if not. */
 int drive_retract_filemark(struct drive *d);
 int drive_flush(struct drive *d);
 
