@@ -62,7 +62,7 @@ int volume_check_partition(const struct volume *v, uint32_t p);
 
 /* May a record of @n bytes (0: a filemark) be written behind @at?  0, TAPE_E_EARLY_WARNING, TAPE_E_FULL, TAPE_E_PROTECTED. */
 int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint64_t n);
-/* The pages that the end of data is in come into memory, to be written on.  @lock is held. */
+/* The pages that the end of data is in come into memory, to be written on; a cut finds room in the head.  @lock is held. */
 int volume_prepare(struct volume *v, uint32_t p);
 
 /* ---- volume_cut.c --------------------------------------------------------------------------------------------- */

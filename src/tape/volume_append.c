@@ -72,11 +72,12 @@ int volume_prepare(struct volume *v, uint32_t p)
 	struct page *page;
 	int r = 0;
 
-	if (part->objects.count)
-		return 0;
 	if (!x.head->stretches)
 		r = head_partition_new_map(&v->head.part[p]);
-	if (!r && !part->chunks.count) {
+	r = r ? r : head_partition_reserve(&v->head.part[p]);
+	if (r || part->objects.count)
+		return r;
+	if (!part->chunks.count) {
 		r = lookup_take_tail(&x, PAGE_CHUNKS, &page);
 		r = r ? r : tail_start(&part->chunks, page);
 	}

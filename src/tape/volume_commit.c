@@ -56,25 +56,28 @@ static int put_page(struct kv_batch *b, struct page *p)
 	return r;
 }
 
-/* A page that filemarks were cut from until nothing was left: its place may become the middle of the page before it. */
-static int delete_page(struct kv_batch *b, struct page *p)
+static int delete_page(struct kv_batch *b, const struct page *p)
 {
 	struct map_key key = key_page(p->kind, p->map, tally_measure(&p->from, p->kind));
 
-	p->stored = false;
-	return kv_batch_delete(b, KV_MAP, key.b, key.len);
+	return p->stored ? kv_batch_delete(b, KV_MAP, key.b, key.len) : 0;
 }
 
+/* First what is gone, for a page of today may lie under the same key. */
 static int put_tail(struct kv_batch *b, const struct tail *t, const struct tape_tally *to)
 {
 	int r = 0;
 
+	for (const struct page *p = t->gone; !r && p; p = p->gone)
+		r = delete_page(b, p);
 	for (uint32_t i = 0; !r && i < t->count; i++) {
 		struct page *p = t->page[i];
 
-		if (!p->runs && p->stored)
+		/* A page that filemarks were cut from until nothing was left: its place may become the middle of
+		 * the page before it. */
+		if (!p->runs)
 			r = delete_page(b, p);
-		else if (p->runs && p->dirty && tally_measure(&p->from, p->kind) < tally_measure(to, p->kind))
+		else if (p->dirty && tally_measure(&p->from, p->kind) < tally_measure(to, p->kind))
 			r = put_page(b, p);
 	}
 	return r;

@@ -9,6 +9,7 @@
  */
 #include "tape/volume.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* Stretches of one map beyond this many are merged, see cut_number(). */
@@ -55,19 +56,25 @@ int volume_may_cut(struct volume *v, uint32_t p, uint64_t object)
 
 /*
  * What is appended from now on is another stretch, though in the same map.  Stretches of one map exist only so that old
- * numbers stay true: when there are very many of them, or no memory, they become one with a new number.  Who remembers an
- * old one then takes the tape for changed, which is safe.
+ * numbers stay true: when there are very many of them they become one with a new number.  Who remembers an old one then
+ * takes the tape for changed, which is safe.
  */
 static void cut_number(struct head_partition *h)
 {
-	struct stretch next = { .map = h->stretch[h->stretches - 1].map, .number = head_new_number(), .from = h->end };
+	struct stretch *last = &h->stretch[h->stretches - 1];
+	const struct stretch next = { .map = last->map, .number = head_new_number(), .from = h->end };
 	uint32_t first = h->stretches - 1;
+	int r;
 
 	while (first > 0 && h->stretch[first - 1].map == next.map)
 		first--;
-	if (h->stretch[h->stretches - 1].from.objects == h->end.objects) {
-		h->stretch[h->stretches - 1].number = next.number;
-	} else if (h->stretches - first >= NUMBERS_MAX || head_partition_push(h, &next)) {
+	if (last->from.objects == h->end.objects) {
+		last->number = next.number;
+	} else if (h->stretches - first < NUMBERS_MAX) {
+		r = head_partition_push(h, &next);
+		assert(!r);	/* volume_prepare() made room */
+		(void)r;
+	} else {
 		h->stretch[first].number = next.number;
 		h->stretches = first + 1;
 	}

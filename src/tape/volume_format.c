@@ -148,19 +148,28 @@ void head_fini(struct head *h)
 	memset(h, 0, sizeof(*h));
 }
 
+int head_partition_reserve(struct head_partition *p)
+{
+	uint32_t room = p->room ? 2 * p->room : 2;
+	struct stretch *more;
+
+	if (p->stretches < p->room)
+		return 0;
+	more = reallocarray(p->stretch, room, sizeof(*more));
+	if (!more)
+		return err_origin(-ENOMEM);
+	p->stretch = more;
+	p->room = room;
+	return 0;
+}
+
 int head_partition_push(struct head_partition *p, const struct stretch *s)
 {
-	if (p->stretches == p->room) {
-		uint32_t room = p->room ? 2 * p->room : 2;
-		struct stretch *more = reallocarray(p->stretch, room, sizeof(*more));
+	int r = head_partition_reserve(p);
 
-		if (!more)
-			return err_origin(-ENOMEM);
-		p->stretch = more;
-		p->room = room;
-	}
-	p->stretch[p->stretches++] = *s;
-	return 0;
+	if (!r)
+		p->stretch[p->stretches++] = *s;
+	return r;
 }
 
 int head_copy(const struct head *from, struct head *out)

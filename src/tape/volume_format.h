@@ -33,6 +33,7 @@ int head_copy(const struct head *from, struct head *out);
 int head_pack(const struct head *h, struct buf *out);
 int head_unpack(const void *p, size_t n, uint64_t generation, struct head *out);
 void head_stat(const struct head *h, struct volume_stat *out);
+int head_partition_reserve(struct head_partition *p);	/* the next push cannot fail */
 int head_partition_push(struct head_partition *p, const struct stretch *s);
 /* From the end of data on it is another stretch, in a map that nobody else has. */
 int head_partition_new_map(struct head_partition *p);
@@ -77,8 +78,9 @@ struct page {
 	uint32_t runs, room;
 	uint32_t weight;	/* about how many bytes its runs take when packed */
 	bool dirty;		/* differs from its row */
-	bool stored;		/* has a row */
+	bool stored;		/* may have a row: one was written, or a write of one failed */
 	uint64_t stamp;		/* when it was last used */
+	struct page *gone;	/* the next one on a tail's list of such */
 	union {
 		struct object_run *object;
 		struct chunk_run *chunk;

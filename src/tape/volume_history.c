@@ -120,6 +120,7 @@ struct extent { uint64_t map; struct tape_tally from, to; };
 struct extents {
 	struct extent *extent;
 	size_t count, room;
+	size_t next;		/* the one behind the last that was found: heads have their stretches in the same order */
 };
 
 static void extents_fini(struct extents *xs)
@@ -127,11 +128,16 @@ static void extents_fini(struct extents *xs)
 	free(xs->extent);
 }
 
-static struct extent *extents_find(const struct extents *xs, uint64_t map)
+static struct extent *extents_find(struct extents *xs, uint64_t map)
 {
-	for (size_t i = 0; i < xs->count; i++)
-		if (xs->extent[i].map == map)
+	for (size_t n = 0; n < xs->count; n++) {
+		size_t i = (xs->next + n) % xs->count;
+
+		if (xs->extent[i].map == map) {
+			xs->next = i + 1;
 			return &xs->extent[i];
+		}
+	}
 	return NULL;
 }
 
@@ -184,7 +190,7 @@ static int queue_drop(struct kv_batch *b, uint64_t map, const struct drop *d)
 }
 
 /* What @before has of maps and @after has not. */
-static int queue_drops(struct kv_batch *b, const struct extents *before, const struct extents *after)
+static int queue_drops(struct kv_batch *b, const struct extents *before, struct extents *after)
 {
 	int r = 0;
 

@@ -88,10 +88,21 @@ static int page_read(struct kv *kv, enum page_kind kind, uint64_t map, uint64_t 
 
 /* ---- pages that are being written -------------------------------------------------------------------------------- */
 
+static void tail_forget_gone(struct tail *t)
+{
+	while (t->gone) {
+		struct page *p = t->gone;
+
+		t->gone = p->gone;
+		page_free(p);
+	}
+}
+
 void tail_fini(struct tail *t)
 {
 	for (uint32_t i = 0; i < t->count; i++)
 		page_free(t->page[i]);
+	tail_forget_gone(t);
 	free(t->page);
 	*t = (struct tail){ 0 };
 }
@@ -166,8 +177,10 @@ int tail_add_chunk(struct tail *t, const struct chunk_run *run)
 void tail_clip(struct tail *t, const struct tape_tally *at)
 {
 	while (t->count > 1 && page_first(t->page[t->count - 1]) >= tally_measure(at, t->page[0]->kind)) {
-		page_free(t->page[t->count - 1]);
-		t->count--;
+		struct page *p = t->page[--t->count];
+
+		p->gone = t->gone;
+		t->gone = p;
 	}
 	page_clip(t->page[t->count - 1], at);
 	t->whole = false;
@@ -177,6 +190,7 @@ void tail_settle(struct tail *t, const struct tape_tally *committed, struct page
 {
 	uint32_t settled = 0;
 
+	tail_forget_gone(t);
 	while (settled + 1 < t->count &&
 	       page_end(t->page[settled]) <= tally_measure(committed, t->page[settled]->kind))
 		page_cache_put(cache, t->page[settled++]);

@@ -121,6 +121,41 @@ static void a_commit_that_failed_can_be_tried_again(void **state)
 	assert_eod(s);
 }
 
+/* Nobody knows what a write left that failed (kv.h).  Pages that it may have left and that are cut off then must not be
+ * found in the middle of what is written later. */
+static void pages_of_a_failed_commit_do_not_come_back(void **state)
+{
+	struct store *s = *state;
+	struct map_key ghost;
+	struct kv_batch *b;
+	uint64_t map;
+
+	put(s, 0, 10);
+	mark(s);
+	for (uint64_t i = 2; i < 3 * PAGE_RUNS_MAX; i++)
+		put(s, i, 1 + i % 2);
+	kv_mem_plan_fault(s->kv, 1, -EIO);
+	assert_int_equal(drive_flush(s->drive), -EIO);
+	/* The failed batch left this page, as it were. */
+	map = s->vol->head.part[0].stretch[0].map;
+	ghost = key_page(PAGE_OBJECTS, map, PAGE_RUNS_MAX);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_batch_put(b, KV_MAP, ghost.b, ghost.len, "ghost", 5), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	locate(s, 3);
+	for (uint64_t i = 3; i < 2 * PAGE_RUNS_MAX; i++)
+		put(s, i, 20);
+	mark(s);
+	restart(s);
+	assert_int_equal(generation(s), 1);
+	locate(s, 3);
+	for (uint64_t i = 3; i < 2 * PAGE_RUNS_MAX; i++)
+		assert_record(s, i, 20);
+	assert_mark(s);
+	assert_eod(s);
+}
+
 /* Between 1 and 2: the sync fails.  What it was to make safe is gone from the tape, and whoever asked is told. */
 static void a_failed_sync_moves_the_end_back_to_the_last_commit(void **state)
 {
@@ -312,6 +347,7 @@ int main(void)
 		with_store(a_commit_of_nothing_writes_nothing),
 		with_store(cut_before_the_batch_is_the_last_commit),
 		with_store(a_commit_that_failed_can_be_tried_again),
+		with_store(pages_of_a_failed_commit_do_not_come_back),
 		with_store(a_failed_sync_moves_the_end_back_to_the_last_commit),
 		with_store(a_deferred_error_is_told_once),
 		with_store(a_filemark_tells_a_deferred_error),
