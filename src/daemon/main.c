@@ -108,9 +108,10 @@ static void block_signals(sigset_t *set)
 /* ---- the three ways ---- */
 
 /* @mountpoint is absolute: the daemon leaves the folder in which it was named. */
-static int serve_mount(const struct config *c, struct wire *w, const char *mountpoint, int ready_fd)
+static int serve_mount(const struct config *c, struct wire *w, const char *mountpoint, int ready_fd,
+		       const sigset_t *signals)
 {
-	struct stopper stop = { NULL };
+	struct stopper stop = { NULL, *signals };
 	struct ctl_server *ctl = NULL;
 	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks, .store_path = w->path,
 			       .mountpoint = mountpoint, .drives = (int)c->drives, .started_ns = clock_now_ns() };
@@ -120,7 +121,6 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 	pthread_t stopper;
 	int r;
 
-	block_signals(&stop.signals);
 	r = io_path(sock, sizeof(sock), "%s/ctl.sock", w->path);
 	if (!r)
 		r = fs_mount(w->library, &fc, &stop.fs);
@@ -148,6 +148,7 @@ static int run_mount(const struct config *c)
 {
 	struct wire w = { .lock_fd = -1 };
 	char mountpoint[PATH_MAX];
+	sigset_t signals;
 	int ready_fd = -1, r;
 
 	if (!realpath(c->mountpoint, mountpoint))
@@ -155,10 +156,12 @@ static int run_mount(const struct config *c)
 	/* Before any thread is made: threads do not survive a fork. */
 	if (!c->foreground && (ready_fd = go_to_background()) < 0)
 		return say(ready_fd);
+	/* Threads inherit what is blocked, and the store has threads of its own. */
+	block_signals(&signals);
 	r = say(wire_open(&w, c->store, c->drives));
 	if (r < 0)
 		return r;
-	r = serve_mount(c, &w, mountpoint, ready_fd);
+	r = serve_mount(c, &w, mountpoint, ready_fd, &signals);
 	wire_close(&w);
 	return r;
 }
