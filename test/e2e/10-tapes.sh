@@ -109,4 +109,15 @@ stop_store
 start_store
 cmp "$T/CP" "$src/random"
 assert_eq "$(stat -c %s "$T/OPEN")" 100000
+
+# A daemon that is told to end writes open tapes out first, mark and all.
+exec 9>"$T/OPEN2"
+head -c 100000 "$src/random" >&9
+kill -TERM "$daemon"
+wait_until 30 ended "$daemon" || fail "the daemon does not end at SIGTERM"
+assert_fails grep -qF " $MNT fuse" /proc/self/mounts
+exec 9>&- || true
+start_store
+assert_eq "$(ls "$MNT/files/default/OPEN2")" 0001
+head -c 100000 "$src/random" | cmp - "$MNT/files/default/OPEN2/0001"
 stop_store
