@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The drive: what is loaded, and where its head stands.  Keeps the four invariants beside struct drive; reading, writing
- * and moving are in the files next to this one.  Who may use the drive, and which volume goes into it, is library/'s.
+ * The drive: what is loaded, and where its head stands.  Keeps the four invariants beside struct drive; reading,
+ * writing and moving are in the files next to this one.  Who may use the drive, and which volume goes into it, is
+ * library/'s.
  */
 #include "tape/drive.h"
 
@@ -81,7 +82,7 @@ bool drive_at_eod(struct drive *d)
 	return d->vol && !drive_end(d, &end) && d->at.objects == end.objects;
 }
 
-/* ---- where the head stands ------------------------------------------------------------------------------------- */
+/* ---- where the head stands -------------------------------------------------------------------------------------- */
 
 int drive_end(struct drive *d, struct tape_tally *out)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Writing at the head: what follows is cut off, then the object is appended.  Whether we may is asked before anything is
- * cut, so a write that is refused changes nothing.  After a failed write the head stands at the end of data, which is
- * where the last object that was stored ends.
+ * Writing at the head: what follows is cut off, then the object is appended.  Whether we may is asked before anything
+ * is cut, so a write that is refused changes nothing.  After a failed write the head stands at the end of data, which
+ * is where the last object that was stored ends.
  */
 #include "tape/drive.h"
 
@@ -17,7 +17,8 @@ static int truncate_at(struct drive *d, uint64_t object)
 	return r < 0 ? drive_stand_back(d, r) : r;
 }
 
-/* Something lies ahead: if an object of @n bytes (0: a filemark) may be written here, it is cut off.  0 or the refusal. */
+/* Something lies ahead: if an object of @n bytes (0: a filemark) may be written here, it is cut off.  0 or the
+ * refusal. */
 static int cut_ahead(struct drive *d, uint64_t n)
 {
 	int r = volume_may_cut(d->vol, d->partition, d->at.objects);
@@ -89,7 +90,8 @@ int drive_write_filemarks(struct drive *d, unsigned n, bool immed)
 	}
 	if (r && r != TAPE_E_EARLY_WARNING)
 		return r;
-	/* A filemark is a promise: make it true before we answer.  The warning comes last, for all that was asked is done. */
+	/* A filemark is a promise: make it true before we answer.  The warning comes last, for all that was asked is
+	 * done. */
 	r = immed ? 0 : commit(d);
 	return r ? r : warning;
 }

@@ -2,9 +2,9 @@
 /*
  * Space comes back.  Two walks, both of which may stop at any moment and begin again:
  *
- * 1. Every drop row: the pages of the dropped part of a map, from its end backwards, one batch a page.  It takes the page
- *    away (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at any
- *    moment and nothing is counted twice.
+ * 1. Every drop row: the pages of the dropped part of a map, from its end backwards, one batch a page.  It takes the
+ *    page away (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at
+ *    any moment and nothing is counted twice.
  * 2. Every pack that has no use row at all, whatever left it there: a dropped map, a write that failed, a crash.
  *    chunk_gc_pack() asks again for use rows while no writer can share from it.
  *
@@ -121,8 +121,8 @@ static int sweep_drop(struct kv *kv, struct kv_iter *it)
 	return r ? r : sweep_objects(&s);
 }
 
-/* Backwards: of two parts of one map the later one goes first, so that the page between them is still there for it.  A part
- * that cannot be freed (a damaged page) does not hold up the others; the first failure is told at the end. */
+/* Backwards: of two parts of one map the later one goes first, so that the page between them is still there for it.  A
+ * part that cannot be freed (a damaged page) does not hold up the others; the first failure is told at the end. */
 static int sweep_drops(struct kv *kv)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
@@ -140,7 +140,7 @@ static int sweep_drops(struct kv *kv)
 	return r ? r : failed;
 }
 
-/* ---- packs --------------------------------------------------------------------------------------------------------- */
+/* ---- packs ------------------------------------------------------------------------------------------------------ */
 
 static int pack_in_use(void *ctx, uint64_t pack)
 {

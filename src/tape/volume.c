@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* ---- open and close -------------------------------------------------------------------------------------------------- */
+/* ---- open and close --------------------------------------------------------------------------------------------- */
 
 static struct volume *volume_free(struct volume *v)
 {
@@ -97,7 +97,7 @@ void volume_stat(struct volume *v, struct volume_stat *out)
 	head_stat(&v->head, out);
 }
 
-/* ---- what is where -------------------------------------------------------------------------------------------------------- */
+/* ---- what is where ---------------------------------------------------------------------------------------------- */
 
 int volume_check_partition(const struct volume *v, uint32_t p)
 {

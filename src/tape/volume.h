@@ -30,7 +30,7 @@ struct partition {
  * The head tells an end that step 1 reached.  Its pages may hold more; for a reader that is not there.
  */
 struct volume {
-	pthread_mutex_t writing;	/* one append, cut or commit at a time; taken before @lock, held across waiting */
+	pthread_mutex_t writing;	/* one append, cut, commit at a time; taken before @lock, held while waiting */
 	pthread_mutex_t lock;		/* guards everything below but @writer; never held while waiting for a writer */
 	struct kv *kv;			/* borrowed */
 	struct chunk_store *cs;		/* borrowed */
@@ -54,31 +54,33 @@ static inline struct lookup volume_lookup(struct volume *v, uint32_t p)
 	return (struct lookup){ v->kv, &v->cache, &v->head.part[p], &v->partition[p].objects, &v->partition[p].chunks };
 }
 
-/* ---- volume.c: @lock is held ---------------------------------------------------------------------------------- */
+/* ---- volume.c: @lock is held ------------------------------------------------------------------------------------ */
 
 int volume_check_partition(const struct volume *v, uint32_t p);
 
-/* ---- volume_append.c ------------------------------------------------------------------------------------------ */
+/* ---- volume_append.c -------------------------------------------------------------------------------------------- */
 
-/* May a record of @n bytes (0: a filemark) be written behind @at?  0, TAPE_E_EARLY_WARNING, TAPE_E_FULL, TAPE_E_PROTECTED. */
+/* May a record of @n bytes (0: a filemark) be written behind @at?  0, TAPE_E_EARLY_WARNING, TAPE_E_FULL,
+ * TAPE_E_PROTECTED. */
 int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint64_t n);
-/* The pages that the end of data is in come into memory, to be written on; a cut finds room in the head.  @lock is held. */
+/* The pages that the end of data is in come into memory, to be written on; a cut finds room in the head.  @lock is
+ * held. */
 int volume_prepare(struct volume *v, uint32_t p);
 
-/* ---- volume_cut.c --------------------------------------------------------------------------------------------- */
+/* ---- volume_cut.c ----------------------------------------------------------------------------------------------- */
 
 /* May everything from @object on be cut off?  0 or TAPE_E_PROTECTED. */
 int volume_may_cut(struct volume *v, uint32_t p, uint64_t object);
 /* Within the tail, which keeps the generation.  @lock is held. */
 void volume_cut_tail(struct volume *v, uint32_t p, const struct tape_tally *at);
 
-/* ---- volume_commit.c: @writing is held, @lock is not ---------------------------------------------------------- */
+/* ---- volume_commit.c: @writing is held, @lock is not ------------------------------------------------------------ */
 
 int volume_flush(struct volume *v);		/* step 1; a failure is rolled back already */
 int volume_commit_stored(struct volume *v);	/* steps 2 to 4, for what is stored: a prefix of what was appended */
 int volume_commit_all(struct volume *v);	/* steps 1 to 4 */
-/* After the writer failed with @r: what was stored is committed if it can be, the rest goes.  Returns @r; or TAPE_E_FULL if
- * the disk is full and nothing that was acknowledged is lost. */
+/* After the writer failed with @r: what was stored is committed if it can be, the rest goes.  Returns @r; or
+ * TAPE_E_FULL if the disk is full and nothing that was acknowledged is lost. */
 int volume_roll_back(struct volume *v, int r);
 
 /* ---- volume_history.c ------------------------------------------------------------------------------------------- */

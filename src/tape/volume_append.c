@@ -9,17 +9,18 @@
 
 #include <errno.h>
 
-/* A prefix is committed by itself when so much was stored, or so many pages were filled, since the last commit: it bounds
- * the memory for pages, and what a crash takes of a long backup. */
+/* A prefix is committed by itself when so much was stored, or so many pages were filled, since the last commit: it
+ * bounds the memory for pages, and what a crash takes of a long backup. */
 #define COMMIT_BYTES (256ull << 20)
 #define COMMIT_PAGES 256u
 /* Free space is asked for again after so many bytes. */
 #define SPACE_EVERY (1ull << 20)
-/* What a chunk writer may have taken and not stored yet, and then some: with less, a write could fail after its answer. */
+/* What a chunk writer may have taken and not stored yet, and then some: with less, a write could fail after its
+ * answer. */
 #define SPACE_FULL (16ull << 20)
 #define SPACE_LOW (80ull << 20)
 
-/* ---- may we ------------------------------------------------------------------------------------------------------ */
+/* ---- may we ----------------------------------------------------------------------------------------------------- */
 
 /* Early warning comes when less than a tenth is left, or less than 64 MiB if that is smaller: room for what a program
  * still has in its buffers and for its trailer.  (Our choice; drives differ.) */
@@ -63,7 +64,7 @@ int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint6
 	return disk ? disk : tape;
 }
 
-/* ---- append -------------------------------------------------------------------------------------------------------- */
+/* ---- append ----------------------------------------------------------------------------------------------------- */
 
 int volume_prepare(struct volume *v, uint32_t p)
 {
@@ -161,8 +162,8 @@ static void commit_is_due(struct volume *v, uint32_t p, bool *bytes, bool *pages
 	*pages = v->partition[p].objects.count + v->partition[p].chunks.count >= COMMIT_PAGES;
 }
 
-/* After many bytes, what is stored is committed and the pipeline goes on.  Many pages of short records may be fewer bytes
- * than the pipeline holds, so it is drained. */
+/* After many bytes, what is stored is committed and the pipeline goes on.  Many pages of short records may be fewer
+ * bytes than the pipeline holds, so it is drained. */
 static int commit_now_and_then(struct volume *v, uint32_t p)
 {
 	bool bytes, pages;

@@ -2,9 +2,9 @@
 /*
  * What is durable when: the four steps beside struct volume, and what happens when one of them fails.
  *
- * A commit may cover less than was appended (a prefix, while the writer's pipeline is full).  Then it tells the end of the
- * last object whose bytes are all stored.  Of a map's pages only those go to rows that begin before that end, so that no
- * row ever lies behind the end of its map: a page begun there after a crash may have another first object.
+ * A commit may cover less than was appended (a prefix, while the writer's pipeline is full).  Then it tells the end of
+ * the last object whose bytes are all stored.  Of a map's pages only those go to rows that begin before that end, so
+ * that no row ever lies behind the end of its map: a page begun there after a crash may have another first object.
  */
 #include "tape/volume.h"
 #include "tape/volume_use.h"
@@ -41,7 +41,7 @@ static int commit_points(struct volume *v, struct commit *c)
 	return r;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static int put_page(struct kv_batch *b, struct page *p)
 {
@@ -122,7 +122,7 @@ static int put_rows(struct volume *v, struct commit *c)
 	return r ? r : put_head(v, c);
 }
 
-/* ---- after the batch --------------------------------------------------------------------------------------------------- */
+/* ---- after the batch -------------------------------------------------------------------------------------------- */
 
 static void tail_is_dirty(struct tail *t)
 {
@@ -156,7 +156,7 @@ static void settle(struct volume *v, const struct commit *c, bool written)
 	}
 }
 
-/* ---- commit ------------------------------------------------------------------------------------------------------------ */
+/* ---- commit ----------------------------------------------------------------------------------------------------- */
 
 int volume_flush(struct volume *v)
 {
@@ -205,7 +205,7 @@ int volume_commit_all(struct volume *v)
 	return r ? r : volume_commit_stored(v);
 }
 
-/* ---- when storing failed ------------------------------------------------------------------------------------------- */
+/* ---- when storing failed ---------------------------------------------------------------------------------------- */
 
 /* Everything behind the last commit goes. */
 static uint64_t drop_uncommitted(struct volume *v, uint32_t p)

@@ -2,9 +2,9 @@
 /*
  * What was written goes away: written over, erased, formatted.
  *
- * The rule: no record that a commit made durable is ever lost by a cut.  If one would be, the volume as it is becomes an old
- * generation, whole, and the new one shares its maps up to the cut and goes on in maps of its own.  Only what was never
- * committed, and filemarks, are cut off in place: there is nothing in them that anybody would want back.
+ * The rule: no record that a commit made durable is ever lost by a cut.  If one would be, the volume as it is becomes
+ * an old generation, whole, and the new one shares its maps up to the cut and goes on in maps of its own.  Only what
+ * was never committed, and filemarks, are cut off in place: there is nothing in them that anybody would want back.
  * A generation exists from its first commit on, so a tape that is cut and cut again before that has one new generation.
  */
 #include "tape/volume.h"
@@ -15,7 +15,7 @@
 /* Stretches of one map beyond this many are merged, see cut_number(). */
 #define NUMBERS_MAX 256u
 
-/* ---- may we ------------------------------------------------------------------------------------------------------ */
+/* ---- may we ----------------------------------------------------------------------------------------------------- */
 
 static bool only_marks(const struct volume *v, uint32_t p, const struct tape_tally *at)
 {
@@ -52,7 +52,7 @@ int volume_may_cut(struct volume *v, uint32_t p, uint64_t object)
 	return r ? r : may_cut(v, p, &at);
 }
 
-/* ---- numbers and counters ---------------------------------------------------------------------------------------- */
+/* ---- numbers and counters --------------------------------------------------------------------------------------- */
 
 /*
  * What is appended from now on is another stretch, though in the same map.  Stretches of one map exist only so that old
@@ -102,7 +102,7 @@ static uint64_t bytes_of(const struct head *h)
 	return st.end.bytes;
 }
 
-/* ---- in place ------------------------------------------------------------------------------------------------------ */
+/* ---- in place --------------------------------------------------------------------------------------------------- */
 
 static bool tail_reaches(const struct tail *t, const struct tape_tally *at)
 {
@@ -142,7 +142,7 @@ void volume_cut_tail(struct volume *v, uint32_t p, const struct tape_tally *at)
 	v->dirty = true;
 }
 
-/* ---- into a new generation --------------------------------------------------------------------------------------------- */
+/* ---- into a new generation -------------------------------------------------------------------------------------- */
 
 /* Shared up to @at, from there on a map of its own.  A blank one gets its map with its first object. */
 static int fork_partition(struct head_partition *h, const struct tape_tally *at)
@@ -246,7 +246,7 @@ int volume_truncate(struct volume *v, uint32_t p, uint64_t object)
 	return r ? r : fork_at(v, p, &at);
 }
 
-/* ---- format -------------------------------------------------------------------------------------------------------- */
+/* ---- format ----------------------------------------------------------------------------------------------------- */
 
 static int may_format(const struct volume *v, uint32_t partitions, bool blank)
 {

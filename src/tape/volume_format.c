@@ -10,8 +10,9 @@
  *   'D' map(8) object(8)                  drop: from here on nobody needs the map; tape_gc() frees it
  *
  * A map is named by 64 random bits, drawn when it is begun: no crash, no second writer and no other site gives the same
- * one again.  Values except those of 'U' end with the sum64 of what is before; head, page and drop begin with a version byte.
- * Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds together.
+ * one again.  Values except those of 'U' end with the sum64 of what is before; head, page and drop begin with a version
+ * byte. Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds
+ * together.
  */
 #include "tape/volume_format.h"
 
@@ -21,7 +22,7 @@
 
 enum { FORMAT_VERSION = 1, SUM_BYTES = 8 };
 
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 static struct map_key key_of(uint8_t kind, const uint64_t *numbers, unsigned count)
 {
@@ -32,6 +33,11 @@ static struct map_key key_of(uint8_t kind, const uint64_t *numbers, unsigned cou
 		memcpy(k.b + 1 + 8 * i, &be, 8);
 	}
 	return k;
+}
+
+struct map_key key_all_heads(void)
+{
+	return key_of('H', NULL, 0);
 }
 
 struct map_key key_heads(uint64_t volume)
@@ -139,7 +145,7 @@ static bool tally_follows(const struct tape_tally *a, const struct tape_tally *b
 	return a->objects <= b->objects && a->marks <= b->marks && a->bytes <= b->bytes && a->odd <= b->odd;
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------------- */
+/* ---- heads ------------------------------------------------------------------------------------------------------ */
 
 void head_fini(struct head *h)
 {
@@ -257,8 +263,10 @@ static int head_partition_unpack(struct cursor *c, struct head_partition *p)
 	tally_unpack(c, &p->end);
 	count = cursor_varint(c);
 	for (uint64_t i = 0; i < count && !c->bad; i++) {
-		struct stretch s = { .map = cursor_le64(c), .number = cursor_le64(c) };
+		struct stretch s;
 
+		s.map = cursor_le64(c);
+		s.number = cursor_le64(c);
 		tally_unpack(c, &s.from);
 		if (!tally_follows(&last, &s.from) || (i == 0 && s.from.objects))
 			c->bad = true;
@@ -299,7 +307,7 @@ int head_unpack(const void *p, size_t n, uint64_t generation, struct head *out)
 	return 0;
 }
 
-/* ---- pages ------------------------------------------------------------------------------------------------------------ */
+/* ---- pages ------------------------------------------------------------------------------------------------------ */
 
 static int objects_pack(const struct page *p, struct buf *out)
 {
@@ -411,7 +419,7 @@ int page_unpack(const void *bytes, size_t n, enum page_kind kind, uint64_t map, 
 	return 0;
 }
 
-/* ---- small rows ---------------------------------------------------------------------------------------------------------- */
+/* ---- small rows ------------------------------------------------------------------------------------------------- */
 
 int drop_pack(const struct drop *d, struct buf *out)
 {

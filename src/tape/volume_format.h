@@ -5,7 +5,7 @@
 
 #include <vtape/tape.h>
 
-/* ---- heads: what there is -------------------------------------------------------------------------------- */
+/* ---- heads: what there is --------------------------------------------------------------------------------------- */
 
 /* From @from on, up to the next stretch or the end of data, the partition is written in @map. */
 struct stretch {
@@ -39,7 +39,7 @@ int head_partition_push(struct head_partition *p, const struct stretch *s);
 int head_partition_new_map(struct head_partition *p);
 uint64_t head_new_number(void);			/* of a map or a stretch: never the same twice */
 
-/* ---- pages: runs of equal things ---------------------------------------------------------------------------- */
+/* ---- pages: runs of equal things -------------------------------------------------------------------------------- */
 
 enum page_kind { PAGE_OBJECTS = 'O', PAGE_CHUNKS = 'C' };
 
@@ -68,7 +68,8 @@ static inline uint64_t tally_measure(const struct tape_tally *t, enum page_kind 
 
 /*
  * A page in memory.
- * 1. Its runs lie one behind the other, from @from to @end, without a gap.  Of a chunk page's tallies only .bytes counts.
+ * 1. Its runs lie one behind the other, from @from to @end, without a gap.  Of a chunk page's tallies only .bytes
+ *    counts.
  * 2. It is found under (kind, map, measure of @from), which never changes.
  */
 struct page {
@@ -104,9 +105,10 @@ struct tape_tally object_run_tally(const struct object_run *r, uint64_t k);
 int page_pack(const struct page *p, struct buf *out);
 int page_unpack(const void *p, size_t n, enum page_kind kind, uint64_t map, uint64_t first, struct page **out);
 
-/* ---- keys ----------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 struct map_key { uint8_t b[17]; size_t len; };
+struct map_key key_all_heads(void);					/* prefix */
 struct map_key key_heads(uint64_t volume);				/* prefix */
 struct map_key key_head(uint64_t volume, uint64_t generation);
 struct map_key key_pages(enum page_kind kind, uint64_t map);		/* prefix */
@@ -118,10 +120,10 @@ struct map_key key_drop(uint64_t map, uint64_t object);
 /* The number in the last eight bytes of a key. */
 int key_tail_number(const uint8_t *key, size_t len, uint64_t *out);
 
-/* ---- small rows --------------------------------------------------------------------------------------------------- */
+/* ---- small rows ------------------------------------------------------------------------------------------------- */
 
-/* The part of a map that nobody needs any more: objects from @object on, bytes of the stream from @from on.  Use rows speak
- * of those before @to. */
+/* The part of a map that nobody needs any more: objects from @object on, bytes of the stream from @from on.  Use rows
+ * speak of those before @to. */
 struct drop { uint64_t object, from, to; };
 int drop_pack(const struct drop *d, struct buf *out);		/* all but .object, which is in the key */
 int drop_unpack(const uint8_t *key, size_t klen, const uint8_t *p, size_t n, uint64_t *map, struct drop *out);

@@ -2,16 +2,16 @@
 /*
  * Volumes as wholes, without opening them: created, destroyed, replaced, and their generations.
  *
- * Generations share maps, each up to its own end in it.  When heads go away, what only they had of a map is queued as a drop
- * row in the same batch; tape_gc() frees it later.  So a head that is gone never leaves a page behind, and a page that a
- * head needs is never touched.
+ * Generations share maps, each up to its own end in it.  When heads go away, what only they had of a map is queued as a
+ * drop row in the same batch; tape_gc() frees it later.  So a head that is gone never leaves a page behind, and a page
+ * that a head needs is never touched.
  */
 #include "tape/volume.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-/* ---- heads ------------------------------------------------------------------------------------------------------- */
+/* ---- heads ------------------------------------------------------------------------------------------------------ */
 
 int head_write(struct kv_batch *b, uint64_t volume, const struct head *h)
 {
@@ -113,14 +113,14 @@ static int heads_read(struct kv *kv, uint64_t volume, struct heads *out)
 	return r || out->count ? r : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
 }
 
-/* ---- what of which maps heads use -------------------------------------------------------------------------------- */
+/* ---- what of which maps heads use ------------------------------------------------------------------------------- */
 
 /* From where on a map is written, and how far anybody needs it. */
 struct extent { uint64_t map; struct tape_tally from, to; };
 struct extents {
 	struct extent *extent;
 	size_t count, room;
-	size_t next;		/* the one behind the last that was found: heads have their stretches in the same order */
+	size_t next;		/* behind the last that was found: heads have their stretches in one order */
 };
 
 static void extents_fini(struct extents *xs)
@@ -177,7 +177,7 @@ static int extents_add_head(struct extents *xs, const struct head *h)
 	return r;
 }
 
-/* ---- drops -------------------------------------------------------------------------------------------------------- */
+/* ---- drops ------------------------------------------------------------------------------------------------------ */
 
 /* Parts of one map are dropped from the end on, each up to where the one before it began: their rows do not overlap. */
 static int queue_drop(struct kv_batch *b, uint64_t map, const struct drop *d)
@@ -221,7 +221,7 @@ static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *h
 	return r ? r : queue_drops(b, &before, &after);
 }
 
-/* ---- the public face --------------------------------------------------------------------------------------------------- */
+/* ---- the public face -------------------------------------------------------------------------------------------- */
 
 int volume_create(struct kv_batch *b, uint64_t id)
 {

@@ -26,7 +26,7 @@ static bool page_holds(const struct page *p, uint64_t measure)
 	return page_first(p) <= measure && measure < page_end(p);
 }
 
-/* ---- pages that were read ---------------------------------------------------------------------------------------- */
+/* ---- pages that were read --------------------------------------------------------------------------------------- */
 
 void page_cache_fini(struct page_cache *c)
 {
@@ -86,7 +86,7 @@ static int page_read(struct kv *kv, enum page_kind kind, uint64_t map, uint64_t 
 	return 0;
 }
 
-/* ---- pages that are being written -------------------------------------------------------------------------------- */
+/* ---- pages that are being written ------------------------------------------------------------------------------- */
 
 static void tail_forget_gone(struct tail *t)
 {
@@ -198,7 +198,7 @@ void tail_settle(struct tail *t, const struct tape_tally *committed, struct page
 	memmove(t->page, t->page + settled, t->count * sizeof(struct page *));
 }
 
-/* ---- look-ups -------------------------------------------------------------------------------------------------------- */
+/* ---- look-ups --------------------------------------------------------------------------------------------------- */
 
 /* Stretches that hold nothing begin where the next one begins; the last of them is the one that holds @measure. */
 uint32_t lookup_stretch(const struct lookup *x, enum page_kind kind, uint64_t measure)

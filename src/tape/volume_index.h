@@ -18,8 +18,8 @@ void page_cache_put(struct page_cache *c, struct page *p);	/* takes @p */
 /*
  * The pages at the end of the map that a partition is being written in.
  * 1. Together they hold everything behind the committed end of data, and the page that the committed end is in.
- * 2. Only the first has a row, so that a map never has rows behind the end that its head tells.  If a commit failed, nobody
- *    knows which of them have: then whatever is cut off is @gone, and has none after the next commit.
+ * 2. Only the first has a row, so that a map never has rows behind the end that its head tells.  If a commit failed,
+ *    nobody knows which of them have: then whatever is cut off is @gone, and has none after the next commit.
  */
 struct tail {
 	struct page **page;
@@ -33,7 +33,8 @@ int tail_add_object(struct tail *t, uint32_t len);
 int tail_add_chunk(struct tail *t, const struct chunk_run *r);
 /* Everything from @at on goes; @at is not before the first page. */
 void tail_clip(struct tail *t, const struct tape_tally *at);
-/* What is @gone is gone for good; what is in rows up to @committed moves to the cache; the page with the end of it stays. */
+/* What is @gone is gone for good; what is in rows up to @committed moves to the cache; the page with the end of it
+ * stays. */
 void tail_settle(struct tail *t, const struct tape_tally *committed, struct page_cache *cache);
 
 /* One partition as look-ups see it. All of this borrowed. */

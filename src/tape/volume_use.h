@@ -13,7 +13,8 @@ struct uses {
 void uses_fini(struct uses *u);
 /* What the runs of a chunk page have between two offsets of the stream. */
 int uses_add_page(struct uses *u, const struct page *p, uint64_t from, uint64_t to);
-/* Into @b: @map uses so much more of them, or so much less.  Sorts @u.  A batch must not hold two of these for one map. */
+/* Into @b: @map uses so much more of them, or so much less.  Sorts @u.  A batch must not hold two of these for one
+ * map. */
 int uses_put(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map);
 int uses_take(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map);
 

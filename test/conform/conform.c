@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const names[] = {
-	[COND_OK] = "ok",     [COND_MARK] = "mark", [COND_EOD] = "eod",	  [COND_BOP] = "bop",	      [COND_EARLY] = "early",
+	[COND_OK] = "ok", [COND_MARK] = "mark", [COND_EOD] = "eod", [COND_BOP] = "bop", [COND_EARLY] = "early",
 	[COND_FULL] = "full", [COND_PROT] = "prot", [COND_LONG] = "long", [COND_FAILED] = "a failure",
 };
 #define CONDITIONS (sizeof(names) / sizeof(names[0]))
@@ -70,7 +70,7 @@ static void word_parse(const char *s, struct word *w)
 		}
 }
 
-/* ---- doing them -------------------------------------------------------------------------------------------------- */
+/* ---- doing them ------------------------------------------------------------------------------------------------- */
 
 static void fill(char *p, size_t n, long record)
 {
@@ -128,7 +128,8 @@ static enum condition do_tell(struct run *r, const struct word *w)
 static enum condition do_word(struct run *r, const struct word *w)
 {
 	static const struct { const char *verb; enum conform_move move; int sign; } moves[] = {
-		{ "fsr", MOVE_RECORDS, 1 }, { "bsr", MOVE_RECORDS, -1 }, { "fsf", MOVE_MARKS, 1 }, { "bsf", MOVE_MARKS, -1 },
+		{ "fsr", MOVE_RECORDS, 1 }, { "bsr", MOVE_RECORDS, -1 },
+		{ "fsf", MOVE_MARKS, 1 }, { "bsf", MOVE_MARKS, -1 },
 		{ "rew", MOVE_REWIND, 1 }, { "eod", MOVE_EOD, 1 }, { "loc", MOVE_LOCATE, 1 },
 	};
 
@@ -153,7 +154,7 @@ static enum condition do_word(struct run *r, const struct word *w)
 	abort();
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static bool words_fit(const struct conform_door *door, const char *script)
 {

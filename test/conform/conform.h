@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a tape behaves, as one table, and the doors that it is driven through: the engine itself, a drive in the mount, SCSI.
+ * How a tape behaves, as one table, and the doors that it is driven through: the engine itself, a drive in the mount,
+ * SCSI.
  *
  * A row is a name and a script of words, run from left to right on a blank tape (table.c).  The words:
  *
@@ -21,8 +22,8 @@
  *   :2=long    a read tells that record 2 is longer than the buffer
  *   @1,0       the position: file 1, block 0 in it.  A door that does not know a number says -1, which fits any.
  *
- * Doors differ in one thing: a program that moves back after it wrote finds a filemark that the Unix driver wrote for it.
- * So every script writes its own filemark before it moves back, but for bsr.
+ * Doors differ in one thing: a program that moves back after it wrote finds a filemark that the Unix driver wrote for
+ * it. So every script writes its own filemark before it moves back, but for bsr.
  */
 #ifndef TEST_CONFORM_H
 #define TEST_CONFORM_H
@@ -41,7 +42,8 @@ struct conform_pos { int64_t file, block; };
 struct conform_door {
 	const char *name;
 	size_t record_max;	/* the longest record that goes through; rows with longer ones are skipped */
-	/* A blank tape in the drive, at its beginning.  @capacity 0: unlimited.  Non-zero: it cannot be had, skip the row. */
+	/* A blank tape in the drive, at its beginning.  @capacity 0: unlimited.  Non-zero: it cannot be had, skip the
+	 * row. */
 	int (*blank)(void *ctx, uint64_t capacity, bool worm);
 	enum condition (*write)(void *ctx, const void *p, size_t n);
 	enum condition (*marks)(void *ctx, unsigned n);

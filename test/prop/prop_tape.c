@@ -2,9 +2,9 @@
 /*
  * Random operations on a drive, side by side with tape_model.h.  prop_tape [SEED [OPERATIONS]]
  *
- * After every operation: the same outcome and the same position.  After a power cut: what the last durable point had, or a
- * prefix of what was written that goes at least that far.  Old generations stay readable, whole, until they are dropped; at
- * the end everything is destroyed and the store must be empty: no row of KV_MAP, no pack.
+ * After every operation: the same outcome and the same position.  After a power cut: what the last durable point had,
+ * or a prefix of what was written that goes at least that far.  Old generations stay readable, whole, until they are
+ * dropped; at the end everything is destroyed and the store must be empty: no row of KV_MAP, no pack.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -57,7 +57,8 @@ static void check(bool ok, const char *what, int line)
 	if (ok)
 		return;
 	printf("seed %" PRIu64 " step %" PRIu64 " (%s) line %d: %s\n", seed, step, doing, line, what);
-	printf("model: partition %u object %" PRIu64 " of %" PRIu64 "; last words: %s\n", m.p, m.at, strip_of(&m)->n, err_text(-EIO));
+	printf("model: partition %u object %" PRIu64 " of %" PRIu64 "; last words: %s\n", m.p, m.at, strip_of(&m)->n,
+	       err_text(-EIO));
 	fflush(stdout);
 	abort();
 }
@@ -195,8 +196,8 @@ static void remember_old(uint64_t g, const struct content *c)
 	content_copy(&old[olds++].content, c);
 }
 
-/* The volume was @before in generation @g; now something may have been cut off.  A record that was durable is never lost:
- * either its generation is kept, whole, or it is still there. */
+/* The volume was @before in generation @g; now something may have been cut off.  A record that was durable is never
+ * lost: either its generation is kept, whole, or it is still there. */
 static void after_cut(uint64_t g, const struct content *before)
 {
 	cut_since = true;
@@ -264,7 +265,7 @@ static void after_failure(void)
 	kv_mem_plan_fault(kv, 0, -EIO);
 }
 
-/* ---- operations --------------------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------------------------- */
 
 static struct obj new_record(void)
 {

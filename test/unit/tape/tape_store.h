@@ -141,7 +141,7 @@ static inline int store_free(void **state)
 
 #define with_store(test) cmocka_unit_test_setup_teardown(test, store_new, store_free)
 
-/* ---- content: the bytes of a record follow from a number ---------------------------------------------------------- */
+/* ---- content: the bytes of a record follow from a number -------------------------------------------------------- */
 
 static inline void fill(void *p, size_t n, uint64_t seed)
 {

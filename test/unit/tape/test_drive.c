@@ -4,14 +4,15 @@
 #include "unit/tape/tape_store.h"
 
 #define assert_position(s, p, o, f, b) assert_position_at(s, p, o, f, b, __LINE__)
-static void assert_position_at(struct store *s, uint32_t partition, uint64_t object, uint64_t file, uint64_t block, int line)
+static void assert_position_at(struct store *s, uint32_t partition, uint64_t object, uint64_t file, uint64_t block,
+			       int line)
 {
 	struct tape_pos pos;
 
 	assert_int_equal(drive_position(s->drive, &pos), 0);
 	if (pos.partition != partition || pos.object != object || pos.file != file || pos.block != block)
-		fail_msg("line %d: partition %u object %d file %d block %d", line, pos.partition, (int)pos.object, (int)pos.file,
-			 (int)pos.block);
+		fail_msg("line %d: partition %u object %d file %d block %d", line, pos.partition, (int)pos.object,
+			 (int)pos.file, (int)pos.block);
 }
 
 static void an_empty_drive_does_nothing(void **state)

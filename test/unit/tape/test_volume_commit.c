@@ -79,7 +79,7 @@ static void a_commit_of_nothing_writes_nothing(void **state)
 	packs_mem_plan_sync_fault(s->packs, 0, -EIO);
 }
 
-/* ---- the power fails at a numbered step ------------------------------------------------------------------------------ */
+/* ---- the power fails at a numbered step ------------------------------------------------------------------------- */
 
 /* Between 2 and 3: packs are synced, the batch never was. */
 static void cut_before_the_batch_is_the_last_commit(void **state)
@@ -174,7 +174,7 @@ static void a_failed_sync_moves_the_end_back_to_the_last_commit(void **state)
 	assert_record(s, 1, 5000);
 }
 
-/* ---- storing fails --------------------------------------------------------------------------------------------------- */
+/* ---- storing fails ---------------------------------------------------------------------------------------------- */
 
 /* Told once, by the next operation; then writing goes on behind the last whole object that is stored. */
 static void a_deferred_error_is_told_once(void **state)
@@ -236,7 +236,7 @@ static void a_read_finds_the_head_at_the_end_after_a_failure(void **state)
 	assert_eod(s);
 }
 
-/* ---- commits on the way ------------------------------------------------------------------------------------------------ */
+/* ---- commits on the way ----------------------------------------------------------------------------------------- */
 
 static void a_long_backup_is_committed_on_the_way(void **state)
 {
@@ -287,7 +287,7 @@ static void many_pages_are_committed_on_the_way(void **state)
 	assert_eod(s);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 struct reading {
 	struct store *s;

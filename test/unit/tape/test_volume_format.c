@@ -11,8 +11,8 @@ static void put_stretch(struct head_partition *p, uint64_t objects, uint64_t byt
 
 static struct head a_head(void)
 {
-	struct head h = { .generation = 3, .begun_ns = 1, .written_ns = 2, .ended_ns = 4, .unique_bytes = 5, .stored_bytes = 6,
-			  .partitions = 2 };
+	struct head h = { .generation = 3, .begun_ns = 1, .written_ns = 2, .ended_ns = 4,
+			  .unique_bytes = 5, .stored_bytes = 6, .partitions = 2 };
 
 	put_stretch(&h.part[0], 0, 0);
 	put_stretch(&h.part[0], 10, 1000);
@@ -201,7 +201,8 @@ static void pages_that_cannot_be_are_refused(void **state)
 
 static void keys_sort_as_numbers_do(void **state)
 {
-	struct map_key a = key_page(PAGE_OBJECTS, 5, 255), b = key_page(PAGE_OBJECTS, 5, 256), c = key_page(PAGE_OBJECTS, 256, 0);
+	struct map_key a = key_page(PAGE_OBJECTS, 5, 255), b = key_page(PAGE_OBJECTS, 5, 256);
+	struct map_key c = key_page(PAGE_OBJECTS, 256, 0);
 	uint64_t number;
 
 	assert_true(memcmp(a.b, b.b, a.len) < 0);

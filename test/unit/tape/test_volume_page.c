@@ -100,8 +100,8 @@ static void a_full_page_packs_into_some_four_kibibytes(void **state)
 	struct buf b = BUF_INIT;
 
 	for (uint64_t i = 0; !page_full(p); i++) {
-		struct chunk_run run = { .pack = (i * 2654435761u) % PACK_NUMBER_MAX, .slot = (uint32_t)i * 7919, .slots = 1,
-					 .bytes = PACK_CHUNK_MAX };
+		struct chunk_run run = { .pack = (i * 2654435761u) % PACK_NUMBER_MAX, .slot = (uint32_t)i * 7919,
+					 .slots = 1, .bytes = PACK_CHUNK_MAX };
 
 		assert_int_equal(page_add_chunk(p, &run, true), 0);
 	}
