@@ -87,6 +87,9 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* withou
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them. */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
+/* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
+ * @each returns non-zero to stop. */
+int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uint64_t volume), void *ctx);
 /* Frees what destroyed volumes, dropped generations and crashes left: packs that no map names are removed.  Takes turns with
  * writers and readers, may be called at any time, goes on after a crash.  @freed_bytes of packs. */
 int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes);

@@ -59,13 +59,41 @@ char *library_about(struct library *lib, const struct catalog_volume *row, char 
 	return out;
 }
 
+/* "MONDAY, TUESDAY and 3 more", as far as a text of an event goes. */
+struct hurt {
+	struct library *lib;
+	char names[160];
+	unsigned more;
+};
+
+static int hurt_add(void *ctx, uint64_t volume)
+{
+	struct hurt *h = ctx;
+	struct catalog_volume row;
+	size_t used = strlen(h->names);
+	int r = catalog_volume_by_id(h->lib->cat, volume, &row);
+
+	if (r)
+		return r < 0 ? r : 0;
+	if (used + strlen(row.name) + 3 > sizeof(h->names))
+		h->more++;
+	else
+		snprintf(h->names + used, sizeof(h->names) - used, "%s%s", used ? ", " : "", row.name);
+	return 0;
+}
+
 static void damaged(void *ctx, struct pack_ref ref, const struct digest *d)
 {
-	struct library *lib = ctx;
+	struct hurt hurt = { .lib = ctx };
+	char more[32] = "";
 
-	catalog_event(lib->cat, EVENT_CHUNK_DAMAGED, "",
-		      "stored bytes fail their check: pack %llu, slot %u, digest %02x%02x%02x%02x; no longer shared",
-		      (unsigned long long)ref.pack, ref.slot, d->b[0], d->b[1], d->b[2], d->b[3]);
+	if (volume_each_in_pack(hurt.lib->kv, ref.pack, hurt_add, &hurt) < 0)
+		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack, err_text(0));
+	if (hurt.more)
+		snprintf(more, sizeof(more), " and %u more", hurt.more);
+	catalog_event(hurt.lib->cat, EVENT_CHUNK_DAMAGED, "",
+		      "chunk %02x%02x%02x%02x fails its check: pack %llx, slot %u, which has data of %s%s", d->b[0], d->b[1],
+		      d->b[2], d->b[3], (unsigned long long)ref.pack, ref.slot, hurt.names[0] ? hurt.names : "no tape", more);
 }
 
 static int library_restore(struct library *lib)
