@@ -16,7 +16,10 @@
 #define SPAN_BYTES PACK_CHUNK_MAX
 #define SPAN_CHUNKS 256u
 #define STORED_MAX (SPAN_BYTES + SPAN_CHUNKS * PACK_ENTRY_GAP)
-#define AHEAD_MAX 8u		/* spans */
+#define AHEAD_FIRST (2u << 20)
+#define AHEAD_MAX (8u << 20)
+#define IDLE_MAX 10u		/* spans kept for later: the look-ahead of a stream in order */
+#define SPANS_MAX 64u		/* a scattered stream has a span a chunk; each takes 20 KiB beside its bytes */
 
 /* A part of the stream: @chunks slots from @slot, the first byte of which is byte @start of the stream. */
 struct span {
@@ -31,7 +34,8 @@ struct span {
 	int result[SPAN_CHUNKS];
 	bool abandoned;				/* nobody waits any more */
 	bool ready;				/* guarded by the reader's lock */
-	uint8_t *raw;				/* SPAN_BYTES */
+	uint8_t *raw;
+	size_t raw_cap;
 };
 
 /* Where planning stands: the slot in @extent that begins at byte @at of the stream. */
@@ -51,15 +55,15 @@ struct chunk_reader {
 
 	/* The reading thread's.  Spans first..last lie one behind the other in the stream. */
 	struct span *first, *last, *idle;
-	unsigned spans;
+	unsigned spans, idles;
 	uint64_t expected;			/* where the next read begins if they follow each other */
-	unsigned ahead;				/* spans to have in all; 1: no look-ahead */
+	uint64_t ahead;				/* bytes to have at hand; 0: only what is read */
 	bool no_more;				/* nothing was found behind the last span */
 	struct plan plan;
 
 	pthread_mutex_t lock;			/* guards what follows */
 	pthread_cond_t came;			/* a span became ready */
-	uint8_t *scratch[AHEAD_MAX + 1];	/* STORED_MAX each, as many as ever ran at once */
+	uint8_t *scratch[SPANS_MAX + 1];	/* STORED_MAX each, as many as ever ran at once */
 	unsigned scratches;
 };
 
@@ -135,15 +139,11 @@ static struct span *span_take(struct chunk_reader *r)
 
 	if (s) {
 		r->idle = s->next;
+		r->idles--;
 	} else {
 		s = calloc(1, sizeof(*s));
 		if (!s)
 			return NULL;
-		s->raw = malloc(SPAN_BYTES);
-		if (!s->raw) {
-			free(s);
-			return NULL;
-		}
 		s->job.run = span_run;
 		s->job.done = span_done;
 		s->r = r;
@@ -154,19 +154,39 @@ static struct span *span_take(struct chunk_reader *r)
 	return s;
 }
 
-static void span_give(struct chunk_reader *r, struct span *s)
-{
-	s->pack = pack_release(s->pack);
-	s->next = r->idle;
-	r->idle = s;
-}
-
 static struct span *span_free(struct span *s)
 {
 	pack_release(s->pack);
 	free(s->raw);
 	free(s);
 	return NULL;
+}
+
+static void span_give(struct chunk_reader *r, struct span *s)
+{
+	if (r->idles == IDLE_MAX) {
+		span_free(s);
+		return;
+	}
+	s->pack = pack_release(s->pack);
+	s->next = r->idle;
+	r->idle = s;
+	r->idles++;
+}
+
+static int span_room(struct span *s, size_t n)
+{
+	uint8_t *raw;
+
+	if (s->raw_cap >= n)
+		return 0;
+	raw = malloc(n);
+	if (!raw)
+		return err_origin(-ENOMEM);
+	free(s->raw);
+	s->raw = raw;
+	s->raw_cap = n;
+	return 0;
 }
 
 static int seek_extent(struct chunk_reader *r, uint64_t offset)
@@ -243,7 +263,7 @@ static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, str
 		p->slot++;
 	}
 	s->len = s->start + raw < end ? raw : end - s->start;
-	return 0;
+	return span_room(s, raw);
 }
 
 /* ---- the spans at hand ------------------------------------------------------------------------------------------- */
@@ -274,7 +294,6 @@ static void drop_all(struct chunk_reader *r)
 	while (r->first)
 		drop_first(r);
 	r->no_more = false;
-	r->ahead = 1;
 }
 
 /* One more span behind the last, or at @offset if there is none. */
@@ -305,9 +324,9 @@ static int add_span(struct chunk_reader *r, uint64_t offset, uint64_t want, bool
 }
 
 /* An error found here is told by the read that comes to it. */
-static void look_ahead(struct chunk_reader *r)
+static void look_ahead(struct chunk_reader *r, uint64_t offset)
 {
-	while (r->last && r->spans < r->ahead && !r->no_more)
+	while (r->last && !r->no_more && r->spans < SPANS_MAX && r->last->start + r->last->len < offset + r->ahead)
 		r->no_more = add_span(r, r->last->start + r->last->len, SPAN_BYTES, false) != 0;
 }
 
@@ -324,12 +343,12 @@ static int come_to(struct chunk_reader *r, uint64_t offset, size_t n)
 		int e;
 
 		r->no_more = false;
-		e = add_span(r, offset, r->ahead > 1 ? SPAN_BYTES : n, r->ahead == 1);
+		e = add_span(r, offset, r->ahead ? SPAN_BYTES : n, !r->ahead);
 		if (e)
 			return e;
 	}
-	if (r->ahead > 1)
-		look_ahead(r);
+	if (r->ahead)
+		look_ahead(r, offset);
 	span_wait(r->first);
 	return 0;
 }
@@ -362,9 +381,9 @@ int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t
 
 	/* The second read in a row begins the look-ahead, each further one doubles it. */
 	if (offset != r->expected)
-		r->ahead = 1;
+		r->ahead = 0;
 	else if (offset > 0)
-		r->ahead = r->ahead * 2 < AHEAD_MAX ? r->ahead * 2 : AHEAD_MAX;
+		r->ahead = !r->ahead ? AHEAD_FIRST : r->ahead < AHEAD_MAX ? r->ahead * 2 : AHEAD_MAX;
 	while (n > 0) {
 		e = come_to(r, offset, n);
 		if (!e)
@@ -395,10 +414,9 @@ int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, str
 	r->cs = cs;
 	r->source = source;
 	r->ctx = ctx;
-	r->ahead = 1;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->came, NULL);
-	e = lane_new(cs->workers, AHEAD_MAX, &r->lane);
+	e = lane_new(cs->workers, SPANS_MAX, &r->lane);
 	if (e) {
 		pthread_cond_destroy(&r->came);
 		pthread_mutex_destroy(&r->lock);
