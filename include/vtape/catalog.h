@@ -17,6 +17,8 @@ struct catalog_perm { uint32_t mode, uid, gid; uint64_t mtime_ns, ctime_ns; };
 enum catalog_state { STATE_SCRATCH, STATE_ASSIGNED, STATE_EXPIRED, STATE_MIGRATED, STATE_ERROR,
 		     STATE_INCOMING /* an image that is still being written; not a tape yet */ };
 enum catalog_access { ACCESS_PRIMARY, ACCESS_SECONDARY, ACCESS_RESTRICTED };
+const char *catalog_state_name(enum catalog_state s);		/* "scratch", ... */
+const char *catalog_access_name(enum catalog_access a);
 
 struct catalog_pool {
 	uint32_t id;			/* never used again */

@@ -82,6 +82,11 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from);
  * perm.mtime_ns what library_mtime_ns() shows.  perm.ctime_ns becomes now if perm changed and @change did not set it. */
 int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx);
 
+/* The catalog's state, ahead of it by a moment: a tape with something on it is assigned as soon as that is written. */
+static inline enum catalog_state library_state(const struct catalog_volume *v, const struct volume_stat *st)
+{
+	return v->state == STATE_SCRATCH && st->end.objects ? STATE_ASSIGNED : v->state;
+}
 /* When it was last written, for stat(2): what the user set it to, until the tape is written later. */
 static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const struct volume_stat *st)
 {

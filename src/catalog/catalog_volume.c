@@ -261,3 +261,24 @@ int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with)
 		r = kv_batch_delete_prefix(b, KV_CATALOG, file_names.b, file_names.len);
 	return r ? r : kv_write(c->kv, b, true);
 }
+
+/* ---- words ---- */
+
+const char *catalog_state_name(enum catalog_state s)
+{
+	static const char *const names[] = {
+		[STATE_SCRATCH] = "scratch", [STATE_ASSIGNED] = "assigned", [STATE_EXPIRED] = "expired",
+		[STATE_MIGRATED] = "migrated", [STATE_ERROR] = "error", [STATE_INCOMING] = "incoming",
+	};
+
+	return names[s];
+}
+
+const char *catalog_access_name(enum catalog_access a)
+{
+	static const char *const names[] = {
+		[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
+	};
+
+	return names[a];
+}

@@ -4,20 +4,12 @@
 
 #include <errno.h>
 
-static const char *const state_names[] = {
-	[STATE_SCRATCH] = "scratch", [STATE_ASSIGNED] = "assigned", [STATE_EXPIRED] = "expired",
-	[STATE_MIGRATED] = "migrated", [STATE_ERROR] = "error", [STATE_INCOMING] = "incoming",
-};
-static const char *const access_names[] = {
-	[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
-};
-
 /* What the catalog knows. */
 static json_t *catalog_json(const struct catalog_volume *v, const char *pool)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:i, s:I, s:I, s:I}",
-			 "name", v->name, "pool", pool, "state", state_names[v->state],
-			 "access", access_names[v->access], "serial", v->serial, "protect", v->protect, "worm", v->worm,
+			 "name", v->name, "pool", pool, "state", catalog_state_name(v->state),
+			 "access", catalog_access_name(v->access), "serial", v->serial, "protect", v->protect, "worm", v->worm,
 			 "capacity_bytes", (json_int_t)v->capacity_bytes, "record_bytes", (json_int_t)v->record_bytes,
 			 "mode", (int)v->perm.mode, "uid", (json_int_t)v->perm.uid, "gid", (json_int_t)v->perm.gid,
 			 "created_ns", (json_int_t)v->created_ns);
@@ -56,9 +48,8 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 	if (r == 0) {
 		if (st.end.objects == 0)
 			st.written_ns = 0;	/* a blank tape was made, not written */
-		json_t *tape = stat_json(&st);
-		json_object_update(row, tape);
-		json_decref(tape);
+		json_object_set_new(row, "state", json_string(catalog_state_name(library_state(v, &st))));
+		json_object_update_new(row, stat_json(&st));
 	} else {
 		json_object_set_new(row, "state", json_string("error"));
 		json_object_set_new(row, "error", json_string(r < 0 ? err_text(r) : "unknown"));
