@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_change: what mkdir, rm, mv, chmod and so on do to pools and volumes.  The rules (protection, WORM, who is using it) are
- * the library's; here is only which call of it a file operation means.
+ * fs_change: what mkdir, rm, mv, chmod and so on do to pools and volumes.  The rules (protection, WORM, who is using
+ * it) are the library's; here is only which call of it a file operation means.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +42,9 @@ int tree_mkdir(struct fs *fs, const struct node *dir, const char *name, const st
 	int r;
 
 	if (dir->kind == NODE_DOOR && dir->door != DOOR_DRIVES) {
-		r = strlen(name) > BARCODE_MAX ? -ENAMETOOLONG : fs_errno(library_pool_create(fs->lib, name, &perm, &p));
+		if (strlen(name) > BARCODE_MAX)
+			return -ENAMETOOLONG;
+		r = fs_errno(library_pool_create(fs->lib, name, &perm, &p));
 		if (!r)
 			*out = (struct node){ .kind = NODE_POOL, .door = dir->door, .pool = p.id };
 		return r;
@@ -112,7 +114,8 @@ static int rename_pool(struct fs *fs, const char *name, const char *to_name, boo
 }
 
 /* mv A B over an existing B is rename(2): B's content is A's, and A is gone. */
-static int rename_volume(struct fs *fs, const struct node *n, const struct node *to_dir, const char *to_name, bool noreplace)
+static int rename_volume(struct fs *fs, const struct node *n, const struct node *to_dir, const char *to_name,
+			 bool noreplace)
 {
 	struct catalog_pool p;
 	struct node there;
@@ -145,7 +148,8 @@ int tree_rename(struct fs *fs, const struct node *dir, const char *name, const s
 
 	if (r)
 		return r;
-	/* Not EXDEV: mv would remove what is at the other door, which is this very tape, and then copy from nothing. */
+	/* Not EXDEV: mv would remove what is at the other door, which is this very tape, and then copy from
+	 * nothing. */
 	if (dir->kind != to_dir->kind || dir->door != to_dir->door)
 		return -EPERM;
 	switch (n.kind) {
@@ -182,7 +186,7 @@ int tree_create(struct fs *fs, const struct node *dir, const char *name, const s
 	return r;
 }
 
-/* ---- modes, owners, times --------------------------------------------------------------------------------------------- */
+/* ---- modes, owners, times -------------------------------------------------------------------------------------- */
 
 struct perm_change { unsigned what; const struct catalog_perm *perm; };
 
@@ -226,7 +230,8 @@ int tree_setattr(struct fs *fs, const struct node *n, unsigned what, const struc
 	case NODE_TAPE:
 	case NODE_IMAGE:
 	case NODE_VOLUME:
-		/* A volume's folder shows the modes of the tape with the right to enter added: that is no mode of its own. */
+		/* A volume's folder shows the modes of the tape with the right to enter added: that is no mode of
+		 * its own. */
 		if (n->kind == NODE_VOLUME)
 			c.what &= ~(unsigned)TREE_MODE;
 		r = fs_errno(library_volume_change(fs->lib, n->volume, change_volume, &c));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_drive: drives/nstN and drives/stN, two names of one drive of the library.  One program at a time; the modes of a drive
- * (block size, options) stay as they were set, as long as the mount lives.
+ * fs_drive: drives/nstN and drives/stN, two names of one drive of the library.  One program at a time; the modes of a
+ * drive (block size, options) stay as they were set, as long as the mount lives.
  */
 #include <errno.h>
 
@@ -99,7 +99,8 @@ int drive_node_open(struct fs *fs, const struct node *n, unsigned flags, struct 
 
 	if (!f)
 		return err_origin(-ENOMEM);
-	*f = (struct file){ .ops = &drive_file_ops, .fs = fs, .node = *n, .write = flags & FILE_WRITE, .sequential = true };
+	*f = (struct file){ .ops = &drive_file_ops, .fs = fs, .node = *n, .write = flags & FILE_WRITE };
+	f->sequential = true;
 	r = fs_errno(library_drive_open(fs->lib, n->drive, f->write, &d));
 	if (!r) {
 		r = st_open(fs->st[n->drive], d, &host, st_flags_of(n, flags));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_errno: two tables.  Conditions of a tape become what st(4) gives for them; what is a matter of the store's inside
- * becomes EIO, with the words already in the log.
+ * fs_errno: two tables.  Conditions of a tape become what st(4) gives for them; what is a matter of the store's
+ * inside becomes EIO, with the words already in the log.
  */
 #include <errno.h>
 #include <vtape/catalog.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_file: the list of open files, and what all doors share: waiting for a file that is on its way out, and keeping a time
- * that the user set although closing writes to the tape after it (cp -p sets times before it closes).
+ * fs_file: the list of open files, and what all doors share: waiting for a file that is on its way out, and keeping a
+ * time that the user set although closing writes to the tape after it (cp -p sets times before it closes).
  */
 #include <errno.h>
 #include <time.h>
@@ -93,8 +93,8 @@ int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file *
 	return 0;
 }
 
-int file_create(struct fs *fs, const struct node *dir, const char *name, const struct tree_who *who, unsigned flags, bool excl,
-		struct file **out)
+int file_create(struct fs *fs, const struct node *dir, const char *name, const struct tree_who *who, unsigned flags,
+		bool excl, struct file **out)
 {
 	struct node n;
 	int r = tree_lookup(fs, dir, name, &n);

@@ -9,7 +9,7 @@
 #include "fs/image_state.h"
 #include "fs/tree.h"
 
-/* ---- names ------------------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 bool image_volume_name(const char *name, char out[BARCODE_MAX + 1])
 {
@@ -169,7 +169,7 @@ int image_size(struct fs *fs, const struct catalog_volume *v, const struct volum
 	return r;
 }
 
-/* ---- images that somebody has open ------------------------------------------------------------------------------------ */
+/* ---- images that somebody has open ----------------------------------------------------------------------------- */
 
 struct image *image_get(struct fs *fs, uint64_t volume)
 {
@@ -294,7 +294,7 @@ int image_source_read(struct image *img, uint64_t off, void *buf, size_t n, size
 	return 0;
 }
 
-/* ---- open files ------------------------------------------------------------------------------------------------------- */
+/* ---- open files ------------------------------------------------------------------------------------------------ */
 
 struct image_file {
 	struct file file;
@@ -437,7 +437,7 @@ int image_truncate(struct fs *fs, const struct node *n, uint64_t size)
 	return r ? r : ended;
 }
 
-/* ---- rename ----------------------------------------------------------------------------------------------------------- */
+/* ---- rename ---------------------------------------------------------------------------------------------------- */
 
 static int replace(struct fs *fs, uint64_t to, uint64_t from)
 {
@@ -447,8 +447,8 @@ static int replace(struct fs *fs, uint64_t to, uint64_t from)
 	return fs_errno(library_volume_replace(fs->lib, to, from));
 }
 
-static int rename_to_volume(struct fs *fs, const struct catalog_volume *v, const struct catalog_pool *p, const char *volume,
-			    const char *to_name, bool noreplace)
+static int rename_to_volume(struct fs *fs, const struct catalog_volume *v, const struct catalog_pool *p,
+			    const char *volume, const char *to_name, bool noreplace)
 {
 	struct catalog_volume there;
 	int r = 0;
@@ -503,5 +503,7 @@ int image_rename(struct fs *fs, const struct node *n, const struct node *to_dir,
 	/* Only what is no tape yet may have another name; and not one that would make a tape of it. */
 	if (v.state != STATE_INCOMING || parse_is_name(to_name) || to_name[0] == IMAGE_HIDDEN)
 		return -EINVAL;
-	return strlen(to_name) > BARCODE_MAX ? -ENAMETOOLONG : fs_errno(library_volume_move(fs->lib, v.id, p.name, to_name));
+	if (strlen(to_name) > BARCODE_MAX)
+		return -ENAMETOOLONG;
+	return fs_errno(library_volume_move(fs->lib, v.id, p.name, to_name));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_image_write: one writing session on an image, from its first write to the close (image_state.h says what becomes of
- * it).  Bytes are written front to back; a parser turns them into objects as they come, so nothing is kept twice and a
- * broken image is known by its first wrong byte.
+ * fs_image_write: one writing session on an image, from its first write to the close (image_state.h says what becomes
+ * of it).  Bytes are written front to back; a parser turns them into objects as they come, so nothing is kept twice
+ * and a broken image is known by its first wrong byte.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ struct image_session {
 	int error;			/* no tape can be made of this any more */
 };
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------------------------- */
 
 static int on_record(void *ctx, const void *p, size_t n)
 {
@@ -121,7 +121,7 @@ static int feed_gap(struct image *img, uint64_t end)
 	return r;
 }
 
-/* ---- begin ------------------------------------------------------------------------------------------------------------ */
+/* ---- begin ----------------------------------------------------------------------------------------------------- */
 
 static void session_free(struct image_session *s)
 {
@@ -255,7 +255,7 @@ static int session_begin(struct image *img, uint64_t off, bool truncated)
 	return at_end ? begin_append(img, v.state == STATE_INCOMING) : begin_copy(img, &v, truncated);
 }
 
-/* ---- write and read --------------------------------------------------------------------------------------------------- */
+/* ---- write and read -------------------------------------------------------------------------------------------- */
 
 int image_session_write(struct image *img, uint64_t off, const void *buf, size_t n, bool truncated)
 {
@@ -288,7 +288,8 @@ int image_session_truncate(struct image *img, uint64_t size, bool truncated)
 
 	if (!img->session) {
 		r = image_claim(img);
-		/* Cutting to nothing before the first write is what O_TRUNC does; and the size it has is no change. */
+		/* Cutting to nothing before the first write is what O_TRUNC does; and the size it has is no
+		 * change. */
 		if (r || size == (truncated ? 0 : image_source_size(img)))
 			return r;
 		/* Bytes before @size come from the old image when the session ends. */
@@ -341,7 +342,7 @@ int image_session_sync(struct image *img)
 	return img->session ? fs_errno(volume_commit(img->session->vol)) : 0;
 }
 
-/* ---- end -------------------------------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------------------------- */
 
 struct eom_change { bool eom; uint64_t generation; };
 
@@ -395,7 +396,8 @@ static void keep_perm(struct catalog_volume *v, void *ctx)
 		v->perm.mtime_ns = p->mtime_ns;
 }
 
-/* The copy takes the place of the image; modes and owner stay those of the image, its time only if the user set it. */
+/* The copy takes the place of the image; modes and owner stay those of the image, its time only if the user set
+ * it. */
 static int install_copy(struct image *img, bool keep_mtime)
 {
 	struct image_session *s = img->session;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_node: inode numbers.  Numbers come back from the kernel, and after a restart or through NFS from anywhere, so decoding
- * trusts nothing: whatever node_ino() would not give for the answer is -ESTALE.
+ * fs_node: inode numbers.  Numbers come back from the kernel, and after a restart or through NFS from anywhere, so
+ * decoding trusts nothing: whatever node_ino() would not give for the answer is -ESTALE.
  */
 #include <errno.h>
 

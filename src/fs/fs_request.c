@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_request: what the kernel asks, as calls on the tree and on open files.  Each function decodes its arguments, makes one
- * call, and replies exactly once.  Nothing here knows a rule of tapes.
+ * fs_request: what the kernel asks, as calls on the tree and on open files.  Each function decodes its arguments,
+ * makes one call, and replies exactly once.  Nothing here knows a rule of tapes.
  */
 #include "fs/request.h"
 
@@ -40,10 +40,10 @@ static struct file *file_in_use(struct fuse_file_info *fi)
 	return f;
 }
 
-/* ---- names and attributes --------------------------------------------------------------------------------------------- */
+/* ---- names and attributes -------------------------------------------------------------------------------------- */
 
-/* How long the kernel may believe a name and its attributes: tapes change by other doors and by the command line.  A name
- * that went away behind its back gives ESTALE, upon which the kernel looks again. */
+/* How long the kernel may believe a name and its attributes: tapes change by other doors and by the command line.  A
+ * name that went away behind its back gives ESTALE, upon which the kernel looks again. */
 static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
 	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
 	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
@@ -114,10 +114,14 @@ static int set_size(struct fs *fs, const struct node *n, uint64_t size, struct f
 	return n->kind == NODE_FILE ? -EPERM : 0;
 }
 
+static uint64_t ns_of(struct timespec t)
+{
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
 static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
-	struct catalog_perm perm = { attr->st_mode, attr->st_uid, attr->st_gid,
-				     (uint64_t)attr->st_mtim.tv_sec * 1000000000ull + (uint64_t)attr->st_mtim.tv_nsec, 0 };
+	struct catalog_perm perm = { attr->st_mode, attr->st_uid, attr->st_gid, ns_of(attr->st_mtim), 0 };
 	unsigned what = 0;
 	struct node n;
 	int r = node_of(ino, &n);
@@ -127,7 +131,9 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	what |= to_set & FUSE_SET_ATTR_MODE ? TREE_MODE : 0;
 	what |= to_set & FUSE_SET_ATTR_UID ? TREE_UID : 0;
 	what |= to_set & FUSE_SET_ATTR_GID ? TREE_GID : 0;
-	what |= to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW) && !(to_set & FUSE_SET_ATTR_SIZE) ? TREE_MTIME : 0;
+	/* With a new size comes the time of it, which is ours to say. */
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW) && !(to_set & FUSE_SET_ATTR_SIZE))
+		what |= TREE_MTIME;
 	if (!r && (to_set & FUSE_SET_ATTR_SIZE))
 		r = set_size(fs_of(req), &n, (uint64_t)attr->st_size, fi);
 	if (!r && what)
@@ -149,7 +155,7 @@ static void do_statfs(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_statfs(req, &s);
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------------------------- */
 
 #define COOKIE_OWN 2	/* "." and ".." come before the entries of the tree */
 
@@ -290,17 +296,19 @@ static void do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 	reply(req, -EPERM);
 }
 
-/* ---- open files ------------------------------------------------------------------------------------------------------- */
+/* ---- open files ------------------------------------------------------------------------------------------------ */
 
 static unsigned file_flags_of(int flags)
 {
 	int mode = flags & O_ACCMODE;
 
-	return (mode != O_WRONLY ? FILE_READ : 0) | (mode != O_RDONLY ? FILE_WRITE : 0) | (flags & O_APPEND ? FILE_APPEND : 0) |
-	       (flags & O_TRUNC && mode != O_RDONLY ? FILE_TRUNC : 0) | (flags & O_NONBLOCK ? FILE_NONBLOCK : 0);
+	return (mode != O_WRONLY ? FILE_READ : 0) | (mode != O_RDONLY ? FILE_WRITE : 0) |
+	       (flags & O_APPEND ? FILE_APPEND : 0) | (flags & O_TRUNC && mode != O_RDONLY ? FILE_TRUNC : 0) |
+	       (flags & O_NONBLOCK ? FILE_NONBLOCK : 0);
 }
 
-/* Every read and write reaches us as it was made: a record is one of them, and sizes change behind the kernel's back. */
+/* Every read and write reaches us as it was made: a record is one of them, and sizes change behind the kernel's
+ * back. */
 static void set_open(struct fuse_file_info *fi, struct file *f)
 {
 	fi->fh = (uintptr_t)f;
@@ -391,7 +399,8 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 		fuse_reply_buf(req, (const char *)data, got);
 }
 
-static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off, struct fuse_file_info *fi)
+static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+		     struct fuse_file_info *fi)
 {
 	struct file *f = file_in_use(fi);
 	size_t done = 0;
@@ -424,15 +433,16 @@ static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 }
 
 /* Copying inside the kernel would cut records at pages.  EINVAL, unlike ENOSYS, sends cp back to read and write. */
-static void do_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t ino_out,
-			       off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+static void do_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+			       fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	reply(req, -EINVAL);
 }
 
-/* ---- ioctls ----------------------------------------------------------------------------------------------------------- */
+/* ---- ioctls ---------------------------------------------------------------------------------------------------- */
 
-/* On a regular file the kernel takes direction and size from the number itself: exactly that many bytes come and go. */
+/* On a regular file the kernel takes direction and size from the number itself: exactly that many bytes come and
+ * go. */
 
 static int ioctl_op(fuse_req_t req, struct file *f, const void *in, size_t len)
 {
@@ -501,7 +511,7 @@ static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg, st
 		fuse_reply_ioctl(req, 0, out, out_len);
 }
 
-/* ---- extended attributes ---------------------------------------------------------------------------------------------- */
+/* ---- extended attributes --------------------------------------------------------------------------------------- */
 
 #define XATTR_PREFIX "user.vtape."
 
@@ -561,7 +571,7 @@ static void do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	reply(req, xattr_ours(&name) ? -EPERM : -ENODATA);
 }
 
-/* ---- the session ------------------------------------------------------------------------------------------------------ */
+/* ---- the session ----------------------------------------------------------------------------------------------- */
 
 static void do_init(void *userdata, struct fuse_conn_info *conn)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_session: mounting, serving, stopping.  fs_stop() may come from a signal handler, so it only posts a semaphore; a thread
- * that waits for it ends FUSE's loop, whose main thread sleeps until a signal interrupts it.
+ * fs_session: mounting, serving, stopping.  fs_stop() may come from a signal handler, so it only posts a semaphore; a
+ * thread that waits for it ends FUSE's loop, whose main thread sleeps until a signal interrupts it.
  */
 #include "fs/request.h"
 
@@ -25,7 +25,7 @@ struct fs_serving {
 	atomic_bool done;
 };
 
-/* ---- mounting --------------------------------------------------------------------------------------------------------- */
+/* ---- mounting -------------------------------------------------------------------------------------------------- */
 
 static void log_from_fuse(enum fuse_log_level level, const char *fmt, va_list ap)
 {
@@ -195,7 +195,7 @@ struct fs *fs_unmount(struct fs *fs)
 	return NULL;
 }
 
-/* ---- serving ---------------------------------------------------------------------------------------------------------- */
+/* ---- serving --------------------------------------------------------------------------------------------------- */
 
 static void kicked(int sig)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_st: open, read, write and close of an emulated tape device.  Behaviour follows st(4) and the notes on the kernel's
- * driver in its README; where a name of that driver is known to its users (EOD, FM) it is used here too.
+ * fs_st: open, read, write and close of an emulated tape device.  Behaviour follows st(4) and the notes on the
+ * kernel's driver in its README; where a name of that driver is known to its users (EOD, FM) it is used here too.
  *
- * The kernel's driver remembers a filemark that it ran into with data in hand, and pretends not to have crossed it; here the
- * drive steps back over it, which is free, so position and pretence never differ.
+ * The kernel's driver remembers a filemark that it ran into with data in hand, and pretends not to have crossed it;
+ * here the drive steps back over it, which is free, so position and pretence never differ.
  */
 #include <errno.h>
 
@@ -123,7 +123,7 @@ int st_switch_partition(struct st *st)
 	return fs_errno(drive_locate(st->d, st->partition, st->visited[st->partition]));
 }
 
-/* ---- close, and closes that were not the last ---------------------------------------------------------------------- */
+/* ---- close, and closes that were not the last ------------------------------------------------------------------ */
 
 /* Two marks: the head stands between them, ready to write over the second. */
 static int st_write_closing_marks(struct st *st)
@@ -175,7 +175,8 @@ int st_sync(struct st *st)
 	return r;
 }
 
-/* The program goes on after a flush: its marks were too early. A mark that will not go stays, and is a mark like others. */
+/* The program goes on after a flush: its marks were too early. A mark that will not go stays, and is a mark like
+ * others. */
 static int st_take_marks_back(struct st *st)
 {
 	unsigned n = st->marks;
@@ -200,7 +201,8 @@ int st_begin(struct st *st)
 	return 0;
 }
 
-/* System V: a program that read part of a file and closes leaves the tape behind that file. BSD, the default: where it is. */
+/* System V: a program that read part of a file and closes leaves the tape behind that file. BSD, the default:
+ * where it is. */
 static void st_leave_reading(struct st *st)
 {
 	int64_t done;
@@ -247,11 +249,11 @@ int st_close(struct st *st)
 	return r;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 /*
- * What a read with nothing in hand says.  The end of data is 0 bytes only right behind a filemark (so after the last file a
- * program sees 0 twice), and then EIO; without a mark before it, EIO at once, as the kernel's driver has it.
+ * What a read with nothing in hand says.  The end of data is 0 bytes only right behind a filemark (so after the last
+ * file a program sees 0 twice), and then EIO; without a mark before it, EIO at once, as the kernel's driver has it.
  */
 static int st_nothing_read(struct st *st, int r)
 {
@@ -370,7 +372,7 @@ int st_read(struct st *st, void *buf, size_t n, size_t *got)
 	return st_read_fixed(st, buf, n, got);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static int st_check_write(struct st *st, size_t n)
 {
@@ -378,8 +380,8 @@ static int st_check_write(struct st *st, size_t n)
 		return -EINVAL;
 	if (!(st->flags & ST_OPEN_WRITE) || st_protected(st))
 		return -EACCES;
-	/* README of st: the write that meets early warning succeeds; the next one is refused, the one after it allowed so
-	 * that a trailer can be written; and so in turns until the medium ends. */
+	/* README of st: the write that meets early warning succeeds; the next one is refused, the one after it
+	 * allowed so that a trailer can be written; and so in turns until the medium ends. */
 	if (st->eof == ST_EOM_OK) {
 		st->eof = ST_EOM_WARNED;
 		return -ENOSPC;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_st_op: MTIOCTOP, MTIOCGET and MTIOCPOS.  A table says for every operation what st does before it (a mark after writing,
- * forgetting that the program was writing) and which function carries it out.
+ * fs_st_op: MTIOCTOP, MTIOCGET and MTIOCPOS.  A table says for every operation what st does before it (a mark after
+ * writing, forgetting that the program was writing) and which function carries it out.
  */
 #include <errno.h>
 
@@ -21,7 +21,7 @@ struct st_operation {
 	int (*run)(struct st *st, int64_t n);
 };
 
-/* ---- motion ----------------------------------------------------------------------------------------------------------- */
+/* ---- motion ---------------------------------------------------------------------------------------------------- */
 
 static int op_files(struct st *st, int64_t n)
 {
@@ -115,7 +115,7 @@ static int op_nop(struct st *st, int64_t n)
 	return st->unsynced ? fs_errno(drive_flush(st->d)) : 0;
 }
 
-/* ---- what changes the tape -------------------------------------------------------------------------------------------- */
+/* ---- what changes the tape ------------------------------------------------------------------------------------- */
 
 static int st_marks(struct st *st, int64_t n, bool immed)
 {
@@ -178,7 +178,7 @@ static int op_mkpart(struct st *st, int64_t n)
 	return fs_errno(r);
 }
 
-/* ---- the cartridge ---------------------------------------------------------------------------------------------------- */
+/* ---- the cartridge --------------------------------------------------------------------------------------------- */
 
 static int op_unload(struct st *st, int64_t n)
 {
@@ -229,7 +229,7 @@ static int op_load(struct st *st, int64_t n)
 	return 0;
 }
 
-/* ---- modes ------------------------------------------------------------------------------------------------------------ */
+/* ---- modes ----------------------------------------------------------------------------------------------------- */
 
 static int op_setblk(struct st *st, int64_t n)
 {
@@ -254,7 +254,8 @@ static int op_setdensity(struct st *st, int64_t n)
 	return n == 0 || n == ST_DENSITY ? 0 : -EIO;
 }
 
-/* What a block costs on disk is the pool's business; the switch is there and does nothing, as for data that is compressed. */
+/* What a block costs on disk is the pool's business; the switch is there and does nothing, as for data that is
+ * compressed. */
 static int op_compression(struct st *st, int64_t n)
 {
 	return 0;
@@ -372,7 +373,7 @@ int st_op(struct st *st, int op, int count, bool root)
 	return r ? r : o->run(st, n);
 }
 
-/* ---- status ----------------------------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------------------------- */
 
 static long st_status_bits(struct st *st, const struct mtget *g)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_tapefile: files/POOL/VOLUME.  The files of a tape by number and by name: where each begins and ends is in the map of the
- * volume, names are rows of the catalog.  A name is believed only while the mark that closed its file is still the one that
- * was written then (object number and stretch agree); so a tape that was written over by another door shows no false names.
+ * fs_tapefile: files/POOL/VOLUME.  The files of a tape by number and by name: where each begins and ends is in the
+ * map of the volume, names are rows of the catalog.  A name is believed only while the mark that closed its file is
+ * still the one that was written then (object number and stretch agree); so a tape that was written over by another
+ * door shows no false names.
  *
  * Numbers are counted from 0001 as in tape labels; drives count from 0.  A number always works, shown or not.
  */
@@ -56,8 +57,8 @@ bool tapefile_number(const char *name, uint64_t *file)
 }
 
 /* The row of a file, if it is still about this file; else an empty one. */
-static int tapefile_row(struct fs *fs, struct volume *v, uint64_t volume, uint64_t file, const struct tapefile_extent *e,
-			struct catalog_file *out, bool *found)
+static int tapefile_row(struct fs *fs, struct volume *v, uint64_t volume, uint64_t file,
+			const struct tapefile_extent *e, struct catalog_file *out, bool *found)
 {
 	uint64_t stretch;
 	int r;
@@ -98,8 +99,8 @@ static int find_named(struct fs *fs, struct volume *v, uint64_t volume, const ch
 }
 
 /* What a listing shows: the name if it leads back here, else the number. */
-static int tapefile_shown(struct fs *fs, struct volume *v, uint64_t volume, uint64_t file, const struct tapefile_extent *e,
-			  char out[TREE_NAME_MAX + 1])
+static int tapefile_shown(struct fs *fs, struct volume *v, uint64_t volume, uint64_t file,
+			  const struct tapefile_extent *e, char out[TREE_NAME_MAX + 1])
 {
 	struct catalog_file row;
 	uint64_t newest;
@@ -115,7 +116,7 @@ static int tapefile_shown(struct fs *fs, struct volume *v, uint64_t volume, uint
 	return 0;
 }
 
-/* ---- with the tape looked at ------------------------------------------------------------------------------------------ */
+/* ---- with the tape looked at ----------------------------------------------------------------------------------- */
 
 static int find_file(struct fs *fs, struct volume *v, uint64_t volume, const char *name, uint64_t *file)
 {
@@ -230,7 +231,7 @@ int tapefile_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ct
 	return r;
 }
 
-/* ---- names and modes -------------------------------------------------------------------------------------------------- */
+/* ---- names and modes ------------------------------------------------------------------------------------------- */
 
 int tapefile_put(struct fs *fs, struct volume *v, uint64_t volume, struct catalog_file *row)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_tapefile_io: reading a tape file anywhere, and writing a new one at the end of the tape.  A writer collects bytes into
- * records of the volume's record size; close writes the last one and the filemark, and only then the file has its name.  If
- * the same open file writes on after a close (a descriptor that was dup'ed), the mark is taken back.
+ * fs_tapefile_io: reading a tape file anywhere, and writing a new one at the end of the tape.  A writer collects
+ * bytes into records of the volume's record size; close writes the last one and the filemark, and only then the file
+ * has its name.  If the same open file writes on after a close (a descriptor that was dup'ed), the mark is taken
+ * back.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "fs/tapefile.h"
 #include "fs/tree.h"
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 struct reading {
 	struct file file;
@@ -52,7 +53,9 @@ static void reading_release(struct file *f)
 	library_release(f->fs->lib, f->node.volume, CLAIM_READ);
 }
 
-static const struct file_ops reading_ops = { .read = reading_read, .flush = nothing_to_flush, .release = reading_release };
+static const struct file_ops reading_ops = {
+	.read = reading_read, .flush = nothing_to_flush, .release = reading_release,
+};
 
 int tapefile_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out)
 {
@@ -81,7 +84,7 @@ int tapefile_open(struct fs *fs, const struct node *n, unsigned flags, struct fi
 	return 0;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 struct writing {
 	struct file file;

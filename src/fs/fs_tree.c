@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_tree: names to nodes, nodes to stat, folders to entries.  Everything comes from the catalog and the heads of volumes:
- * no look-up and no listing opens a tape, except below files/, where the sizes of tape files are in its map.
+ * fs_tree: names to nodes, nodes to stat, folders to entries.  Everything comes from the catalog and the heads of
+ * volumes: no look-up and no listing opens a tape, except below files/, where the sizes of tape files are in its map.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ int tree_volume(struct fs *fs, uint64_t id, struct catalog_volume *out)
 	return r == CATALOG_E_NONE ? -ESTALE : fs_errno_catalog(r);
 }
 
-/* ---- look-up ---------------------------------------------------------------------------------------------------------- */
+/* ---- look-up --------------------------------------------------------------------------------------------------- */
 
 static int lookup_door(const char *name, struct node *out)
 {
@@ -88,7 +88,9 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct 
 	case NODE_DOOR:
 		return dir->door == DOOR_DRIVES ? lookup_drive(fs, name, out) : lookup_pool(fs, dir->door, name, out);
 	case NODE_POOL:
-		return dir->door == DOOR_IMAGES ? image_lookup(fs, dir->pool, name, out) : lookup_volume(fs, dir, name, out);
+		if (dir->door == DOOR_IMAGES)
+			return image_lookup(fs, dir->pool, name, out);
+		return lookup_volume(fs, dir, name, out);
 	case NODE_VOLUME:
 		return tapefile_lookup(fs, dir->volume, name, out);
 	default:
@@ -96,7 +98,7 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct 
 	}
 }
 
-/* ---- stat ------------------------------------------------------------------------------------------------------------- */
+/* ---- stat ------------------------------------------------------------------------------------------------------ */
 
 static struct timespec timespec_of(uint64_t ns)
 {
@@ -167,7 +169,8 @@ static int stat_volume(struct fs *fs, const struct node *n, struct stat *s)
 	s->st_size = (off_t)size;
 	s->st_blocks = (blkcnt_t)((st.stored_bytes + 511) / 512);
 	s->st_blksize = TREE_BLKSIZE;
-	/* cp takes a file with fewer blocks than bytes for one with holes, seeks in it to find them, and gives up at ESPIPE. */
+	/* cp takes a file with fewer blocks than bytes for one with holes, seeks in it to find them, and gives up
+	 * at ESPIPE. */
 	if (n->kind == NODE_TAPE && s->st_blocks < (s->st_size + 511) / 512)
 		s->st_blocks = (s->st_size + 511) / 512;
 	stat_times(s, tree_stat_time(&v, &st), v.perm.ctime_ns);
@@ -220,7 +223,7 @@ int tree_attr(struct fs *fs, const struct node *n, struct stat *out)
 	return 0;
 }
 
-/* ---- listing ---------------------------------------------------------------------------------------------------------- */
+/* ---- listing --------------------------------------------------------------------------------------------------- */
 
 struct listing {
 	struct tree_walk *w;

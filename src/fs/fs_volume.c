@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_volume: tapes/POOL/VOLUME.  Opening one is like loading it in a rewinding drive of its own: a private struct drive on
- * the claimed volume, behind the same struct st as the drives in drives/.
+ * fs_volume: tapes/POOL/VOLUME.  Opening one is like loading it in a rewinding drive of its own: a private struct
+ * drive on the claimed volume, behind the same struct st as the drives in drives/.
  */
 #include <errno.h>
 
@@ -106,7 +106,8 @@ int tape_open(struct fs *fs, const struct node *n, unsigned flags, struct file *
 	if (!t)
 		return err_origin(-ENOMEM);
 	t->how = flags & FILE_WRITE ? CLAIM_WRITE : CLAIM_READ;
-	t->file = (struct file){ .ops = &tape_ops, .fs = fs, .node = *n, .write = flags & FILE_WRITE, .sequential = true };
+	t->file = (struct file){ .ops = &tape_ops, .fs = fs, .node = *n, .write = flags & FILE_WRITE };
+	t->file.sequential = true;
 	r = fs_errno(library_claim(fs->lib, n->volume, t->how, &vol));
 	if (!r) {
 		r = tape_load(t, vol, flags);

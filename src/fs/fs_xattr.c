@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_xattr: user.vtape.*, what the catalog and the head of a tape say, as text.  A table of names; the one that can be set
- * is `protect`, because a script that has only the mount should be able to protect a tape.
+ * fs_xattr: user.vtape.*, what the catalog and the head of a tape say, as text.  A table of names; the one that can
+ * be set is `protect`, because a script that has only the mount should be able to protect a tape.
  */
 #include <errno.h>
 #include <stdio.h>

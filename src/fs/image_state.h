@@ -4,16 +4,16 @@
  *
  * An image that is being written is never a tape before it is whole.  What arrives goes to an incoming volume:
  *
- *   first write        goes to                              at close, if whole              if not
- *   new name           the incoming volume of that name     NAME.tap: becomes tape NAME     stays as it is, EINVAL
- *   partial, at end    the same incoming volume             as above                        as above
- *   tape, at its end   the tape itself, same generation     committed                       its whole objects stay, EINVAL
- *   anything else      a hidden copy: bytes before and      takes the place of what was     goes; the tape stays, EINVAL
- *                      between the writes, and behind       there (a new generation)
- *                      the last one, come from the old
+ *   first write       goes to                            at close, if whole             if not
+ *   new name          the incoming volume of that name   NAME.tap: becomes tape NAME    stays as it is, EINVAL
+ *   partial, at end   the same incoming volume           as above                       as above
+ *   tape, at its end  the tape itself, same generation   committed                      whole objects stay, EINVAL
+ *   anything else     a hidden copy: bytes before and    takes the place of what was    goes; the tape stays, EINVAL
+ *                     between the writes, and behind     there (a new generation)
+ *                     the last one, come from the old
  *
- * "Whole" means that the last byte ends an object.  A session begins with a write and ends with a close(2); if more is
- * written through the same descriptor after that, it is another session on what is there then.
+ * "Whole" means that the last byte ends an object.  A session begins with a write and ends with a close(2); if more
+ * is written through the same descriptor after that, it is another session on what is there then.
  */
 #ifndef FS_IMAGE_STATE_H
 #define FS_IMAGE_STATE_H
@@ -47,7 +47,8 @@ struct image {
 
 struct image *image_get(struct fs *fs, uint64_t volume);	/* one more reference; NULL: no memory */
 void image_put(struct image *img);
-/* Lets go of an image for a moment, so that a volume can be changed as a whole; whoever has it open comes back by himself. */
+/* Lets go of an image for a moment, so that a volume can be changed as a whole; whoever has it open comes back by
+ * himself. */
 void image_recall(struct fs *fs, uint64_t volume);
 
 /* With img->lock: */
@@ -69,7 +70,8 @@ uint64_t image_session_size(const struct image *img);
 int image_session_sync(struct image *img);
 /* @keep_mtime: the user set the time after the last write. */
 int image_session_end(struct image *img, bool keep_mtime);
-/* An incoming volume that is whole and has a volume's name becomes that volume.  -EINVAL: it is not whole and has such a name. */
+/* An incoming volume that is whole and has a volume's name becomes that volume.  -EINVAL: it is not whole and has
+ * such a name. */
 int image_arrive(struct image *img);
 
 #endif

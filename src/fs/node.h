@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * node: what an inode number of the mounted tree stands for.  The number is computed from the ids of the catalog, so the
- * mount keeps no table, a number means the same after a restart, and forgetting costs nothing.
+ * node: what an inode number of the mounted tree stands for.  The number is computed from the ids of the catalog, so
+ * the mount keeps no table, a number means the same after a restart, and forgetting costs nothing.
  *
  *   bits 63..60  kind
  *   NODE_DOOR    bits 3..0 door

@@ -18,9 +18,9 @@ enum st_eof {
 enum st_rw { ST_IDLE, ST_READING, ST_WRITING };
 
 /*
- * While @lock is not held:
- * 1. marks != 0: the last objects on the tape are filemarks that st_flush() wrote for a close that may not be the last.
- * 2. rest_len != 0 only in fixed block mode: the part of the last block read that the program has not asked for yet.
+ * While @lock is not held: 1. marks != 0: the last objects on the tape are filemarks that st_flush() wrote for a
+ * close that may not be the last. 2. rest_len != 0 only in fixed block mode: the part of the last block read that the
+ * program has not asked for yet.
  */
 struct st {
 	pthread_mutex_t lock;		/* guards what follows; taken before the drive's own */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * state: the mount as all its files see it, and what an open file is.  No FUSE type but the session's name: fs_session.c and
- * fs_request.c alone speak to the kernel.  Results of everything here are 0 or the -errno that the program gets.
+ * state: the mount as all its files see it, and what an open file is.  No FUSE type but the session's name:
+ * fs_session.c and fs_request.c alone speak to the kernel.  Results of everything here are 0 or the -errno that the
+ * program gets.
  */
 #ifndef FS_STATE_H
 #define FS_STATE_H
@@ -33,8 +34,9 @@ struct file_ops {
 };
 
 /*
- * An open file.  RELEASE comes some time after close(2) returned, so the next open may find this one still there: `closing`
- * says that its last request was a close, and who wants the same thing waits for its release instead of being told EBUSY.
+ * An open file.  RELEASE comes some time after close(2) returned, so the next open may find this one still there:
+ * `closing` says that its last request was a close, and who wants the same thing waits for its release instead of
+ * being told EBUSY.
  */
 struct file {
 	struct file *next, *prev;	/* fs->files; guarded by fs->lock */
@@ -77,8 +79,8 @@ enum file_flags {
 int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out);
 /* Makes @name in @dir, or opens what is there unless @excl, and opens it. */
 struct tree_who;
-int file_create(struct fs *fs, const struct node *dir, const char *name, const struct tree_who *who, unsigned flags, bool excl,
-		struct file **out);
+int file_create(struct fs *fs, const struct node *dir, const char *name, const struct tree_who *who, unsigned flags,
+		bool excl, struct file **out);
 /* Waits for files that are closing and in the way of a new one (or, @n.kind NODE_TAPE and @write, of a change of the
  * volume as a whole). */
 void file_await(struct fs *fs, const struct node *n, bool write);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tree: what is where in the mount, what stat says of it, and what may be changed.  Free of FUSE; results are 0 or the
- * -errno that the program gets.
+ * tree: what is where in the mount, what stat says of it, and what may be changed.  Free of FUSE; results are 0 or
+ * the -errno that the program gets.
  */
 #ifndef FS_TREE_H
 #define FS_TREE_H
@@ -11,8 +11,8 @@
 #include "fs/state.h"
 
 #define TREE_NAME_MAX 255
-/* st_blksize of what is read and written in records: cp and cat take it as the size of their buffer, so it is the longest
- * power of two that is a record through the mount. */
+/* st_blksize of what is read and written in records: cp and cat take it as the size of their buffer, so it is the
+ * longest power of two that is a record through the mount. */
 #define TREE_BLKSIZE (512u << 10)
 
 /* ---- fs_tree.c ---- */
@@ -20,15 +20,16 @@
 int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out);
 int tree_attr(struct fs *fs, const struct node *n, struct stat *out);
 
-/* A walk through a folder.  A cookie counts entries; going on from where the walk stopped costs nothing, going elsewhere
- * walks there from the beginning. */
+/* A walk through a folder.  A cookie counts entries; going on from where the walk stopped costs nothing, going
+ * elsewhere walks there from the beginning. */
 struct tree_walk {
 	struct fs *fs;
 	struct node dir;
 	uint64_t cookie;		/* of the next entry */
 	char after[BARCODE_MAX + 1];	/* name of the last volume or pool given */
 };
-/* Gives entries from @cookie on, until @emit says false (that entry comes again).  @next: cookie of the entry after it. */
+/* Gives entries from @cookie on, until @emit says false (that entry comes again).  @next: cookie of the entry
+ * after it. */
 typedef bool (*tree_emit)(void *ctx, const char *name, const struct node *n, uint64_t next);
 int tree_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx);
 

@@ -5,8 +5,8 @@
  *   conform_mount VTAPE STORE MOUNT [ROW]
  *
  * The store is mounted; VTAPE, the command line, makes tapes and puts them into drive 0.  st(4) says some things only
- * indirectly: a filemark is a read of 0 bytes after which the file number has changed; early warning is the status bit EOT,
- * after which one write is refused whatever it is.
+ * indirectly: a filemark is a read of 0 bytes after which the file number has changed; early warning is the status
+ * bit EOT, after which one write is refused whatever it is.
  */
 #include "conform/conform.h"
 
@@ -26,7 +26,7 @@ struct mounted {
 	unsigned tapes;		/* made so far; the last one is loaded */
 };
 
-/* ---- the command line ---------------------------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------------------------ */
 
 static int run(const struct mounted *m, const char *a, const char *b, const char *c, const char *d)
 {
@@ -101,7 +101,7 @@ static enum condition mounted_protect(void *ctx)
 	return run(ctx, "volume", "set", tape_name(ctx, name), "protect=on") ? COND_FAILED : COND_OK;
 }
 
-/* ---- the device ------------------------------------------------------------------------------------------------------ */
+/* ---- the device ------------------------------------------------------------------------------------------------ */
 
 static struct mtget status(const struct mounted *m)
 {
@@ -204,8 +204,8 @@ static int mounted_tell(void *ctx, struct conform_pos *out)
 
 static const struct conform_door mounted = {
 	.name = "mount", .record_max = (1u << 20) - 4096,
-	.blank = mounted_blank, .write = mounted_write, .marks = mounted_marks, .read = mounted_read, .move = mounted_move,
-	.erase = mounted_erase, .reload = mounted_reload, .protect = mounted_protect, .tell = mounted_tell,
+	.blank = mounted_blank, .write = mounted_write, .marks = mounted_marks, .read = mounted_read,
+	.move = mounted_move, .erase = mounted_erase, .reload = mounted_reload, .protect = mounted_protect, .tell = mounted_tell,
 };
 
 int main(int argc, char **argv)

@@ -17,7 +17,7 @@ for i in 1 2 3; do
 done
 touch "$I/BLANK.tap"
 
-# A whole folder out, and into a second store; between two mounts; each with its times, and nothing to do the second time.
+# A whole folder out, and into a second store; between two mounts; with its times, and nothing to do the second time.
 rsync -a "$I/" plain/
 diff -r "$I" plain
 vtape init "$scratch/store2" >/dev/null

@@ -164,7 +164,7 @@ static void a_write_after_it_makes_the_time_new(void **state)
 	assert_true(stat_path(m, "tapes/default/A").st_mtim.tv_sec > 1000000000);
 }
 
-/* ---- tapes as files --------------------------------------------------------------------------------------------------- */
+/* ---- tapes as files -------------------------------------------------------------------------------------------- */
 
 static void a_tape_begins_at_its_beginning_and_appends_at_its_end(void **state)
 {
@@ -272,7 +272,7 @@ static void what_close_returned_for_is_there_after_a_power_cut(void **state)
 	assert_int_equal(stat_path(m, "images/default/A.tap").st_size, 4 + 4 + 4 + 4);
 }
 
-/* ---- drives ----------------------------------------------------------------------------------------------------------- */
+/* ---- drives ---------------------------------------------------------------------------------------------------- */
 
 static void load(struct mount *m, const char *name)
 {

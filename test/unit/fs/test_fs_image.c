@@ -335,7 +335,7 @@ static void holes_are_zeros(void **state)
 	assert_int_equal(read_file(m, A_TAP, got, sizeof(got)), sizeof(image));
 }
 
-/* ---- rsync's way: another name first ---------------------------------------------------------------------------------- */
+/* ---- rsync's way: another name first --------------------------------------------------------------------------- */
 
 static void rsync_writes_a_temporary_name_and_renames_it(void **state)
 {
@@ -424,7 +424,7 @@ static void a_name_is_a_tapes_in_one_pool_only(void **state)
 	assert_image(m, A_TAP, whole, sizeof(whole));
 }
 
-/* ---- and the rest ----------------------------------------------------------------------------------------------------- */
+/* ---- and the rest ---------------------------------------------------------------------------------------------- */
 
 static void an_empty_image_is_a_blank_tape(void **state)
 {

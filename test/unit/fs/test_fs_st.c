@@ -2,7 +2,7 @@
 /* What st(4) promises to a program that opens, reads, writes and closes a tape device. */
 #include "tape_rig.h"
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static void a_read_gives_one_record(void **state)
 {
@@ -92,7 +92,7 @@ static void reading_nothing_moves_nothing(void **state)
 	close_st(g);
 }
 
-/* ---- fixed blocks ----------------------------------------------------------------------------------------------------- */
+/* ---- fixed blocks ---------------------------------------------------------------------------------------------- */
 
 static void fixed_blocks(struct rig *g)
 {
@@ -187,7 +187,7 @@ static void the_block_size_outlasts_a_close(void **state)
 	close_st(g);
 }
 
-/* ---- writing and closing ---------------------------------------------------------------------------------------------- */
+/* ---- writing and closing --------------------------------------------------------------------------------------- */
 
 static void close_after_a_write_leaves_one_mark(void **state)
 {
@@ -359,7 +359,7 @@ static void a_protected_tape(void **state)
 	close_st(g);
 }
 
-/* ---- the end of the tape ---------------------------------------------------------------------------------------------- */
+/* ---- the end of the tape --------------------------------------------------------------------------------------- */
 
 /* README of st: the write that meets early warning succeeds, then writes are refused and done in turns. */
 static void early_warning_refuses_every_other_write(void **state)
@@ -417,7 +417,7 @@ static void a_fixed_write_that_does_not_fit_is_short(void **state)
 	close_st(g);
 }
 
-/* ---- no tape ---------------------------------------------------------------------------------------------------------- */
+/* ---- no tape --------------------------------------------------------------------------------------------------- */
 
 static void without_a_tape_only_a_nonblocking_open_succeeds(void **state)
 {
