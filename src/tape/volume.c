@@ -99,11 +99,12 @@ void volume_stat(struct volume *v, struct volume_stat *out)
 
 /* ---- what is where ---------------------------------------------------------------------------------------------- */
 
-int volume_check_partition(const struct volume *v, uint32_t p)
+int volume_look(struct volume *v, uint32_t p, struct lookup *out)
 {
-	if (p < v->head.partitions)
-		return 0;
-	return err_explain(-EINVAL, "%s has no partition %u", v->attr.barcode, p);
+	if (p >= v->head.partitions)
+		return err_explain(-EINVAL, "%s has no partition %u", v->attr.barcode, p);
+	*out = volume_lookup(v, p);
+	return 0;
 }
 
 uint32_t volume_partitions(struct volume *v)
@@ -116,18 +117,19 @@ uint32_t volume_partitions(struct volume *v)
 int volume_end(struct volume *v, uint32_t p, struct tape_tally *out)
 {
 	LOCK_SCOPE(&v->lock);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (!r)
-		*out = v->head.part[p].end;
+		*out = x.head->end;
 	return r;
 }
 
 int volume_tally(struct volume *v, uint32_t p, uint64_t object, struct tape_tally *out)
 {
 	LOCK_SCOPE(&v->lock);
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (r)
 		return r;
@@ -139,8 +141,8 @@ int volume_tally(struct volume *v, uint32_t p, uint64_t object, struct tape_tall
 int volume_object(struct volume *v, uint32_t p, uint64_t object, struct tape_object *out)
 {
 	LOCK_SCOPE(&v->lock);
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (r)
 		return r;
@@ -151,8 +153,8 @@ int volume_find(struct volume *v, uint32_t p, bool (*before)(const struct tape_t
 		struct tape_tally *out)
 {
 	LOCK_SCOPE(&v->lock);
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	return r ? r : lookup_find(&x, before, ctx, out);
 }
@@ -165,8 +167,8 @@ static bool fewer_marks(const struct tape_tally *t, void *marks)
 int volume_find_file(struct volume *v, uint32_t p, uint64_t marks, struct tape_tally *out)
 {
 	LOCK_SCOPE(&v->lock);
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (r)
 		return r;
@@ -188,8 +190,8 @@ int volume_find_file(struct volume *v, uint32_t p, uint64_t marks, struct tape_t
 int volume_stretch(struct volume *v, uint32_t p, uint64_t object, uint64_t *out)
 {
 	LOCK_SCOPE(&v->lock);
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (r)
 		return r;

@@ -23,10 +23,10 @@ struct partition {
  * 4. Who holds @writing changes the head, the tails and @writer; the sink too adds to the tail of chunks.
  *
  * A commit, and what a power cut leaves behind each step:
- *  1. flush: what was appended lies in packs and in the tails          the last commit
- *  2. chunk_writer_begin_commit(): those packs are synced               the last commit, and chunks that nobody names
- *  3. one synced batch: index rows, pages, use of packs, head           the last commit or this one, nothing between
- *  4. chunk_writer_end_commit(), and only then the answer               this commit
+ *  1. flush: what was appended lies in packs and in the tails    the last commit
+ *  2. chunk_writer_begin_commit(): those packs are synced        the last commit, and chunks that nobody names
+ *  3. one synced batch: index rows, pages, use of packs, head    the last commit or this one, nothing between
+ *  4. chunk_writer_end_commit(), and only then the answer        this commit
  * The head tells an end that step 1 reached.  Its pages may hold more; for a reader that is not there.
  */
 struct volume {
@@ -49,6 +49,7 @@ struct volume {
 	uint64_t space, space_spent;	/* chunk_store_space() when last asked; asked to append since */
 };
 
+/* @p is one of the volume's partitions; volume_look() asks. */
 static inline struct lookup volume_lookup(struct volume *v, uint32_t p)
 {
 	return (struct lookup){ v->kv, &v->cache, &v->head.part[p], &v->partition[p].objects, &v->partition[p].chunks };
@@ -56,7 +57,7 @@ static inline struct lookup volume_lookup(struct volume *v, uint32_t p)
 
 /* ---- volume.c: @lock is held ------------------------------------------------------------------------------------ */
 
-int volume_check_partition(const struct volume *v, uint32_t p);
+int volume_look(struct volume *v, uint32_t p, struct lookup *out);	/* -EINVAL: there is no such partition */
 
 /* ---- volume_append.c -------------------------------------------------------------------------------------------- */
 

@@ -35,8 +35,8 @@ static int may_cut(const struct volume *v, uint32_t p, const struct tape_tally *
 
 static int tally_at(struct volume *v, uint32_t p, uint64_t object, struct tape_tally *out)
 {
-	struct lookup x = volume_lookup(v, p);
-	int r = volume_check_partition(v, p);
+	struct lookup x;
+	int r = volume_look(v, p, &x);
 
 	if (!r && object > x.head->end.objects)
 		r = err_origin(-ERANGE);

@@ -30,16 +30,14 @@ static int reader_source(void *ctx, uint64_t offset, struct chunk_extent *out, u
 int volume_reader_new(struct volume *v, uint32_t partition, struct volume_reader **out)
 {
 	struct volume_reader *r = calloc(1, sizeof(*r));
+	struct tape_tally end;
 	int err;
 
 	if (!r)
 		return err_origin(-ENOMEM);
 	r->v = v;
 	r->partition = partition;
-	pthread_mutex_lock(&v->lock);
-	err = volume_check_partition(v, partition);
-	r->cuts = v->partition[partition % TAPE_PARTITIONS_MAX].cuts;
-	pthread_mutex_unlock(&v->lock);
+	err = volume_end(v, partition, &end);
 	err = err ? err : chunk_reader_new(v->cs, reader_source, r, &r->chunks);
 	if (err) {
 		free(r);
@@ -62,11 +60,13 @@ static int reader_look(struct volume_reader *r, uint64_t offset, size_t n, bool 
 {
 	LOCK_SCOPE(&r->v->lock);
 	const struct partition *part = &r->v->partition[r->partition];
-	int err = volume_check_partition(r->v, r->partition);
-	uint64_t end = err ? 0 : r->v->head.part[r->partition].end.bytes;
+	struct lookup x;
+	int err = volume_look(r->v, r->partition, &x);
+	uint64_t end;
 
 	if (err)
 		return err;
+	end = x.head->end.bytes;
 	if (offset > end || n > end - offset)
 		return err_explain(-ERANGE, "%s: %zu bytes at %" PRIu64 " are behind the end of data at %" PRIu64,
 				   r->v->attr.barcode, n, offset, end);

@@ -27,6 +27,29 @@ static void look_ups_agree_with_what_was_written(void **state)
 	assert_int_equal(volume_tally(s->vol, 1, 0, &t), -EINVAL);
 }
 
+static void a_partition_that_is_not_there_is_refused_everywhere(void **state)
+{
+	static const uint32_t no[] = { 1, 3, 4, 1000, UINT32_MAX };
+	struct store *s = *state;
+	struct volume_reader *r;
+	struct tape_object o;
+	struct tape_tally t;
+	uint64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		assert_int_equal(volume_end(s->vol, no[i], &t), -EINVAL);
+		assert_int_equal(volume_tally(s->vol, no[i], 0, &t), -EINVAL);
+		assert_int_equal(volume_object(s->vol, no[i], 0, &o), -EINVAL);
+		assert_int_equal(volume_find_file(s->vol, no[i], 0, &t), -EINVAL);
+		assert_int_equal(volume_stretch(s->vol, no[i], 0, &n), -EINVAL);
+		assert_int_equal(volume_append_record(s->vol, no[i], "x", 1), -EINVAL);
+		assert_int_equal(volume_append_filemark(s->vol, no[i]), -EINVAL);
+		assert_int_equal(volume_truncate(s->vol, no[i], 0), -EINVAL);
+		assert_int_equal(volume_reader_new(s->vol, no[i], &r), -EINVAL);
+		assert_int_equal(drive_locate(s->drive, no[i], 0), -EINVAL);
+	}
+}
+
 static bool odd_below(const struct tape_tally *t, void *ctx)
 {
 	return t->odd < *(uint64_t *)ctx;
@@ -265,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_store(look_ups_agree_with_what_was_written),
+		with_store(a_partition_that_is_not_there_is_refused_everywhere),
 		with_store(a_search_finds_every_place),
 		with_store(files_are_found_by_number),
 		with_store(opening_reads_the_same_however_long_the_tape),
