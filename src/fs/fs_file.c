@@ -45,22 +45,19 @@ void file_link(struct fs *fs, struct file *f)
 {
 	LOCK_SCOPE(&fs->lock);
 	f->fs = fs;
-	f->prev = NULL;
 	f->next = fs->files;
-	if (fs->files)
-		fs->files->prev = f;
 	fs->files = f;
 }
 
 static void file_unlink(struct file *f)
 {
 	LOCK_SCOPE(&f->fs->lock);
-	if (f->prev)
-		f->prev->next = f->next;
-	else
-		f->fs->files = f->next;
-	if (f->next)
-		f->next->prev = f->prev;
+	struct file **p = &f->fs->files;
+
+	while (*p != f)
+		p = &(*p)->next;
+	*p = f->next;
+	pthread_cond_broadcast(&f->fs->released);
 }
 
 int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out)
@@ -144,23 +141,19 @@ int file_flush(struct file *f)
 
 void file_release(struct file *f)
 {
-	struct fs *fs = f->fs;
-
 	/* Out of the list only when its claims are given back: until then a new open has to wait for it. */
 	f->ops->release(f);
 	file_unlink(f);
-	pthread_mutex_lock(&fs->lock);
-	pthread_cond_broadcast(&fs->released);
-	pthread_mutex_unlock(&fs->lock);
 	free(f);
 }
 
 void file_release_all(struct fs *fs)
 {
-	struct file *f;
+	struct file *f, *next;
 	int r;
 
-	while ((f = fs->files)) {
+	for (f = fs->files; f; f = next) {
+		next = f->next;
 		r = f->write ? f->ops->flush(f) : 0;
 		if (r)
 			log_warn("an open tape could not be written out at unmount: %s", err_text(r));

@@ -106,8 +106,8 @@ static int feed_zeros(struct image_session *s, uint64_t end, uint8_t *buf)
 static int feed_gap(struct image *img, uint64_t end)
 {
 	struct image_session *s = img->session;
-	CLEANUP(freep) uint8_t *buf = NULL;
 	uint64_t old = s->has_source ? image_source_size(img) : 0;
+	uint8_t *buf;
 	int r;
 
 	if (s->pos >= end)
@@ -118,6 +118,7 @@ static int feed_gap(struct image *img, uint64_t end)
 	r = feed_source(img, old < end ? old : end, buf);
 	if (!r && s->pos < end)
 		r = feed_zeros(s, end, buf);
+	free(buf);
 	return r;
 }
 
@@ -266,8 +267,12 @@ int image_session_write(struct image *img, uint64_t off, const void *buf, size_t
 		if (r)
 			return r;
 	}
-	if (off < img->session->pos)
-		return -EINVAL;		/* front to back: what is on the tape is not changed */
+	if (off < img->session->pos) {
+		/* Front to back: what is on the tape is not changed.  A tape is not replaced by half of a change. */
+		if (img->session->kind == SESSION_COPY)
+			img->session->error = -EINVAL;
+		return -EINVAL;
+	}
 	r = feed_gap(img, off);
 	return r ? r : feed(img->session, buf, n);
 }

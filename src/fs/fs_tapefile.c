@@ -104,7 +104,7 @@ static int tapefile_shown(struct fs *fs, struct volume *v, uint64_t volume, uint
 {
 	struct catalog_file row;
 	uint64_t newest;
-	bool found;
+	bool found = false;
 	int r = tapefile_row(fs, v, volume, file, e, &row, &found);
 
 	if (r)
@@ -235,7 +235,7 @@ int tapefile_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ct
 
 int tapefile_put(struct fs *fs, struct volume *v, uint64_t volume, struct catalog_file *row)
 {
-	struct tapefile_extent e;
+	struct tapefile_extent e = { .closed = false };
 	int r = tapefile_extent(v, row->file, &e);
 
 	if (!r && !e.closed)
@@ -253,7 +253,7 @@ static int tapefile_change(struct fs *fs, const struct node *n, void (*change)(s
 			   const void *ctx)
 {
 	struct sight s = { .named = false };
-	struct stat now;
+	struct stat now = { 0 };
 	struct volume *v;
 	int r;
 

@@ -262,7 +262,7 @@ static int record_size(struct fs *fs, uint64_t volume, size_t *out)
 /* To the end of data; a file there that has no mark yet (a crash, another door) gets one. */
 static int go_to_end(struct writing *t, struct volume *v, uint64_t *file)
 {
-	struct tape_pos pos;
+	struct tape_pos pos = { 0 };
 	int r;
 
 	r = drive_new(&t->drive);

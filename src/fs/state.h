@@ -39,7 +39,7 @@ struct file_ops {
  * being told EBUSY.
  */
 struct file {
-	struct file *next, *prev;	/* fs->files; guarded by fs->lock */
+	struct file *next;		/* fs->files; guarded by fs->lock */
 	const struct file_ops *ops;
 	struct fs *fs;
 	struct node node;

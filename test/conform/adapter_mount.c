@@ -205,7 +205,8 @@ static int mounted_tell(void *ctx, struct conform_pos *out)
 static const struct conform_door mounted = {
 	.name = "mount", .record_max = (1u << 20) - 4096,
 	.blank = mounted_blank, .write = mounted_write, .marks = mounted_marks, .read = mounted_read,
-	.move = mounted_move, .erase = mounted_erase, .reload = mounted_reload, .protect = mounted_protect, .tell = mounted_tell,
+	.move = mounted_move, .erase = mounted_erase, .reload = mounted_reload,
+	.protect = mounted_protect, .tell = mounted_tell,
 };
 
 int main(int argc, char **argv)

@@ -313,6 +313,19 @@ static void a_broken_append_leaves_the_tape_as_it_was(void **state)
 	assert_image(m, A_TAP, whole, 18);
 }
 
+static void half_a_change_does_not_replace_a_tape(void **state)
+{
+	struct mount *m = *state;
+	struct file *f;
+
+	put_image(m, A_TAP, whole, sizeof(whole), 64);
+	f = must_open(m, A_TAP, FILE_WRITE);
+	assert_int_equal(put(f, other + 6, 1, 6), 0);
+	assert_int_equal(put(f, other + 4, 1, 4), -EINVAL);
+	assert_int_equal(close_file(f), -EINVAL);
+	assert_image(m, A_TAP, whole, sizeof(whole));
+}
+
 static void holes_are_zeros(void **state)
 {
 	struct mount *m = *state;
@@ -539,6 +552,7 @@ int main(void)
 		MOUNTED(what_is_written_at_the_end_goes_onto_the_same_tape),
 		MOUNTED(an_append_cut_short_keeps_its_whole_records),
 		MOUNTED(a_broken_append_leaves_the_tape_as_it_was),
+		MOUNTED(half_a_change_does_not_replace_a_tape),
 		MOUNTED(holes_are_zeros),
 		MOUNTED(rsync_writes_a_temporary_name_and_renames_it),
 		MOUNTED(a_broken_temporary_is_not_renamed),
