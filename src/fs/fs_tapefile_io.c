@@ -88,13 +88,13 @@ int tapefile_open(struct fs *fs, const struct node *n, unsigned flags, struct fi
 
 struct writing {
 	struct file file;
-	pthread_mutex_t lock;		/* guards what follows */
+	struct catalog_file row;	/* guarded by fs->lock: stat and chmod come beside a write */
+	pthread_mutex_t lock;		/* guards what follows; but two may be read without it */
 	struct drive *drive;
-	struct catalog_file row;
 	uint8_t *record;
 	size_t fill, record_bytes;
-	uint64_t written;		/* by the program */
-	bool marked;			/* its filemark is the last object */
+	_Atomic uint64_t written;	/* by the program */
+	atomic_bool marked;		/* its filemark is the last object */
 	int error;			/* the tape took no more */
 };
 
@@ -174,7 +174,9 @@ static int writing_flush(struct file *f)
 	if (r)
 		return r;
 	t->marked = true;
+	pthread_mutex_lock(&f->fs->lock);
 	row = t->row;
+	pthread_mutex_unlock(&f->fs->lock);
 	row.perm.ctime_ns = clock_now_ns();
 	return tapefile_put(f->fs, drive_volume(t->drive), f->node.volume, &row);
 }
