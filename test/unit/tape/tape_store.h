@@ -255,6 +255,25 @@ static inline unsigned rows(struct store *s, char kind)
 	return n;
 }
 
+/* All bytes that use rows tell. */
+static inline uint64_t used(struct store *s)
+{
+	struct kv_iter *it;
+	uint64_t sum = 0;
+
+	assert_int_equal(kv_iter_new(s->kv, KV_MAP, &it), 0);
+	for (kv_iter_seek(it, "U", 1); kv_iter_in(it, "U", 1); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *v = kv_iter_value(it, &n);
+		uint64_t bytes;
+
+		assert_int_equal(use_unpack(v, n, &bytes), 0);
+		sum += bytes;
+	}
+	kv_iter_free(it);
+	return sum;
+}
+
 /* The drive now has generation @g of the volume, through a copy of its head as another volume. */
 static inline void load_generation(struct store *s, uint64_t g)
 {

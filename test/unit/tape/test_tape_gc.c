@@ -31,25 +31,6 @@ static void drop_old(struct store *s)
 	kv_batch_free(b);
 }
 
-/* All bytes that use rows tell. */
-static uint64_t used(struct store *s)
-{
-	struct kv_iter *it;
-	uint64_t sum = 0;
-
-	assert_int_equal(kv_iter_new(s->kv, KV_MAP, &it), 0);
-	for (kv_iter_seek(it, "U", 1); kv_iter_in(it, "U", 1); kv_iter_next(it)) {
-		size_t n;
-		const uint8_t *v = kv_iter_value(it, &n);
-		uint64_t bytes;
-
-		assert_int_equal(use_unpack(v, n, &bytes), 0);
-		sum += bytes;
-	}
-	kv_iter_free(it);
-	return sum;
-}
-
 /* In a pack of their own each. */
 static void write_generation(struct store *s, uint64_t from, uint64_t seed, unsigned records)
 {

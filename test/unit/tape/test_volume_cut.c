@@ -346,14 +346,12 @@ static void cutting_one_partition_leaves_the_others_of_the_old_generation_alone(
 	assert_int_equal(drive_locate(s->drive, 0, 0), 0);
 	put(s, 9, 100);
 	mark(s);
-	assert_int_equal(drive_locate(s->drive, 1, 4), 0);
-	put(s, 8, 100);
+	assert_int_equal(drive_locate(s->drive, 1, 3), 0);
+	put(s, 8, 100);		/* over a filemark that the old generation has too */
 	mark(s);
-	assert_int_equal(generation(s), 2);
 	restart(s);
 	assert_int_equal(drive_locate(s->drive, 1, 2), 0);
 	assert_record(s, 3, 5000);
-	assert_mark(s);
 	assert_record(s, 8, 100);
 	load_generation(s, 1);
 	assert_record(s, 1, 5000);
