@@ -83,8 +83,9 @@ int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file *
 		r = -EISDIR;
 		break;
 	}
+	/* It had been looked up: the kernel's name for it is old, and at ESTALE it looks again. */
 	if (r)
-		return r;
+		return r == -ENOENT ? -ESTALE : r;
 	file_link(fs, f);
 	*out = f;
 	return 0;
