@@ -444,6 +444,14 @@ static void do_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, 
 /* On a regular file the kernel takes direction and size from the number itself: exactly that many bytes come and
  * go. */
 
+/* Options of a drive are root's to set (st: CAP_SYS_ADMIN); who mounted the drives is their root. */
+static bool is_root(fuse_req_t req)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+
+	return uid == 0 || uid == fs_of(req)->uid;
+}
+
 static int ioctl_op(fuse_req_t req, struct file *f, const void *in, size_t len)
 {
 	struct mtop op;
@@ -451,7 +459,7 @@ static int ioctl_op(fuse_req_t req, struct file *f, const void *in, size_t len)
 	if (len != sizeof(op))
 		return -EINVAL;
 	memcpy(&op, in, sizeof(op));
-	return f->ops->op(f, op.mt_op, op.mt_count, fuse_req_ctx(req)->uid == 0);
+	return f->ops->op(f, op.mt_op, op.mt_count, is_root(req));
 }
 
 /* What a program built for 32 bits asks for: the same fields, each an int. */
