@@ -83,6 +83,7 @@ struct page {
 	uint64_t stamp;		/* when it was last used */
 	struct page *gone;	/* the next one on a tail's list of such */
 	union {
+		void *run;
 		struct object_run *object;
 		struct chunk_run *chunk;
 	};

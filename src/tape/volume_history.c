@@ -66,31 +66,32 @@ int head_read(struct kv *kv, uint64_t volume, struct head *out)
 	return r ? r : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
 }
 
-/* All heads of a volume, newest first. */
+/* All heads of a volume, newest first, and which of them shall go. */
+struct row { struct head head; bool goes; };
 struct heads {
-	struct head *head;
+	struct row *row;
 	size_t count, room;
 };
 
 static void heads_fini(struct heads *hs)
 {
 	for (size_t i = 0; i < hs->count; i++)
-		head_fini(&hs->head[i]);
-	free(hs->head);
+		head_fini(&hs->row[i].head);
+	free(hs->row);
 }
 
 static int heads_push(struct heads *hs, struct head *h)
 {
 	if (hs->count == hs->room) {
 		size_t room = hs->room ? 2 * hs->room : 8;
-		struct head *more = reallocarray(hs->head, room, sizeof(*more));
+		struct row *more = reallocarray(hs->row, room, sizeof(*more));
 
 		if (!more)
 			return err_origin(-ENOMEM);
-		hs->head = more;
+		hs->row = more;
 		hs->room = room;
 	}
-	hs->head[hs->count++] = *h;
+	hs->row[hs->count++] = (struct row){ .head = *h };
 	memset(h, 0, sizeof(*h));
 	return 0;
 }
@@ -205,18 +206,20 @@ static int queue_drops(struct kv_batch *b, const struct extents *before, struct 
 	return r;
 }
 
-/* Heads for which @goes is set go away, with what only they use of maps. */
-static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *hs, const bool *goes)
+/* Heads that shall go do, with what only they use of maps. */
+static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *hs)
 {
 	CLEANUP(extents_fini) struct extents before = { 0 }, after = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; !r && i < hs->count; i++) {
-		r = extents_add_head(&before, &hs->head[i]);
-		if (!r && !goes[i])
-			r = extents_add_head(&after, &hs->head[i]);
-		if (!r && goes[i])
-			r = head_delete(b, volume, &hs->head[i]);
+		const struct row *row = &hs->row[i];
+
+		r = extents_add_head(&before, &row->head);
+		if (!r && !row->goes)
+			r = extents_add_head(&after, &row->head);
+		if (!r && row->goes)
+			r = head_delete(b, volume, &row->head);
 	}
 	return r ? r : queue_drops(b, &before, &after);
 }
@@ -234,16 +237,11 @@ int volume_create(struct kv_batch *b, uint64_t id)
 int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	CLEANUP(freep) bool *goes = NULL;
 	int r = heads_read(kv, id, &hs);
 
-	if (r)
-		return r;
-	goes = malloc(hs.count);
-	if (!goes)
-		return err_origin(-ENOMEM);
-	memset(goes, true, hs.count);
-	return drop_heads(b, id, &hs, goes);
+	for (size_t i = 0; i < hs.count; i++)
+		hs.row[i].goes = true;
+	return r ? r : drop_heads(b, id, &hs);
 }
 
 /* @from's current head moves, its maps as they are; its older ones are dropped. */
@@ -251,25 +249,23 @@ int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
 	CLEANUP(head_fini) struct head old = { 0 };
-	CLEANUP(freep) bool *goes = NULL;
+	struct head *moved;
 	int r = head_read(kv, to, &old);
 
 	r = r ? r : heads_read(kv, from, &hs);
 	if (r)
 		return r;
-	goes = malloc(hs.count);
-	if (!goes)
-		return err_origin(-ENOMEM);
-	memset(goes, true, hs.count);
-	goes[0] = false;
-	r = drop_heads(b, from, &hs, goes);
-	r = r ? r : head_delete(b, from, &hs.head[0]);
+	for (size_t i = 1; i < hs.count; i++)
+		hs.row[i].goes = true;
+	moved = &hs.row[0].head;
+	r = drop_heads(b, from, &hs);
+	r = r ? r : head_delete(b, from, moved);
 	if (r)
 		return r;
 	old.ended_ns = clock_now_ns();
-	hs.head[0].generation = old.generation + 1;
+	moved->generation = old.generation + 1;
 	r = head_write(b, to, &old);
-	return r ? r : head_write(b, to, &hs.head[0]);
+	return r ? r : head_write(b, to, moved);
 }
 
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)
@@ -290,7 +286,7 @@ int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const stru
 	for (size_t i = 0; !r && i < hs.count; i++) {
 		struct volume_stat st;
 
-		head_stat(&hs.head[i], &st);
+		head_stat(&hs.row[i].head, &st);
 		r = each(ctx, &st);
 	}
 	return r;
@@ -299,20 +295,15 @@ int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const stru
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	CLEANUP(freep) bool *goes = NULL;
 	uint64_t count = 0;
 	int r = heads_read(kv, id, &hs);
 
-	if (r)
-		return r;
-	goes = calloc(hs.count, 1);
-	if (!goes)
-		return err_origin(-ENOMEM);
 	for (size_t i = 1; i < hs.count; i++) {
-		goes[i] = hs.head[i].ended_ns <= ended_ns;
-		count += goes[i];
+		hs.row[i].goes = hs.row[i].head.ended_ns <= ended_ns;
+		count += hs.row[i].goes;
 	}
-	r = count ? drop_heads(b, id, &hs, goes) : 0;
+	if (!r && count)
+		r = drop_heads(b, id, &hs);
 	if (!r)
 		*dropped = count;
 	return r;

@@ -22,7 +22,7 @@ struct page *page_new(enum page_kind kind, uint64_t map, const struct tape_tally
 struct page *page_free(struct page *p)
 {
 	if (p)
-		free(p->kind == PAGE_OBJECTS ? (void *)p->object : (void *)p->chunk);
+		free(p->run);
 	free(p);
 	return NULL;
 }
@@ -37,22 +37,19 @@ static size_t run_size(const struct page *p)
 	return p->kind == PAGE_OBJECTS ? sizeof(*p->object) : sizeof(*p->chunk);
 }
 
-static int page_room(struct page *p)
+/* Room for one run more, not filled; NULL: no memory. */
+static void *page_push(struct page *p)
 {
-	uint32_t room = p->room ? 2 * p->room : 4;
-	void *more;
+	if (p->runs == p->room) {
+		uint32_t room = p->room ? 2 * p->room : 4;
+		void *more = reallocarray(p->run, room, run_size(p));
 
-	if (p->runs < p->room)
-		return 0;
-	more = reallocarray(p->kind == PAGE_OBJECTS ? (void *)p->object : (void *)p->chunk, room, run_size(p));
-	if (!more)
-		return err_origin(-ENOMEM);
-	if (p->kind == PAGE_OBJECTS)
-		p->object = more;
-	else
-		p->chunk = more;
-	p->room = room;
-	return 0;
+		if (!more)
+			return NULL;
+		p->run = more;
+		p->room = room;
+	}
+	return (char *)p->run + p->runs++ * run_size(p);
 }
 
 static uint32_t varint_bytes(uint64_t v)
@@ -84,11 +81,9 @@ int page_add_object(struct page *p, uint32_t len, uint64_t count)
 	struct object_run *last = p->runs ? &p->object[p->runs - 1] : NULL;
 
 	if (!last || last->len != len) {
-		int r = page_room(p);
-
-		if (r)
-			return r;
-		last = &p->object[p->runs++];
+		last = page_push(p);
+		if (!last)
+			return err_origin(-ENOMEM);
 		*last = (struct object_run){ .at = p->end, .len = len };
 		p->weight += varint_bytes(len) + 2;
 	}
@@ -112,11 +107,10 @@ int page_add_chunk(struct page *p, const struct chunk_run *r, bool join)
 		last->bytes += r->bytes;
 	} else {
 		uint64_t before = last ? last->pack : 0;
-		int err = page_room(p);
 
-		if (err)
-			return err;
-		last = &p->chunk[p->runs++];
+		last = page_push(p);
+		if (!last)
+			return err_origin(-ENOMEM);
 		*last = *r;
 		last->at = p->end.bytes;
 		p->weight += varint_bytes((r->pack - before) ^ (0 - (r->pack < before))) + varint_bytes(r->slot) + 7;
