@@ -336,6 +336,9 @@ static int image_file_write(struct file *f, const void *buf, size_t n, uint64_t 
 	int r;
 
 	LOCK_SCOPE(&i->img->lock);
+	if (i->img->session && i->img->writer != i)
+		return -EBUSY;
+	i->img->writer = i;
 	i->created = false;
 	r = image_session_write(i->img, off, buf, n, i->truncated);
 	if (r)
@@ -350,6 +353,9 @@ static int image_file_truncate(struct file *f, uint64_t size)
 	struct image_file *i = image_file_of(f);
 
 	LOCK_SCOPE(&i->img->lock);
+	if (i->img->session && i->img->writer != i)
+		return -EBUSY;
+	i->img->writer = i;
 	return image_session_truncate(i->img, size, i->truncated);
 }
 
@@ -358,7 +364,7 @@ static int image_file_flush(struct file *f)
 	struct image *img = image_file_of(f)->img;
 
 	LOCK_SCOPE(&img->lock);
-	return f->write ? image_session_end(img, atomic_load(&f->mtime_set)) : 0;
+	return img->writer == f ? image_session_end(img, atomic_load(&f->mtime_set)) : 0;
 }
 
 static int image_file_sync(struct file *f)
@@ -376,7 +382,9 @@ static void image_file_release(struct file *f)
 
 	/* What was made and never written to is an empty tape. */
 	pthread_mutex_lock(&img->lock);
-	if (image_file_of(f)->created && !r)
+	if (img->writer == f)
+		img->writer = NULL;
+	if (image_file_of(f)->created && !img->session && !r)
 		r = image_arrive(img);
 	if (r)
 		log_info("an image is not whole: %s", err_text(r));

@@ -326,6 +326,21 @@ static void half_a_change_does_not_replace_a_tape(void **state)
 	assert_image(m, A_TAP, whole, sizeof(whole));
 }
 
+static void an_image_has_one_writer(void **state)
+{
+	struct mount *m = *state;
+	struct file *f = must_open(m, A_TAP, FILE_WRITE), *g = must_open(m, A_TAP, FILE_WRITE);
+
+	assert_int_equal(put(f, whole, 10, 0), 0);
+	assert_int_equal(put(g, whole, 10, 0), -EBUSY);
+	assert_int_equal(g->ops->truncate(g, 4), -EBUSY);
+	assert_int_equal(close_file(g), 0);
+	assert_int_equal(put(f, whole + 10, sizeof(whole) - 10, 10), 0);
+	assert_int_equal(close_file(f), 0);
+	assert_image(m, A_TAP, whole, sizeof(whole));
+	assert_string_equal(list(m, "tapes/default", 9), "A");
+}
+
 static void holes_are_zeros(void **state)
 {
 	struct mount *m = *state;
@@ -553,6 +568,7 @@ int main(void)
 		MOUNTED(an_append_cut_short_keeps_its_whole_records),
 		MOUNTED(a_broken_append_leaves_the_tape_as_it_was),
 		MOUNTED(half_a_change_does_not_replace_a_tape),
+		MOUNTED(an_image_has_one_writer),
 		MOUNTED(holes_are_zeros),
 		MOUNTED(rsync_writes_a_temporary_name_and_renames_it),
 		MOUNTED(a_broken_temporary_is_not_renamed),
