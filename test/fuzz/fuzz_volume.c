@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is (h, O, C, D) and, in its top bit,
+ * whether the sum at the end is to be made right before, since a fuzzer does not find it by itself; the rest is the value.
+ *
+ * What is taken must hold together, and must come back the same when it is packed again.
+ */
+#include <string.h>
+
+#include "fuzz/fuzz.h"
+#include "tape/volume_format.h"
+
+#define MAP 0x6d6170
+
+static void try_head(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf again = BUF_INIT;
+	CLEANUP(head_fini) struct head h = { 0 }, twice = { 0 };
+
+	if (head_unpack(p, n, 1, &h))
+		return;
+	fuzz_require(h.partitions >= 1 && h.partitions <= TAPE_PARTITIONS_MAX);
+	for (uint32_t i = 0; i < h.partitions; i++)
+		for (uint32_t s = 0; s < h.part[i].stretches; s++)
+			fuzz_require(h.part[i].stretch[s].from.objects <= h.part[i].end.objects);
+	fuzz_require(head_pack(&h, &again) == 0);
+	fuzz_require(head_unpack(again.data, again.len, 1, &twice) == 0);
+}
+
+static void walk_page(struct page *p)
+{
+	uint64_t at = tally_measure(&p->from, p->kind);
+
+	for (uint32_t i = 0; i < p->runs; i++) {
+		uint64_t first = p->kind == PAGE_OBJECTS ? p->object[i].at.objects : p->chunk[i].at;
+
+		fuzz_require(first == at);
+		fuzz_require(page_seek(p, at) == i);
+		at += p->kind == PAGE_OBJECTS ? p->object[i].count : p->chunk[i].bytes;
+	}
+	fuzz_require(at == tally_measure(&p->end, p->kind));
+}
+
+static void try_page(enum page_kind kind, const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf again = BUF_INIT;
+	CLEANUP(page_freep) struct page *page = NULL, *twice = NULL;
+	struct tape_tally half;
+
+	if (page_unpack(p, n, kind, MAP, 0, &page))
+		return;
+	walk_page(page);
+	fuzz_require(page_pack(page, &again) == 0);
+	fuzz_require(page_unpack(again.data, again.len, kind, MAP, 0, &twice) == 0);
+	fuzz_require(!memcmp(&page->end, &twice->end, sizeof(page->end)));
+	if (kind == PAGE_OBJECTS && page->runs) {
+		half = object_run_tally(&page->object[page->runs / 2], page->object[page->runs / 2].count / 2);
+		page_clip(page, &half);
+		walk_page(page);
+	}
+}
+
+static void try_drop(const uint8_t *p, size_t n)
+{
+	struct map_key key = key_drop(MAP, 5);
+	struct drop d;
+	uint64_t map;
+
+	if (!drop_unpack(key.b, key.len, p, n, &map, &d))
+		fuzz_require(map == MAP && d.object == 5 && d.from <= d.to);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *row;
+	size_t n;
+
+	if (size < 1)
+		return 0;
+	n = size - 1;
+	row = malloc(size);
+	if (!row)
+		return 0;
+	memcpy(row, data + 1, n);
+	if ((data[0] & 0x80) && n >= 8) {
+		CLEANUP(buf_fini) struct buf sum = BUF_INIT;
+
+		fuzz_require(buf_put_le64(&sum, sum64(row, n - 8)) == 0);
+		memcpy(row + n - 8, sum.data, 8);
+	}
+	switch (data[0] & 0x7f) {
+	case 'h':
+		try_head(row, n);
+		break;
+	case 'O':
+	case 'C':
+		try_page((enum page_kind)(data[0] & 0x7f), row, n);
+		break;
+	case 'D':
+		try_drop(row, n);
+		break;
+	}
+	free(row);
+	return 0;
+}
