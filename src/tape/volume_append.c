@@ -18,7 +18,7 @@
 /* What a chunk writer may have taken and not stored yet, and then some: with less, a write could fail after its
  * answer. */
 #define SPACE_FULL (16ull << 20)
-#define SPACE_LOW (80ull << 20)
+#define SPACE_LOW (32ull << 20)
 
 /* ---- may we ----------------------------------------------------------------------------------------------------- */
 

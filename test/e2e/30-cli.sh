@@ -313,7 +313,7 @@ for place in "$MNT" "$MNT/tapes" "$STORE" "$STORE/packs"; do
 done
 
 # --follow prints what happens, and goes on over a restart of the daemon.
-vtape events -n 0 --severity info -f >"$scratch/follow" &
+VTAPE_STORE=$STORE "$VTAPE" events -n 0 --severity info -f >"$scratch/follow" & # not the function: its process would be a shell
 follow=$!
 cleanup_fn eval "kill $follow 2>/dev/null"
 wait_until 10 test -s "$scratch/follow"
