@@ -9,8 +9,9 @@
 #include "fs/fs_errno.h"
 #include "fs/tree.h"
 
-/* RELEASE follows close(2) at once unless the machine is very busy. */
-#define AWAIT_NS 5000000000ull
+/* RELEASE follows close(2) at once unless the machine is very busy.  It does not come if the close was of a descriptor
+ * that had been dup'ed; then this is how long EBUSY takes. */
+#define AWAIT_S 2
 
 static bool same_thing(const struct node *a, const struct node *b)
 {
@@ -21,6 +22,9 @@ static bool same_thing(const struct node *a, const struct node *b)
 
 static bool in_the_way(const struct file *f, const struct node *n, bool write)
 {
+	/* All that have an image open share one claim, and a new writer takes over from the last. */
+	if (f->node.kind == NODE_IMAGE && n->kind == NODE_IMAGE)
+		return false;
 	return same_thing(&f->node, n) && (f->write || write || n->kind == NODE_DRIVE) && atomic_load(&f->closing);
 }
 
@@ -30,7 +34,7 @@ void file_await(struct fs *fs, const struct node *n, bool write)
 	struct file *f;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += AWAIT_NS / 1000000000ull;
+	until.tv_sec += AWAIT_S;
 	LOCK_SCOPE(&fs->lock);
 	for (;;) {
 		for (f = fs->files; f; f = f->next)
