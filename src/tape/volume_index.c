@@ -191,6 +191,8 @@ void tail_settle(struct tail *t, const struct tape_tally *committed, struct page
 	uint32_t settled = 0;
 
 	tail_forget_gone(t);
+	if (!t->count)
+		return;
 	while (settled + 1 < t->count &&
 	       page_end(t->page[settled]) <= tally_measure(committed, t->page[settled]->kind))
 		page_cache_put(cache, t->page[settled++]);

@@ -212,7 +212,7 @@ static void a_full_disk_is_a_full_tape(void **state)
 {
 	struct store *s = *state;
 
-	packs_mem_set_space(s->packs, 40u << 20, 1u << 30);
+	packs_mem_set_space(s->packs, 24u << 20, 1u << 30);
 	assert_int_equal(try_put(s, 1, 100), TAPE_E_EARLY_WARNING);
 	packs_mem_set_space(s->packs, 10u << 20, 1u << 30);
 	assert_int_equal(try_put(s, 2, 100), TAPE_E_FULL);
