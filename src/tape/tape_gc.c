@@ -13,7 +13,6 @@
 #include "tape/volume_use.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 #define DELETES_MAX 1000u	/* a batch of deletes holds so many */
 

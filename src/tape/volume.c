@@ -8,7 +8,6 @@
 #include "tape/volume.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 /* ---- open and close --------------------------------------------------------------------------------------------- */
 
