@@ -92,7 +92,6 @@ static int delete_index_rows(struct chunk_store *cs, uint64_t pack, struct kv_ba
 static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_batch *b, bool *known,
 			    struct pack_tally *t)
 {
-	static const uint8_t totals = PACK_KEY_TOTALS;
 	struct buf value = BUF_INIT;
 	uint8_t key[PACK_KEY_LEN];
 	int r;
@@ -111,9 +110,7 @@ static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_bat
 	if (!r)
 		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
 	pack_key_pack(key, PACK_KEY_DOOMED, pack);
-	if (!r)
-		r = kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
-	return r ? r : kv_batch_delete(b, KV_PACK, &totals, 1);
+	return r ? r : kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
 
 static void forget(struct chunk_store *cs, uint64_t pack, const struct pack_tally *t)
@@ -128,13 +125,8 @@ static void forget(struct chunk_store *cs, uint64_t pack, const struct pack_tall
 	store_drop_pack(cs, pack);
 	index_forget_bad(&cs->index, pack);
 	cs->removals++;
-	cs->clean = false;
-	if (t) {
-		cs->sealed.packs--;
-		cs->sealed.chunks -= t->chunks;
-		cs->sealed.unique_bytes -= t->raw_bytes;
-		cs->sealed.stored_bytes -= t->file_bytes;
-	}
+	if (t)
+		totals_change(&cs->sealed, SUMS_LESS, t);
 }
 
 static int remove_pack(struct chunk_store *cs, uint64_t pack, uint64_t *freed)
@@ -154,7 +146,7 @@ static int remove_pack(struct chunk_store *cs, uint64_t pack, uint64_t *freed)
 		return 0;
 	}
 	if (!r)
-		r = kv_write(cs->kv, b, true);
+		r = known ? store_write_sums(cs, b, SUMS_LESS, &tally, true) : kv_write(cs->kv, b, true);
 	if (r)
 		return r;
 	forget(cs, pack, known ? &tally : NULL);

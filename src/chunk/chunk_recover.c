@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chunk_recover: what a store does before it is open, and the last thing it does when it is closed.
+ * chunk_recover: what a store does before it is open.  None of it grows with what the store holds.
  *
- * After an orderly close there is a row with the totals and nothing to do.  Otherwise packs that were being written are
- * finished and indexed: those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their
- * last chunks, perhaps, but they can be shared by the next backup, and the collector finds the pack.
+ * After an orderly close there is nothing to do.  Otherwise packs that were being written are finished and indexed: those
+ * whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but they can
+ * be shared by the next backup, and the collector finds the pack.
  */
 #include <errno.h>
 
@@ -67,20 +67,6 @@ static int remove_doomed(struct chunk_store *cs, struct cursor key, struct curso
 	return r ? r : kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
 }
 
-static int add_sealed(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
-{
-	struct pack_tally t;
-	int r = pack_tally_unpack(value.p, cursor_left(&value), &t);
-
-	if (r)
-		return r;
-	cs->sealed.packs++;
-	cs->sealed.chunks += t.chunks;
-	cs->sealed.unique_bytes += t.raw_bytes;
-	cs->sealed.stored_bytes += t.file_bytes;
-	return 0;
-}
-
 static int load_totals(struct chunk_store *cs)
 {
 	static const uint8_t key = PACK_KEY_TOTALS;
@@ -90,8 +76,7 @@ static int load_totals(struct chunk_store *cs)
 	if (!r)
 		r = totals_unpack(value.data, value.len, &cs->sealed);
 	buf_fini(&value);
-	cs->clean = !r;
-	return r == KV_E_NONE ? each_row(cs, PACK_KEY_SEALED, add_sealed, NULL) : r;
+	return r < 0 ? r : 0;	/* none: the store has no pack yet */
 }
 
 /* ---- packs that were being written ------------------------------------------------------------------------------- */
@@ -106,7 +91,7 @@ static int has_row(struct chunk_store *cs, uint64_t number)
 
 static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
-	static const uint8_t totals = PACK_KEY_TOTALS;
+	struct pack_tally tally;
 	struct pack *p;
 	struct table *t;
 	int r = pack_open(cs->packs, number, &p);
@@ -116,16 +101,11 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 	r = table_read(p, &t);
 	if (!r) {
 		t->indexed = 0;
+		tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(p) };
 		r = store_index_rows(t, t->count, b);
 		if (!r)
-			r = store_sealed_rows(t, pack_bytes(p), b);
-		if (!r)
-			r = kv_batch_delete(b, KV_PACK, &totals, 1);
-		cs->clean = false;
-		cs->sealed.packs++;
-		cs->sealed.chunks += t->count;
-		cs->sealed.unique_bytes += t->raw_bytes;
-		cs->sealed.stored_bytes += pack_bytes(p);
+			r = store_sealed_rows(number, &tally, b);
+		totals_change(&cs->sealed, SUMS_MORE, &tally);
 		table_free(t);
 	}
 	pack_release(p);
@@ -171,7 +151,7 @@ static int finish_old(struct chunk_store *cs, struct cursor key, struct cursor v
 
 	if (!r)
 		r = kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
-	if (!r && (cs->clean || number + NUMBER_STEP < cs->reserved))
+	if (!r && number + NUMBER_STEP < cs->reserved)
 		r = finish_pack(cs, number, ctx);
 	return r;
 }
@@ -201,23 +181,12 @@ int store_recover(struct chunk_store *cs)
 		r = each_row(cs, PACK_KEY_DOOMED, remove_doomed, b);
 	if (!r)
 		r = each_row(cs, PACK_KEY_OPEN, finish_old, b);
-	if (!r && !cs->clean)
+	if (!r)
 		r = finish_last(cs, b);
-	if (!r && kv_batch_count(b))
-		r = kv_write(cs->kv, b, true);
+	if (!r && kv_batch_count(b)) {
+		r = totals_put(&cs->sealed, b);
+		r = r ? r : kv_write(cs->kv, b, true);
+	}
+	cs->sums = cs->sealed;
 	return r;
-}
-
-int store_write_totals(struct chunk_store *cs)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	static const uint8_t key = PACK_KEY_TOTALS;
-	uint8_t value[TOTALS_LEN];
-	int r = kv_batch_new(&b);
-
-	if (r)
-		return r;
-	totals_pack(value, &cs->sealed);
-	r = kv_batch_put(b, KV_PACK, &key, 1, value, sizeof(value));
-	return r ? r : kv_write(cs->kv, b, true);
 }

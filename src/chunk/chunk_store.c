@@ -40,17 +40,16 @@ int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b)
 	return r;
 }
 
-int store_sealed_rows(const struct table *t, uint64_t file_bytes, struct kv_batch *b)
+int store_sealed_rows(uint64_t number, const struct pack_tally *tally, struct kv_batch *b)
 {
-	struct pack_tally tally = { .chunks = t->count, .raw_bytes = t->raw_bytes, .file_bytes = file_bytes };
 	uint8_t key[PACK_KEY_LEN], value[PACK_TALLY_LEN];
 	int r;
 
-	pack_tally_pack(value, &tally);
-	pack_key_pack(key, PACK_KEY_SEALED, t->number);
+	pack_tally_pack(value, tally);
+	pack_key_pack(key, PACK_KEY_SEALED, number);
 	r = kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value));
 	if (!r) {
-		pack_key_pack(key, PACK_KEY_OPEN, t->number);
+		pack_key_pack(key, PACK_KEY_OPEN, number);
 		r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
 	}
 	return r;
@@ -58,15 +57,51 @@ int store_sealed_rows(const struct table *t, uint64_t file_bytes, struct kv_batc
 
 /* ---- sealing ----------------------------------------------------------------------------------------------------- */
 
+void totals_change(struct chunk_totals *sums, enum sums_change change, const struct pack_tally *t)
+{
+	bool more = change == SUMS_MORE;
+
+	sums->packs += more ? 1 : -1ull;
+	sums->chunks += more ? t->chunks : 0ull - t->chunks;
+	sums->unique_bytes += more ? t->raw_bytes : 0 - t->raw_bytes;
+	sums->stored_bytes += more ? t->file_bytes : 0 - t->file_bytes;
+}
+
+int totals_put(const struct chunk_totals *sums, struct kv_batch *b)
+{
+	static const uint8_t key = PACK_KEY_TOTALS;
+	uint8_t value[TOTALS_LEN];
+
+	totals_pack(value, sums);
+	return kv_batch_put(b, KV_PACK, &key, 1, value, sizeof(value));
+}
+
+int store_write_sums(struct chunk_store *cs, struct kv_batch *b, enum sums_change change, const struct pack_tally *t,
+		     bool sync)
+{
+	LOCK_SCOPE(&cs->sums_lock);
+	struct chunk_totals sums = cs->sums;
+	int r;
+
+	totals_change(&sums, change, t);
+	r = totals_put(&sums, b);
+	if (!r)
+		r = kv_write(cs->kv, b, sync);
+	if (!r)
+		cs->sums = sums;
+	return r;
+}
+
 struct seal_job {
 	struct job job;
 	struct chunk_store *cs;
 	struct table *t;
+	struct pack_tally tally;
 	int result;
 	bool lost;		/* what was appended last never came to the disk */
 };
 
-static int seal_and_index(struct chunk_store *cs, struct table *t)
+static int seal_and_index(struct chunk_store *cs, struct table *t, struct pack_tally *tally)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	int r = pack_seal(t->pack);
@@ -78,17 +113,18 @@ static int seal_and_index(struct chunk_store *cs, struct table *t)
 	pthread_mutex_lock(&cs->lock);
 	t->synced = t->count;
 	r = store_index_rows(t, t->count, b);
-	if (!r)
-		r = store_sealed_rows(t, pack_bytes(t->pack), b);
+	*tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(t->pack) };
 	pthread_mutex_unlock(&cs->lock);
-	return r ? r : kv_write(cs->kv, b, false);
+	if (!r)
+		r = store_sealed_rows(t->number, tally, b);
+	return r ? r : store_write_sums(cs, b, SUMS_MORE, tally, false);
 }
 
 static void seal_run(struct job *j)
 {
 	struct seal_job *s = (struct seal_job *)j;
 
-	s->result = seal_and_index(s->cs, s->t);
+	s->result = seal_and_index(s->cs, s->t, &s->tally);
 	s->lost = s->result && pack_sync(s->t->pack);
 }
 
@@ -105,10 +141,7 @@ static void seal_done(struct job *j)
 		t->shunned |= s->lost;
 	} else {
 		t->indexed = t->count;
-		cs->sealed.packs++;
-		cs->sealed.chunks += t->count;
-		cs->sealed.unique_bytes += t->raw_bytes;
-		cs->sealed.stored_bytes += pack_bytes(t->pack);
+		totals_change(&cs->sealed, SUMS_MORE, &s->tally);
 		index_sealed(&cs->index, t);
 	}
 	pthread_cond_broadcast(&cs->settled);
@@ -140,7 +173,7 @@ void store_seal_table(struct chunk_store *cs, struct table *t)
 	pthread_mutex_unlock(&cs->lock);
 	if (!s)
 		return;
-	*s = (struct seal_job){ { seal_run, seal_done }, cs, t, 0, false };
+	*s = (struct seal_job){ .job = { seal_run, seal_done }, .cs = cs, .t = t };
 	lane_submit(cs->seal_lane, &s->job);
 }
 
@@ -161,8 +194,7 @@ static void seal_again(struct chunk_store *cs)
 
 /* ---- numbers and open packs -------------------------------------------------------------------------------------- */
 
-/* Numbers lock held.  Packs that are open now leave the range that is probed, so they get rows; the totals on disk are
- * no longer right. */
+/* Numbers lock held.  Packs that are open now leave the range that is probed, so they get rows. */
 static int reserve_numbers(struct chunk_store *cs)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
@@ -174,9 +206,6 @@ static int reserve_numbers(struct chunk_store *cs)
 	put_le64(value, cs->reserved + NUMBER_STEP);
 	key[0] = PACK_KEY_NEXT;
 	r = kv_batch_put(b, KV_PACK, key, 1, value, sizeof(value));
-	key[0] = PACK_KEY_TOTALS;
-	if (!r)
-		r = kv_batch_delete(b, KV_PACK, key, 1);
 	pthread_mutex_lock(&cs->lock);
 	for (struct table *t = cs->index.newest; t && !r; t = t->older)
 		if (t->state != TABLE_SEALED) {
@@ -186,13 +215,9 @@ static int reserve_numbers(struct chunk_store *cs)
 	pthread_mutex_unlock(&cs->lock);
 	if (!r)
 		r = kv_write(cs->kv, b, true);
-	if (r)
-		return r;
-	cs->reserved += NUMBER_STEP;
-	pthread_mutex_lock(&cs->lock);
-	cs->clean = false;
-	pthread_mutex_unlock(&cs->lock);
-	return 0;
+	if (!r)
+		cs->reserved += NUMBER_STEP;
+	return r;
 }
 
 static struct table *take_waiting(struct chunk_store *cs)
@@ -378,6 +403,7 @@ static void store_unwire(struct chunk_store *cs)
 	pthread_cond_destroy(&cs->settled);
 	pthread_mutex_destroy(&cs->lock);
 	pthread_mutex_destroy(&cs->numbers_lock);
+	pthread_mutex_destroy(&cs->sums_lock);
 	free(cs->condemned);
 	explicit_bzero(cs->cfg.key, sizeof(cs->cfg.key));
 	free(cs);
@@ -396,6 +422,7 @@ int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers
 	cs->workers = workers;
 	cs->cfg = *cfg;
 	pthread_mutex_init(&cs->numbers_lock, NULL);
+	pthread_mutex_init(&cs->sums_lock, NULL);
 	pthread_mutex_init(&cs->lock, NULL);
 	pthread_cond_init(&cs->settled, NULL);
 	r = store_wire(cs);
@@ -433,9 +460,8 @@ struct chunk_store *chunk_store_close(struct chunk_store *cs)
 		store_seal_table(cs, t);
 	}
 	lane_wait_empty(cs->seal_lane);
-	/* What could not be sealed is found by the next open: no totals, no orderly close. */
-	if (waiting_or_full(cs, NULL) || store_write_totals(cs))
-		log_warn("the store was not closed in order; the next start looks through it");
+	if (waiting_or_full(cs, NULL))
+		log_warn("a pack could not be closed; the next start finishes it");
 	store_unwire(cs);
 	return NULL;
 }

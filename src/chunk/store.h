@@ -2,8 +2,8 @@
 /*
  * store: what writers, readers and the collector of packs share.
  *
- * Locks, in this order: a writer's own; numbers_lock; lock.  None is held while bytes are read, written or synced, but
- * for numbers_lock, under which a new pack is made.
+ * Locks, in this order: a writer's own; numbers_lock; sums_lock; lock.  None is held while bytes are read, written or
+ * synced, but for numbers_lock, under which a new pack is made, and sums_lock, under which rows with sums are written.
  */
 #ifndef CHUNK_STORE_H
 #define CHUNK_STORE_H
@@ -24,7 +24,7 @@ struct held_pack {
  * While @lock is not held:
  * 1. Every pack that is not sealed and written down (row 'P') has a table in @index that is not TABLE_SEALED.
  * 2. Such a pack has a number in [reserved - NUMBER_STEP, reserved), or a row 'O'.
- * 3. @sealed are the sums of the packs that have a row 'P'; row 'T' is there only if @clean, and equals them.
+ * 3. @sealed are the sums of the packs that are sealed; @sums those of the packs that have a row 'P', and row 'T' has them.
  */
 struct chunk_store {
 	struct kv *kv;
@@ -40,6 +40,9 @@ struct chunk_store {
 	pthread_mutex_t numbers_lock;	/* guards the next two; held while a pack is made */
 	uint64_t next_number, reserved;
 
+	pthread_mutex_t sums_lock;	/* guards the next */
+	struct chunk_totals sums;
+
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t settled;		/* a table has left TABLE_SEALING */
 	struct index index;
@@ -48,7 +51,6 @@ struct chunk_store {
 	size_t condemned_count, condemned_cap;
 	uint64_t removals;		/* packs removed so far: a table read meanwhile may be of one of them */
 	struct chunk_totals sealed;
-	bool clean;
 	struct held_pack held[HELD_PACKS];
 	uint64_t held_tick;
 	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
@@ -67,7 +69,14 @@ int store_has_room(struct chunk_store *cs, uint64_t n);
 /* Rows for the slots of @t that have none yet, up to @upto.  Lock held. */
 int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b);
 /* The rows that make a sealed pack known.  Lock held. */
-int store_sealed_rows(const struct table *t, uint64_t file_bytes, struct kv_batch *b);
+int store_sealed_rows(uint64_t number, const struct pack_tally *tally, struct kv_batch *b);
+
+/* Writes @b, in which a pack's row comes or goes, together with the row of the sums after that. */
+enum sums_change { SUMS_MORE, SUMS_LESS };
+int store_write_sums(struct chunk_store *cs, struct kv_batch *b, enum sums_change change, const struct pack_tally *t,
+		     bool sync);
+void totals_change(struct chunk_totals *sums, enum sums_change change, const struct pack_tally *t);
+int totals_put(const struct chunk_totals *sums, struct kv_batch *b);
 
 /* chunk_lookup.c ---- */
 
@@ -94,7 +103,6 @@ bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);	/* lock he
 
 /* chunk_recover.c ---- */
 int store_recover(struct chunk_store *cs);
-int store_write_totals(struct chunk_store *cs);				/* in an orderly close */
 
 /* ---- the writer, for chunk_put.c, chunk_commit.c and the collector ----------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* chunk_get: the right bytes at any offset, what a read fetches, and what a damaged chunk does. */
+#include "chunk/chunk_index_format.h"
 #include "rig.h"
 
 #define N (6u << 20)
@@ -290,6 +291,8 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	struct kv_batch *b;
 	struct pack *p;
 	uint8_t row[10] = { 44 }, *wrong = filled(8000, 12);
+	const struct pack_tally tally = { .chunks = 1, .raw_bytes = 8000, .file_bytes = 8232 };
+	uint8_t key[PACK_KEY_LEN], value[PACK_TALLY_LEN];
 	uint32_t slot;
 
 	/* A sealed pack with a chunk whose bytes are not what its digest says, and its rows. */
@@ -301,6 +304,9 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	pack_release(p);
 	OK(kv_batch_new(&b));
 	OK(kv_batch_put(b, KV_INDEX, e.digest.b, 16, row, sizeof(row)));
+	pack_key_pack(key, PACK_KEY_SEALED, 44);
+	pack_tally_pack(value, &tally);
+	OK(kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value)));
 	OK(kv_write(g->kv, b, true));
 	kv_batch_free(b);
 
