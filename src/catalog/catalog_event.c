@@ -36,7 +36,6 @@ static const struct {
 	{ EVENT_LOADED, EVENT_INFO, "loaded" },
 	{ EVENT_UNLOADED, EVENT_INFO, "unloaded" },
 	{ EVENT_WRITE_FAILED, EVENT_ERROR, "write-failed" },
-	{ EVENT_READ_FAILED, EVENT_ERROR, "read-failed" },
 	{ EVENT_CHUNK_DAMAGED, EVENT_ERROR, "chunk-damaged" },
 	{ EVENT_NO_SPACE, EVENT_ERROR, "no-space" },
 	{ EVENT_SPACE_FREED, EVENT_INFO, "space-freed" },

@@ -16,14 +16,6 @@ struct facts {
 	struct volume_stat st;
 };
 
-static const char *const state_names[] = {
-	[STATE_SCRATCH] = "scratch", [STATE_ASSIGNED] = "assigned", [STATE_EXPIRED] = "expired",
-	[STATE_MIGRATED] = "migrated", [STATE_ERROR] = "error", [STATE_INCOMING] = "incoming",
-};
-static const char *const access_names[] = {
-	[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
-};
-
 static int put_number(struct buf *b, uint64_t n)
 {
 	return buf_printf(b, "%llu", (unsigned long long)n);
@@ -37,8 +29,7 @@ static int put_switch(struct buf *b, bool on)
 static int fact_barcode(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->v.name); }
 static int fact_serial(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->v.serial); }
 static int fact_pool(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->pool.name); }
-static int fact_state(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", state_names[f->v.state]); }
-static int fact_access(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", access_names[f->v.access]); }
+static int fact_access(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", catalog_access_name(f->v.access)); }
 static int fact_protect(const struct facts *f, struct buf *b) { return put_switch(b, f->v.protect); }
 static int fact_worm(const struct facts *f, struct buf *b) { return put_switch(b, f->v.worm); }
 static int fact_capacity(const struct facts *f, struct buf *b) { return put_number(b, f->v.capacity_bytes); }
@@ -49,6 +40,11 @@ static int fact_filemarks(const struct facts *f, struct buf *b) { return put_num
 static int fact_logical(const struct facts *f, struct buf *b) { return put_number(b, f->st.end.bytes); }
 static int fact_unique(const struct facts *f, struct buf *b) { return put_number(b, f->st.unique_bytes); }
 static int fact_stored(const struct facts *f, struct buf *b) { return put_number(b, f->st.stored_bytes); }
+
+static int fact_state(const struct facts *f, struct buf *b)
+{
+	return buf_printf(b, "%s", catalog_state_name(library_state(&f->v, &f->st)));
+}
 
 static int fact_record_size(const struct facts *f, struct buf *b)
 {

@@ -83,6 +83,24 @@ static int reader_wait(struct volume_reader *r)
 	return err_fold(volume_flush(r->v));
 }
 
+static bool begins_before(const struct tape_tally *t, void *offset)
+{
+	return t->bytes <= *(uint64_t *)offset;
+}
+
+/* Told once, here, with the place as an operator knows it. */
+static int reader_failed(struct volume_reader *r, uint64_t offset, int err)
+{
+	struct tape_tally at;
+
+	if (volume_find(r->v, r->partition, begins_before, &offset, &at))
+		return err;
+	err_explain(err, "%s: partition %u, file %" PRIu64 ", object %" PRIu64 ": %s", r->v->attr.barcode, r->partition,
+		    at.marks, at.objects, err_text(err));
+	log_error("%s", err_text(err));
+	return err;
+}
+
 int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n)
 {
 	bool stored, cut = false;
@@ -102,5 +120,5 @@ int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size
 	if (err == CHUNK_E_END)
 		err = err_explain(-EUCLEAN, "%s: the map of the stream ends before byte %" PRIu64, r->v->attr.barcode,
 				  offset + n);
-	return err;
+	return err < 0 ? reader_failed(r, offset, err) : err;
 }
