@@ -90,12 +90,16 @@ static int unknown_verb(const struct args *a)
 
 	/* A noun without its verb: say which it has. */
 	for (size_t i = 0; i < verb_count; i++) {
+		bool asked = args_has(a, OPT_HELP);
+		FILE *to = asked ? stdout : stderr;
+
 		if (a->operands > 1 || strncmp(verbs[i].name, a->operand[0], n) != 0 || verbs[i].name[n] != ' ')
 			continue;
-		fprintf(stderr, "vtape: \"%s\" what?\n", a->operand[0]);
+		if (!asked)
+			fprintf(stderr, "vtape: \"%s\" what?\n", a->operand[0]);
 		for (; i < verb_count && !strncmp(verbs[i].name, a->operand[0], n); i++)
-			fprintf(stderr, "  vtape %s %s\n", verbs[i].name, verbs[i].operands);
-		return EXIT_USAGE;
+			fprintf(to, "  vtape %s %s\n", verbs[i].name, verbs[i].operands);
+		return asked ? EXIT_SUCCESS : EXIT_USAGE;
 	}
 	snprintf(typed, sizeof(typed), "%s%s%s", a->operand[0], a->operands > 1 ? " " : "",
 		 a->operands > 1 ? a->operand[1] : "");

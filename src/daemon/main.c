@@ -128,7 +128,8 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 		r = ctl_server_new(sock, serve_request, &serve, &ctl);
 	if (!r)
 		r = -pthread_create(&stopper, NULL, stopper_run, &stop);
-	if (say(r) < 0) {
+	if (r) {
+		say(r);
 		ctl_server_free(ctl);
 		fs_unmount(stop.fs);
 		return r;

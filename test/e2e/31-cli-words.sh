@@ -30,6 +30,13 @@ while IFS=$'\t' read -r verb operands options; do
   fi
 done < <("$VTAPE" help -H)
 
+# A noun alone says what it can do: as help when asked, as a usage error when not.
+for noun in pool volume drive; do
+  [[ $("$VTAPE" $noun --help) == *"vtape $noun list"* ]] || fail "'vtape $noun --help' does not list its verbs"
+  status=0; "$VTAPE" $noun >/dev/null 2>&1 || status=$?
+  assert_eq "$status" 2
+done
+
 # No verb in the manual that the program does not have.
 while read -r verb; do
   "$VTAPE" help $verb >/dev/null || fail "vtape(1) has '$verb', the program has not"
