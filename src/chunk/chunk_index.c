@@ -158,7 +158,6 @@ void index_remove_table(struct index *ix, struct table *t)
 		ix->cached -= t->count;
 }
 
-/* NOLINTBEGIN(clang-analyzer-unix.Malloc): the analyzer does not see that a removed table has left the list. */
 /* Linear: a few hundred tables, looked through once for a table read from disk.  The newest hit is never the least. */
 static struct table *least_used(const struct index *ix)
 {
@@ -181,7 +180,6 @@ static void drop_least_used(struct index *ix)
 		table_free(t);
 	}
 }
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 void index_add_table(struct index *ix, struct table *t)
 {

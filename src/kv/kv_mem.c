@@ -51,7 +51,6 @@ static void *must(void *p)
 }
 
 /* ---- nodes: "get" takes a reference, "put" gives it back ---- */
-/* NOLINTBEGIN(clang-analyzer-unix.Malloc): the analyzer does not know who else holds a reference. */
 
 static struct row *row_new(const struct kv_op *op)
 {
@@ -196,7 +195,6 @@ static void change(struct node **root, const struct kv_op *op, struct row *row)
 	*root = join(join(left, row ? node_new(row, NULL, NULL) : NULL), right);
 }
 
-/* NOLINTEND(clang-analyzer-unix.Malloc) */
 
 /* The first row right of @cut, or NULL. */
 static const struct row *first_after(const struct node *n, const struct cut *cut)
