@@ -2,7 +2,7 @@
 # tapes/: what tar, cat, cp, cpio, dd and the usual file tools do to a tape that is a file.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/../lib/functions.sh"
-requires tar cpio dd cmp
+requires mbuffer pv tar cpio dd cmp
 
 start_store
 T=$MNT/tapes/default
@@ -80,6 +80,12 @@ for bs in 1044481 1M 2M; do
   assert_eq "$(stat -c %s "$T/DD2")" 0
 done
 assert_fails dd if="$T/DD" of=/dev/null bs=64k status=none 2>/dev/null
+
+# Through pipes that buffer, both ways
+tar -cf - -b 128 src | mbuffer -q -s 65536 -m 1M -o "$T/MBUFFER" 2>/dev/null
+mbuffer -q -s 65536 -m 1M -i "$T/MBUFFER" 2>/dev/null | tar -xOf - -b 128 src/random | cmp - "$src/random"
+pv -q "$src/random" >"$T/PV"
+pv -q "$T/PV" | cmp - "$src/random"
 
 # The file tools
 mkdir "$MNT/tapes/second"

@@ -76,6 +76,21 @@ assert_fails cp part.tap "$I/Q.tap" 2>/dev/null
 rsync -a --inplace plain/T3.tap "$I/Q.tap"
 cmp plain/T3.tap "$I/Q.tap"
 
+# rsync, interrupted and gone on with, however it keeps what it has; where there was no tape there is none until it is whole
+head -c 30000000 /dev/urandom >src/big
+tar -cf "$T/BIG" -b 128 src/big
+for how in --no-partial --partial --inplace; do
+  assert_fails timeout -s INT 1 rsync -a --bwlimit=10M $how "$I/BIG.tap" "$J/BIG.tap" 2>/dev/null
+  assert_fails stat "$scratch/mnt2/tapes/default/BIG" 2>/dev/null
+  rsync -a $how "$I/BIG.tap" "$J/BIG.tap"
+  cmp "$I/BIG.tap" "$J/BIG.tap"
+  # Interrupted over a good tape: that stays, or the new one is there; never something between.
+  timeout -s INT 1 rsync -aI --bwlimit=10M $how plain/T3.tap "$J/BIG.tap" 2>/dev/null || true
+  cmp -s "$I/BIG.tap" "$J/BIG.tap" || cmp plain/T3.tap "$J/BIG.tap"
+  rm "$J/BIG.tap"
+done
+rm "$T/BIG"
+
 # Broken: never over a good one
 for way in "cp part.tap $I/P.tap" "dd if=/dev/urandom of=$I/P.tap bs=64k count=3 status=none" \
   "dd if=/dev/urandom of=$I/P.tap bs=64k count=3 conv=notrunc status=none"; do
