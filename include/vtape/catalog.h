@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * catalog: what there is.  Pools and their properties, volumes and theirs, names given to tape files, what is loaded where,
- * events, the store's own numbers.  Rows of KV_CATALOG; every change is one synced batch.  What is on a tape is tape/'s.
+ * catalog: what there is.  Pools and their properties, volumes and theirs, names given to tape files, what is loaded
+ * where, events, the store's own numbers.  Rows of KV_CATALOG; every change is one batch, synced unless it is an event.
+ * What is on a tape is tape/'s.
  */
 #ifndef VTAPE_CATALOG_H
 #define VTAPE_CATALOG_H
@@ -43,7 +44,8 @@ struct catalog_volume {
 	enum catalog_state state;
 	enum catalog_access access;
 	bool protect, worm;
-	bool image_eom;			/* its image came with an end of medium word behind it and has not changed since */
+	/* Its image came with an end of medium word behind it; holds while the generation is still that one. */
+	bool image_eom;
 	uint64_t image_eom_generation;
 	uint64_t capacity_bytes;	/* 0: unlimited */
 	uint64_t record_bytes;		/* 0: the pool's */
@@ -55,17 +57,19 @@ struct catalog_volume {
 enum { CATALOG_E_NONE = 1, CATALOG_E_EXISTS, CATALOG_E_NOT_EMPTY };
 
 struct catalog;
-/* Creates what is missing (schema, pool "default"). @kv borrowed.  -EPROTO with words if the schema is newer. */
+/* Creates what is missing (schema, pool "default"). @kv borrowed.  -EPROTO with words if the schema is another. */
 int catalog_open(struct kv *kv, struct catalog **out);
 struct catalog *catalog_close(struct catalog *c);
 
 /* Pools.  Safe from any thread; out-structs are copies. */
-int catalog_pool_create(struct catalog *c, const char *name, const struct catalog_perm *perm, struct catalog_pool *out); /* _EXISTS; -EINVAL */
+/* _EXISTS; -EINVAL with words for a bad name. */
+int catalog_pool_create(struct catalog *c, const char *name, const struct catalog_perm *perm, struct catalog_pool *out);
 int catalog_pool_get(struct catalog *c, const char *name, struct catalog_pool *out);		/* _NONE */
 int catalog_pool_by_id(struct catalog *c, uint32_t id, struct catalog_pool *out);		/* _NONE */
 int catalog_pool_put(struct catalog *c, const struct catalog_pool *p);	/* by id; a new name must be free: _EXISTS */
 int catalog_pool_destroy(struct catalog *c, uint32_t id);		/* _NOT_EMPTY */
-int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx); /* by name; non-zero stops, is returned */
+/* In order of name; non-zero from @each stops and is returned. */
+int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx);
 
 /* The properties as words, for `vtape pool set/get`.  -ENOENT unknown, -EINVAL bad value, both with words. */
 struct catalog_prop { const char *name, *values, *help; };
@@ -75,24 +79,33 @@ int catalog_pool_prop_set(struct catalog_pool *p, const char *prop, const char *
 
 /* Volumes. */
 int catalog_volume_new_id(struct catalog *c, uint64_t *id);	/* a number nobody had */
-/* Adds @v (id from catalog_volume_new_id(), serial is made here if empty). @with: rows of others that belong to it, written in
- * the same batch, may be NULL.  _EXISTS if the name is taken; _NONE if the pool is gone. */
+/* Adds @v (id from catalog_volume_new_id(), serial is made here if empty). @with: rows of others that belong to it,
+ * written in the same batch, may be NULL.  _EXISTS if the name is taken; _NONE if the pool is gone. */
 int catalog_volume_add(struct catalog *c, struct catalog_volume *v, struct kv_batch *with);
 int catalog_volume_get(struct catalog *c, const char *name, struct catalog_volume *out);	/* _NONE */
 int catalog_volume_by_id(struct catalog *c, uint64_t id, struct catalog_volume *out);
-int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct kv_batch *with); /* by id; name and pool may change: _EXISTS */
+/* By id; name and pool may change: _EXISTS. */
+int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct kv_batch *with);
 int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with);
 /* Volumes of a pool in order of name, from the first name > @after ("" for all).  Non-zero from @each stops. */
 int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 			int (*each)(void *ctx, const struct catalog_volume *v), void *ctx);
 
 /* Names given to tape files (files/): valid while the tape file's closing mark is still the one it was. */
-struct catalog_file { uint64_t file; uint64_t mark_object; uint64_t stretch; char name[256]; struct catalog_perm perm; };
+struct catalog_file {
+	uint64_t file;			/* its number on the tape */
+	uint64_t mark_object;		/* its closing mark */
+	uint64_t stretch;		/* volume_stretch() of that mark */
+	char name[256];
+	struct catalog_perm perm;
+};
 int catalog_file_put(struct catalog *c, uint64_t volume, const struct catalog_file *f);
 int catalog_file_get(struct catalog *c, uint64_t volume, uint64_t file, struct catalog_file *out);	/* _NONE */
-int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);	/* the last on the tape of that name; _NONE */
+/* The last on the tape of that name; _NONE. */
+int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);
 /* As catalog_file_find(), among tape files below @before: the next candidate when the last one is no longer valid. */
-int catalog_file_find_before(struct catalog *c, uint64_t volume, const char *name, uint64_t before, struct catalog_file *out);
+int catalog_file_find_before(struct catalog *c, uint64_t volume, const char *name, uint64_t before,
+			     struct catalog_file *out);
 
 /* Bytes that belong to a volume and are no tape yet: the unfinished end of an image that is being written. */
 int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n);	/* n == 0 removes */
@@ -117,7 +130,8 @@ enum event_number {
 	EVENT_STORE_CREATED = 100, EVENT_MOUNTED = 101, EVENT_UNMOUNTED = 102, EVENT_RECOVERED = 103,
 	EVENT_POOL_CREATED = 200, EVENT_POOL_CHANGED = 201, EVENT_POOL_DESTROYED = 202,
 	EVENT_VOLUME_CREATED = 300, EVENT_VOLUME_CHANGED = 301, EVENT_VOLUME_ERASED = 302, EVENT_VOLUME_DELETED = 303,
-	EVENT_VOLUME_MOVED = 304, EVENT_VOLUME_OVERWRITTEN = 305, EVENT_VOLUME_IMPORTED = 306, EVENT_VOLUME_REPLACED = 307,
+	EVENT_VOLUME_MOVED = 304, EVENT_VOLUME_OVERWRITTEN = 305, EVENT_VOLUME_IMPORTED = 306,
+	EVENT_VOLUME_REPLACED = 307,
 	EVENT_LOADED = 400, EVENT_UNLOADED = 401,
 	EVENT_WRITE_FAILED = 500, EVENT_CHUNK_DAMAGED = 502, EVENT_NO_SPACE = 503,
 	EVENT_SPACE_FREED = 600,
@@ -127,7 +141,8 @@ void catalog_event(struct catalog *c, enum event_number n, const char *about, co
 const char *event_name(unsigned number);
 const char *event_severity_name(enum event_severity s);
 /* In order from @since_seq; non-zero from @each stops. */
-int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e), void *ctx);
+int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
+		       void *ctx);
 uint64_t catalog_event_last(struct catalog *c);
 
 #endif

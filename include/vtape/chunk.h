@@ -10,7 +10,8 @@
  * Commit order (design.md): 1. chunk_writer_begin_commit() syncs every pack that holds a chunk handed to the sink and
  * puts index rows into the caller's batch; 2. the caller adds its own rows and writes the batch synced; 3.
  * chunk_writer_end_commit().  After a cut between 1 and 2 there are packs with entries that nobody knows: the next
- * chunk_store_open() finishes unsealed packs (bounded by the number of writers at the time of the cut) and indexes them.
+ * chunk_store_open() finishes unsealed packs (bounded by the number of writers at the time of the cut) and
+ * indexes them.
  */
 #ifndef VTAPE_CHUNK_H
 #define VTAPE_CHUNK_H
@@ -19,7 +20,8 @@
 #include <vtape/pack.h>
 #include <vtape/util.h>
 
-/* Where to cut: part of the store's format, two profiles share nothing. min = avg/2, max = 4 avg (chunk_params_of()). */
+/* Where to cut: part of the store's format, two profiles share nothing.
+ * min = avg/2, max = 4 avg (chunk_params_of()). */
 struct chunk_params { uint32_t min, avg, max; };
 #define CHUNK_AVG_DEFAULT (32u << 10)
 struct chunk_params chunk_params_of(uint32_t avg);		/* avg: a power of two, 8 KiB..256 KiB */
@@ -28,8 +30,8 @@ enum chunk_codec { CHUNK_PLAIN, CHUNK_LZ4, CHUNK_ZSTD };	/* numbers are part of 
 int chunk_codec_parse(const char *name, enum chunk_codec *out);	/* "none", "lz4", "zstd"; -EINVAL */
 const char *chunk_codec_name(enum chunk_codec c);
 
-/* Cut points of a whole span; the definition that every faster way must agree with. Returns the length of the next chunk,
- * 0 if @n bytes hold no end of chunk yet and @last is false. */
+/* Cut points of a whole span; the definition that every faster way must agree with. Returns the length of the next
+ * chunk, 0 if @n bytes hold no end of chunk yet and @last is false. */
 struct chunker;
 int chunker_new(const struct chunk_params *p, const uint8_t key[32], struct chunker **out);
 struct chunker *chunker_free(struct chunker *c);
@@ -87,9 +89,9 @@ int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *c
 /* Waits for what is under way; anything not committed may be lost.  Its pack is kept for the next writer. */
 struct chunk_writer *chunk_writer_free(struct chunk_writer *w);
 
-/* Copies @n bytes into the bounded buffer (8 MiB and what the workers hold), waits if it is full.
- * Return: 0; -ENOSPC when the reserve would be touched: nothing was taken, and the same call succeeds once there is space;
- * the first error of anything under way (-EIO, also -ENOSPC from the disk itself), and then always. */
+/* Copies @n bytes into the bounded buffer (about 1 MiB a worker and 4 MiB, at most 16 MiB), waits if it is full.
+ * Return: 0; -ENOSPC when the reserve would be touched: nothing was taken, and the same call succeeds once there is
+ * space; the first error of anything under way (-EIO, also -ENOSPC from the disk itself), and then always. */
 int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n);
 /* Cut here; when it returns, the sink has seen every byte appended. */
 int chunk_writer_flush(struct chunk_writer *w);
@@ -107,11 +109,12 @@ typedef int (*chunk_source)(void *ctx, uint64_t offset, struct chunk_extent *out
 struct chunk_reader;	/* one position, one thread at a time; looks ahead once reads follow each other */
 int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out);
 struct chunk_reader *chunk_reader_free(struct chunk_reader *r);
-/* Exactly @n bytes.  0; CHUNK_E_END if the stream ends before; -EBADMSG if stored bytes fail their digest (never delivered). */
+/* Exactly @n bytes.  0; CHUNK_E_END if the stream ends before; -EBADMSG if stored bytes fail their digest
+ * (never delivered). */
 int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n);
 void chunk_reader_forget(struct chunk_reader *r);	/* the stream changed: drop what was read ahead */
 
-/* ---- giving space back -------------------------------------------------------------------------------------------- */
+/* ---- giving space back ------------------------------------------------------------------------------------------ */
 
 enum { CHUNK_E_IN_USE = 1 };
 /* Removes @pack, its index rows and its file, unless a writer has touched it since its last commit or @in_use says that

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs: the mounted tree (vtape(7), "The tree").  Translates file operations into calls on library/ and tape/, and plays the
- * part of the kernel's st driver in front of the emulated drives (st(4)).
+ * fs: the mounted tree (vtape(7), "The tree").  Translates file operations into calls on library/ and tape/, and plays
+ * the part of the kernel's st driver in front of the emulated drives (st(4)).
  */
 #ifndef VTAPE_FS_H
 #define VTAPE_FS_H

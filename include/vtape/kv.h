@@ -35,13 +35,15 @@ struct kv_iter;
 int kv_open(const char *dir, bool create, size_t cache_bytes, struct kv **out);
 struct kv *kv_close(struct kv *kv);		/* waits for background work; NULL is fine */
 
-/* The twin.  @fail_after: the kv_write() that fails with @error (< 0) and leaves nothing behind, counted from 1; 0: none. */
+/* The twin.  @fail_after: the kv_write() that fails with @error (< 0) and leaves nothing behind, counted from 1;
+ * 0: none. */
 int kv_mem_new(struct kv **out);
 void kv_mem_plan_fault(struct kv *kv, uint64_t fail_after, int error);
 /* The twin as a power cut would leave it: only what synced writes (and writes before them) held. */
 int kv_mem_cut(struct kv *kv, struct kv **out);
 
-int kv_get(struct kv *kv, enum kv_space s, const void *key, size_t klen, struct buf *value); /* value replaced; KV_E_NONE */
+/* What @value held is replaced; KV_E_NONE. */
+int kv_get(struct kv *kv, enum kv_space s, const void *key, size_t klen, struct buf *value);
 /* Is any key with this prefix there?  0 or KV_E_NONE. */
 int kv_any(struct kv *kv, enum kv_space s, const void *prefix, size_t plen);
 
@@ -55,9 +57,9 @@ int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *pref
 int kv_batch_append(struct kv_batch *b, const struct kv_batch *from);	/* all changes of @from behind those of @b */
 size_t kv_batch_count(const struct kv_batch *b);
 void kv_batch_clear(struct kv_batch *b);
-/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it.  @b stays as it is.
- * -ENOSPC with words when the disk is full: reads go on, and writes too, once there is space again.  A write that failed
- * may be found whole after a restart. */
+/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it.  @b stays as it
+ * is.  -ENOSPC with words when the disk is full: reads go on, and writes too, once there is space again.  A write that
+ * failed may be found whole after a restart. */
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync);
 
 /* A walk over one space as it was when the iterator was made. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library: who has which volume.  It opens volumes (one struct volume each, however many use it), keeps one writer or many
- * readers on each, owns the drives and what is loaded in them, and carries out what changes volumes as wholes: create,
- * erase, delete, move, replace.  Both doors, the mount and the command line, come through here, so a rule holds for both.
+ * library: who has which volume.  It opens volumes (one struct volume each, however many use it), keeps one writer or
+ * many readers on each, owns the drives and what is loaded in them, and carries out what changes volumes as wholes:
+ * create, erase, delete, move, replace.  Both doors, the mount and the command line, come through here, so a rule
+ * holds for both.
  *
  * Failures that a person can do something about are -errno with words (err_text()): -EBUSY says who has it, -ENOENT,
  * -EEXIST, -EROFS (protected), -EPERM (WORM or lock), -ENOTEMPTY, -EINVAL.
@@ -23,22 +24,22 @@ struct library *library_close(struct library *lib);	/* commits and closes every 
 struct catalog *library_catalog(struct library *lib);	/* borrowed */
 struct chunk_store *library_chunks(struct library *lib);	/* borrowed */
 
-/* ---- claims: readers share, a writer is alone --------------------------------------------------------------------- */
+/* ---- claims: readers share, a writer is alone ------------------------------------------------------------------- */
 
 enum claim { CLAIM_READ, CLAIM_WRITE };
-/* -EBUSY: being written; or @how is CLAIM_WRITE and it is being read, or it is loaded in a drive.  -EROFS for CLAIM_WRITE
- * on a protected volume.  *vol is borrowed until library_release(). */
+/* -EBUSY: being written; or @how is CLAIM_WRITE and it is being read, or it is loaded in a drive.  -EROFS for
+ * CLAIM_WRITE on a protected volume or a copy that another site writes.  *vol is borrowed until library_release(). */
 int library_claim(struct library *lib, uint64_t volume, enum claim how, struct volume **vol);
 /* Commits if it was CLAIM_WRITE; returns the error of that. */
 int library_release(struct library *lib, uint64_t volume, enum claim how);
 /* As volume_peek(), but sees what an open volume has not committed yet. */
 int library_stat(struct library *lib, uint64_t volume, struct volume_stat *out);
-/* For a short look at the tape itself (where its files begin), in nobody's way: also while it is being written, also loaded.
- * *vol is borrowed until library_look_end(), which is due before anything else is asked of the library. */
+/* For a short look at the tape itself (where its files begin), in nobody's way: also while it is being written, also
+ * loaded.  *vol is borrowed until library_look_end(), which is due before anything else is asked of the library. */
 int library_look(struct library *lib, uint64_t volume, struct volume **vol);
 int library_look_end(struct library *lib, uint64_t volume);
 
-/* ---- drives ------------------------------------------------------------------------------------------------------------ */
+/* ---- drives ----------------------------------------------------------------------------------------------------- */
 
 struct library_drive {
 	unsigned number;		/* nst<number> and st<number> */
@@ -48,39 +49,44 @@ struct library_drive {
 };
 unsigned library_drives(const struct library *lib);
 int library_drive_info(struct library *lib, unsigned n, struct library_drive *out);
-/* -EBUSY: the drive has a tape or is open, or the volume is somewhere else or in use; -ENOENT. */
+/* -EBUSY: the drive has a tape or is open, or the volume is in another drive, being written or still incoming; -ENOENT.
+ * A volume that is only read elsewhere can be loaded. */
 int library_load(struct library *lib, unsigned n, uint64_t volume);
-int library_unload(struct library *lib, unsigned n);	/* -EBUSY: open by a program, or locked; 0 if empty */
-/* One program at a time: -EBUSY.  *drive is borrowed until library_drive_close(). A write claim on the loaded volume is taken
- * when @write (-EBUSY, and -EROFS is left to the first write, as st does), a read claim otherwise. */
+int library_unload(struct library *lib, unsigned n);	/* -EBUSY: open by a program, or locked; else 0 if empty */
+/* One program at a time: -EBUSY.  *drive is borrowed until library_drive_close(). A write claim on the loaded volume is
+ * taken when @write (-EBUSY, and -EROFS is left to the first write, as st does), a read claim otherwise. */
 int library_drive_open(struct library *lib, unsigned n, bool write, struct drive **drive);
 int library_drive_close(struct library *lib, unsigned n);
-/* From the program that has it open: MTOFFL (-EIO if locked), MTLOAD (loads again what was last in it; -EIO if nothing was),
- * MTLOCK, MTUNLOCK. */
+/* From the program that has it open: MTOFFL (-EIO if locked), MTLOAD (loads again what was last in it; -EIO if nothing
+ * was), MTLOCK, MTUNLOCK. */
 int library_drive_eject(struct library *lib, unsigned n);
 int library_drive_reload(struct library *lib, unsigned n);
 void library_drive_lock(struct library *lib, unsigned n, bool locked);
 
-/* ---- volumes and pools as wholes ------------------------------------------------------------------------------------- */
+/* ---- volumes and pools as wholes -------------------------------------------------------------------------------- */
 
-int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm, struct catalog_pool *out);
+int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm,
+			struct catalog_pool *out);
 int library_pool_destroy(struct library *lib, const char *name, bool with_volumes);
 int library_pool_rename(struct library *lib, const char *from, const char *to);
-/* @perm NULL: root's, 0644.  A name of its own for each; *out may be NULL.  With @incoming any name up to BARCODE_MAX bytes
- * without '/' is allowed, the volume is STATE_INCOMING. */
+/* @perm NULL: root's, 0644.  A name of its own for each; *out may be NULL.  With @incoming any name up to BARCODE_MAX
+ * bytes without '/' is allowed, the volume is STATE_INCOMING. */
 int library_volume_create(struct library *lib, const char *pool, const char *name, const struct catalog_perm *perm,
 			  bool incoming, struct catalog_volume *out);
 int library_volume_delete(struct library *lib, uint64_t volume);	/* -EBUSY loaded or in use; -EROFS; -EPERM */
 int library_volume_erase(struct library *lib, uint64_t volume);		/* blank; the old content is a generation */
-/* Rename within the store, to another pool or another name or both; the name must be free; open or not. An incoming volume
- * that gets a volume's name (parse_is_name()) is a tape of that pool from then on. */
+/* Rename within the store, to another pool or another name or both; the name must be free; open or not. An incoming
+ * volume that gets a volume's name (parse_is_name()) is a tape of that pool from then on. */
 int library_volume_move(struct library *lib, uint64_t volume, const char *pool, const char *name);
 /* @from (incoming or whole) becomes the content of @to, as rename(2) over a file does; @from is gone.  If @to was
- * incoming it stays so.  -ENOSPC if @to ends before that (as for an incoming volume that becomes a tape of its pool). */
+ * incoming it stays so.  -ENOSPC if @to ends before that (as for an incoming volume that becomes a tape of
+ * its pool). */
 int library_volume_replace(struct library *lib, uint64_t to, uint64_t from);
 /* Changes what the catalog says of it (protect, capacity, perm...), open or not. @change edits the struct; it finds in
- * perm.mtime_ns what library_mtime_ns() shows.  perm.ctime_ns becomes now if perm changed and @change did not set it. */
-int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx), void *ctx);
+ * perm.mtime_ns what library_mtime_ns() shows.  perm.ctime_ns becomes now if perm changed and @change did
+ * not set it. */
+int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx),
+			  void *ctx);
 
 /* The catalog's state, ahead of it by a moment: a tape with something on it is assigned as soon as that is written. */
 static inline enum catalog_state library_state(const struct catalog_volume *v, const struct volume_stat *st)
@@ -93,9 +99,10 @@ static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const st
 	return st->written_ns > v->perm.ctime_ns ? st->written_ns : v->perm.mtime_ns;
 }
 
-/* ---- space -------------------------------------------------------------------------------------------------------------- */
+/* ---- space ------------------------------------------------------------------------------------------------------ */
 
-/* Drops generations past their pool's keep time, then frees packs.  Also run by itself, once an hour and when space is low. */
+/* Drops generations past their pool's keep time, then frees packs.  Also run by itself: soon after a start, a delete or
+ * a replace, once an hour, and when space is low. */
 int library_gc(struct library *lib, uint64_t *freed_packs, uint64_t *freed_bytes);
 
 #endif

@@ -30,7 +30,8 @@ enum { PACK_E_FULL = 1 };
 #define PACK_NO_SLOT UINT32_MAX	/* pack_check(): the fault is in the header, the table or the trailer */
 
 struct packs;		/* the folder of packs, or its twin in memory */
-struct pack;		/* one pack: open for appending or sealed.  One thread appends; any thread reads. Counted references. */
+/* One pack: open for appending or sealed.  One thread appends; any thread reads.  Counted references. */
+struct pack;
 
 /* @dir exists.  Packs lie in subfolders of 4096: number 0xf3a2 is "dir/00000000f/00000000f3a2.pack". */
 int packs_open(const char *dir, struct packs **out);
@@ -67,8 +68,8 @@ int pack_append(struct pack *p, const struct pack_entry *e, const void *stored, 
 /* Everything appended before the call is on disk.  Any thread, also beside an append.  A failed sync is final: from
  * then on append, sync and seal fail with the same error. */
 int pack_sync(struct pack *p);
-/* Syncs, writes the table of contents, syncs; 0 if it was sealed.  Further appends fail with -EROFS.  By the thread that
- * appends.  If it fails, the pack is unsealed as before. */
+/* Syncs, writes the table of contents, syncs; 0 if it was sealed.  Further appends fail with -EROFS.  By the thread
+ * that appends.  If it fails, the pack is unsealed as before. */
 int pack_seal(struct pack *p);
 
 int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out);	/* -EUCLEAN if there is no such slot */
@@ -85,8 +86,8 @@ int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
 int pack_recover(struct packs *ps, uint64_t number);
 bool pack_exists(struct packs *ps, uint64_t number);
 int pack_unlink(struct packs *ps, uint64_t number);		/* safe when it returns; 0 also if it was not there */
-/* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault, also
- * for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */
+/* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault,
+ * also for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */
 int pack_check(struct packs *ps, uint64_t number, void (*bad)(void *ctx, uint32_t slot, const char *what), void *ctx);
 
 #endif

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tape: the engine.  A volume is 1 to 4 partitions, each a row of objects: records of 1 byte to 16 MiB - 1, and filemarks.
- * A drive is a loaded volume and where the head stands.  Every door (the mount's drives and files, SCSI) goes through here.
+ * tape: the engine.  A volume is 1 to 4 partitions, each a row of objects: records of 1 byte to 16 MiB - 1, and
+ * filemarks.  A drive is a loaded volume and where the head stands.  Every door (the mount's drives and files, SCSI)
+ * goes through here.
  *
- * Below the objects lies the stream of a partition: the bytes of its records, one behind the other, no framing.  It is what
- * the store cuts into chunks.  Two small maps are kept per partition: runs of equal objects (object pages), and where the
- * stream lies (chunk pages).  No operation walks a tape: everything is O(log n) of the objects.
+ * Below the objects lies the stream of a partition: the bytes of its records, one behind the other, no framing.  It is
+ * what the store cuts into chunks.  Two small maps are kept per partition: runs of equal objects (object pages), and
+ * where the stream lies (chunk pages).  No operation walks a tape: everything is O(log n) of the objects.
  *
- * Durable when: volume_commit(), drive_write_filemarks(), drive_flush() and drive_unload() return 0 only when everything
- * before them is on disk.  After a crash a tape holds a prefix of what was written, at least to the last of these.
+ * Durable when: volume_commit(), drive_write_filemarks() (unless @immed), drive_flush() and drive_unload() return 0
+ * only when everything before them is on disk.  After a crash a tape holds a prefix of what was written, at least to
+ * the last of these.
  *
- * Generations: no record that was once durable is lost by writing over it, erasing or formatting.  The volume as it was stays
- * as an old generation, sharing maps with the new one up to where they part, until volume_drop_generations().  Only filemarks
- * and what was never made durable are cut off without one.  A generation counts from its first commit on: a tape that is cut
- * several times before has one new generation.
+ * Generations: no record that was once durable is lost by writing over it, erasing or formatting.  The volume as it was
+ * stays as an old generation, sharing maps with the new one up to where they part, until volume_drop_generations().
+ * Only filemarks and what was never made durable are cut off without one.  A generation counts from its first commit
+ * on: a tape that is cut several times before has one new generation.
  */
 #ifndef VTAPE_TAPE_H
 #define VTAPE_TAPE_H
@@ -80,7 +82,8 @@ struct volume;
 int volume_create(struct kv_batch *b, uint64_t id);
 /* Every generation of a volume goes; its space comes back by tape_gc(). */
 int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id);
-/* The current content of @from becomes a new generation of @to; @from is gone afterwards (whole image arrived: rename). */
+/* The current content of @from becomes a new generation of @to; @from is gone afterwards
+ * (whole image arrived: rename). */
 int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from);
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* without opening it; as committed */
 /* Newest first; @each returns non-zero to stop. */
@@ -90,8 +93,8 @@ int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */
 int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uint64_t volume), void *ctx);
-/* Frees what destroyed volumes, dropped generations and crashes left: packs that no map names are removed.  Takes turns with
- * writers and readers, may be called at any time, goes on after a crash.  @freed_bytes of packs. */
+/* Frees what destroyed volumes, dropped generations and crashes left: packs that no map names are removed.  Takes turns
+ * with writers and readers, may be called at any time, goes on after a crash.  @freed_bytes of packs. */
 int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes);
 
 /* One struct volume per volume at a time (library/ sees to it).  @kv, @cs borrowed.  -ENOENT, -EBADMSG, -EUCLEAN. */
@@ -118,13 +121,14 @@ int volume_find_file(struct volume *v, uint32_t partition, uint64_t marks, struc
  * @object was written over between them. */
 int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64_t *out);
 
-/* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done): less than a tenth of the capacity is left, or less than 64 MiB
- * if that is smaller, or the disk is nearly full; TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error, reported now: then
- * the end has moved back to the last whole object that was stored, and writing may go on there. */
+/* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done): less than a tenth of the capacity is left, or less than
+ * 64 MiB if that is smaller, or the disk is nearly full; TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error,
+ * reported now: then the end has moved back to the last whole object that was stored, and writing may go on there. */
 int volume_append_record(struct volume *v, uint32_t partition, const void *p, size_t n);
 int volume_append_filemark(struct volume *v, uint32_t partition);
-/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM, and it is more
- * than filemarks written since the volume was opened (a mark that a close left and that is taken back). -ERANGE beyond the end. */
+/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM, and it
+ * is more than filemarks written since the volume was opened (a mark that a close left and that is taken back).
+ * -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
 /* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED; -EINVAL. */
 int volume_format(struct volume *v, uint32_t partitions);
@@ -138,7 +142,7 @@ struct volume_reader *volume_reader_free(struct volume_reader *r);
 /* Exactly @n bytes from @offset of the stream; waits for bytes that are still being stored.  -ERANGE beyond the end. */
 int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n);
 
-/* ---- drive: the head ---------------------------------------------------------------------------------------------- */
+/* ---- drive: the head -------------------------------------------------------------------------------------------- */
 
 struct tape_pos {
 	uint32_t partition;
@@ -157,14 +161,16 @@ struct volume *drive_volume(struct drive *d);			/* borrowed; NULL: nothing loade
 
 int drive_position(struct drive *d, struct tape_pos *out);	/* TAPE_E_NO_MEDIUM */
 bool drive_at_eod(struct drive *d);
-bool drive_at_early_warning(struct drive *d);			/* writing here would give TAPE_E_EARLY_WARNING or TAPE_E_FULL */
+/* Writing here would give TAPE_E_EARLY_WARNING or TAPE_E_FULL. */
+bool drive_at_early_warning(struct drive *d);
 
 /*
  * drive_read_record() - deliver the record at the position and step past it
  * @buf, @cap: borrowed; @cap in bytes, 1..TAPE_RECORD_MAX
  * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
- * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD (not
- * moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record; other errors: not moved.
+ * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD
+ * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record; other errors:
+ * not moved.
  */
 int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 /* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,
@@ -172,13 +178,13 @@ int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 int drive_write_record(struct drive *d, const void *buf, size_t len);
 /* n marks, then everything is on disk unless @immed.  n == 0 writes no mark, only commits. */
 int drive_write_filemarks(struct drive *d, unsigned n, bool immed);
-/* Takes back the filemark right before the position, if it is the last object on the tape and this drive wrote it since the
- * volume was loaded.  -EINVAL if not. */
+/* Takes back the filemark right before the position, if it is the last object on the tape and this drive wrote it since
+ * the volume was loaded.  -EINVAL if not. */
 int drive_retract_filemark(struct drive *d);
 int drive_flush(struct drive *d);
 
-/* Spacing.  @n may be negative.  *done: how many were stepped over, same sign.  Records: stops behind a filemark in that
- * direction (TAPE_E_FILEMARK: past it), at TAPE_E_EOD, TAPE_E_BOP.  Filemarks: backwards ends before the mark. */
+/* Spacing.  @n may be negative.  *done: how many were stepped over, same sign.  Records: stops behind a filemark in
+ * that direction (TAPE_E_FILEMARK: past it), at TAPE_E_EOD, TAPE_E_BOP.  Filemarks: backwards ends before the mark. */
 int drive_space_records(struct drive *d, int64_t n, int64_t *done);
 int drive_space_filemarks(struct drive *d, int64_t n, int64_t *done);
 int drive_space_eod(struct drive *d);

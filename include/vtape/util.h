@@ -172,7 +172,8 @@ uint64_t cursor_le64(struct cursor *c);
 uint64_t cursor_be64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c);
 const uint8_t *cursor_bytes(struct cursor *c, size_t n);	/* borrowed; NULL if fewer than @n are left */
-int cursor_string(struct cursor *c, char *out, size_t cap);	/* NUL-terminated copy; sets .bad if it does not fit or holds a NUL */
+/* A NUL-terminated copy; sets .bad if it does not fit or holds a NUL. */
+int cursor_string(struct cursor *c, char *out, size_t cap);
 static inline size_t cursor_left(const struct cursor *c) { return (size_t)(c->end - c->p); }
 
 /* ---- io.c: whole transfers and files that survive --------------------------------------------------------- */
@@ -200,7 +201,12 @@ bool parse_is_name(const char *s);
 /* "A00001" (one), "A00001-A00100", "A00001+100": a numbered range over the last run of digits; the media type of a
  * barcode ("L8" in "A00001L8") stays as it is.  .count is 1..1,000,000; name i is written by parse_range_name().
  * -EINVAL, -ERANGE with words. */
-struct name_range { char prefix[BARCODE_MAX + 1]; char suffix[BARCODE_MAX + 1]; unsigned digits; uint64_t first, count; };
+struct name_range {
+	char prefix[BARCODE_MAX + 1];
+	char suffix[BARCODE_MAX + 1];
+	unsigned digits;
+	uint64_t first, count;
+};
 int parse_range(const char *s, struct name_range *out);
 int parse_range_name(const struct name_range *r, uint64_t i, char out[BARCODE_MAX + 1]);
 /* "1.5 GiB" and "17 B" for tables; @out at least 16 bytes.  Returns @out. */

@@ -12,8 +12,8 @@
  *   'D' number u64be              a pack whose file is about to be removed; no value
  *   'B' number u64be slot u32be   a chunk that failed its check; no value
  *   'N'                           all numbers below this may be in use: u64le
- *   'T'                           totals of the packs with a row 'P': version u8 (1), packs u64le, chunks u64le, raw bytes
- *                                 u64le, file bytes u64le
+ *   'T'                           totals of the packs with a row 'P': version u8 (1), packs u64le, chunks u64le,
+ *                                 raw bytes u64le, file bytes u64le
  */
 #ifndef CHUNK_INDEX_FORMAT_H
 #define CHUNK_INDEX_FORMAT_H

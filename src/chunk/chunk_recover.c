@@ -2,9 +2,9 @@
 /*
  * chunk_recover: what a store does before it is open.  None of it grows with what the store holds.
  *
- * After an orderly close there is nothing to do.  Otherwise packs that were being written are finished and indexed: those
- * whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but they can
- * be shared by the next backup, and the collector finds the pack.
+ * After an orderly close there is nothing to do.  Otherwise packs that were being written are finished and indexed:
+ * those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but
+ * they can be shared by the next backup, and the collector finds the pack.
  */
 #include <errno.h>
 

@@ -24,7 +24,8 @@ struct held_pack {
  * While @lock is not held:
  * 1. Every pack that is not sealed and written down (row 'P') has a table in @index that is not TABLE_SEALED.
  * 2. Such a pack has a number in [reserved - NUMBER_STEP, reserved), or a row 'O'.
- * 3. @sealed are the sums of the packs that are sealed; @sums those of the packs that have a row 'P', and row 'T' has them.
+ * 3. @sealed are the sums of the packs that are sealed; @sums those of the packs that have a row 'P', and row 'T' has
+ *    them.
  */
 struct chunk_store {
 	struct kv *kv;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The daemon's command line.  Called as mount.vtape or mount.fuse.vtape (by mount(8), from fstab) it understands the words
- * of a mount helper instead: SOURCE TARGET [-sfnv] [-o OPTIONS].
+ * The daemon's command line.  Called as mount.vtape or mount.fuse.vtape (by mount(8), from fstab) it understands the
+ * words of a mount helper instead: SOURCE TARGET [-sfnv] [-o OPTIONS].
  */
 #include "daemon/config.h"
 
@@ -47,8 +47,8 @@ static int parse_chunk_avg(const char *s, uint32_t *out)
 /* Words that fstab and mount(8) use among themselves and that mean nothing to a file system. */
 static bool is_fstab_word(const char *o)
 {
-	static const char *const words[] = { "rw", "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser", "users",
-					     "owner", "group" };
+	static const char *const words[] = { "rw", "defaults", "auto", "noauto", "nofail", "_netdev", "user", "nouser",
+					     "users", "owner", "group" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (!strcmp(o, words[i]))
@@ -155,7 +155,8 @@ static int parse_daemon(int argc, char **argv, struct config *c)
 	if (optind < argc)
 		return err_explain(-EINVAL, "unexpected '%s'; see vtaped --help", argv[optind]);
 	if (!c->store || acts != 1)
-		return err_explain(-EINVAL, "--store and one of --mount, --init, --serve-fd are wanted; see vtaped --help");
+		return err_explain(-EINVAL,
+				   "--store and one of --mount, --init, --serve-fd are wanted; see vtaped --help");
 	return 0;
 }
 

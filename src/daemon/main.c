@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vtaped: owns one store for as long as it runs.  Three ways to run: make a store, serve a mount (in the background, once
- * everything stands), or serve one connection of a command line that found no daemon.
+ * vtaped: owns one store for as long as it runs.  Three ways to run: make a store, serve a mount (in the background,
+ * once everything stands), or serve one connection of a command line that found no daemon.
  *
- * The foreground process of a mount exits 0 only when the tree is mounted and the control socket answers, so a script may
- * go on at once; if anything fails before, it exits non-zero and has said why on standard error.
+ * The foreground process of a mount exits 0 only when the tree is mounted and the control socket answers, so a script
+ * may go on at once; if anything fails before, it exits non-zero and has said why on standard error.
  */
 #include "daemon/config.h"
 #include "daemon/serve.h"
@@ -32,8 +32,8 @@ static int say(int r)
 
 /* ---- into the background ---- */
 
-/* In the parent: waits until the child says that it is ready (one byte) or has ended, and exits.  In the child: returns the
- * descriptor to say it on. */
+/* In the parent: waits until the child says that it is ready (one byte) or has ended, and exits.  In the child: returns
+ * the descriptor to say it on. */
 static int go_to_background(void)
 {
 	int ready[2], status = 0;
@@ -113,8 +113,9 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 {
 	struct stopper stop = { NULL, *signals };
 	struct ctl_server *ctl = NULL;
-	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks, .store_path = w->path,
-			       .mountpoint = mountpoint, .drives = (int)c->drives, .started_ns = clock_now_ns() };
+	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks,
+			       .store_path = w->path, .mountpoint = mountpoint, .drives = (int)c->drives,
+			       .started_ns = clock_now_ns() };
 	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
 				.allow_other = c->allow_other, .debug = c->debug && c->foreground };
 	char sock[PATH_MAX];
@@ -186,7 +187,8 @@ static int run_serve(const struct config *c)
 	signal(SIGPIPE, SIG_IGN);
 	r = wire_open(&w, c->store, c->drives);
 	if (r < 0) {
-		/* The command line asks in the words of its user; it gets the reason as the answer to whatever it asks. */
+		/* The command line asks in the words of its user; it gets the reason as the answer
+		 * to whatever it asks. */
 		why.r = r;
 		snprintf(why.text, sizeof(why.text), "%s", err_text(r));
 		ctl_serve_one(c->serve_fd, refuse, &why);

@@ -9,8 +9,9 @@ static json_t *catalog_json(const struct catalog_volume *v, const char *pool)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:i, s:I, s:I, s:I}",
 			 "name", v->name, "pool", pool, "state", catalog_state_name(v->state),
-			 "access", catalog_access_name(v->access), "serial", v->serial, "protect", v->protect, "worm", v->worm,
-			 "capacity_bytes", (json_int_t)v->capacity_bytes, "record_bytes", (json_int_t)v->record_bytes,
+			 "access", catalog_access_name(v->access), "serial", v->serial, "protect", v->protect,
+			 "worm", v->worm, "capacity_bytes", (json_int_t)v->capacity_bytes,
+			 "record_bytes", (json_int_t)v->record_bytes,
 			 "mode", (int)v->perm.mode, "uid", (json_int_t)v->perm.uid, "gid", (json_int_t)v->perm.gid,
 			 "created_ns", (json_int_t)v->created_ns);
 }

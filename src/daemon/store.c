@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making, recognising and locking a store.  vtape.store is written last when a store is made, so a folder that has one is
- * whole.  The lock is flock(2)'s: the kernel gives it back however the process ends, so there is never a stale one.
+ * Making, recognising and locking a store.  vtape.store is written last when a store is made, so a folder that has one
+ * is whole.  The lock is flock(2)'s: the kernel gives it back however the process ends, so there is never a stale one.
  */
 #include "daemon/store.h"
 
@@ -42,10 +42,12 @@ int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
 	/* A newer format may have another length and another sum: look at the number first. */
 	format = get_le32(p + OFF_FORMAT);
 	if (format > STORE_FORMAT)
-		return err_explain(-EPROTO, "the store has format %u, this vtape knows formats up to %u; use a newer vtape",
+		return err_explain(-EPROTO,
+				   "the store has format %u, this vtape knows formats up to %u; use a newer vtape",
 				   format, STORE_FORMAT);
 	if (n != STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM) || format == 0)
-		return err_explain(-EBADMSG, "vtape.store is damaged (its checksum is wrong); restore it from vtape.store.copy");
+		return err_explain(-EBADMSG,
+				   "vtape.store is damaged (its checksum is wrong); restore it from vtape.store.copy");
 
 	memcpy(h->uuid, p + OFF_UUID, sizeof(h->uuid));
 	h->created_ns = get_le64(p + OFF_CREATED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Wiring: from a folder to a library with drives.  Every pointer between rooms is set here, so this file is also the map of
- * who borrows what from whom: each room borrows the ones that are built before it.
+ * Wiring: from a folder to a library with drives.  Every pointer between rooms is set here, so this file is also the
+ * map of who borrows what from whom: each room borrows the ones that are built before it.
  */
 #include "daemon/wire.h"
 
@@ -12,8 +12,8 @@
 /* Memory for the database's blocks and filters. 30 MiB of filters serve a TiB of chunks; the rest is for maps. */
 #define KV_CACHE_BYTES (64u << 20)
 
-/* Space that writers leave alone so that a full disk can still commit, close tapes and collect garbage: RocksDB needs room
- * for a write-ahead log, a flush and a small compaction.  5 % of a small disk, 256 MiB of a large one. */
+/* Space that writers leave alone so that a full disk can still commit, close tapes and collect garbage: RocksDB needs
+ * room for a write-ahead log, a flush and a small compaction.  5 % of a small disk, 256 MiB of a large one. */
 static uint64_t reserve_of(uint64_t total_bytes)
 {
 	uint64_t r = total_bytes / 20;

@@ -29,7 +29,12 @@ static int put_switch(struct buf *b, bool on)
 static int fact_barcode(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->v.name); }
 static int fact_serial(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->v.serial); }
 static int fact_pool(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", f->pool.name); }
-static int fact_access(const struct facts *f, struct buf *b) { return buf_printf(b, "%s", catalog_access_name(f->v.access)); }
+
+static int fact_access(const struct facts *f, struct buf *b)
+{
+	return buf_printf(b, "%s", catalog_access_name(f->v.access));
+}
+
 static int fact_protect(const struct facts *f, struct buf *b) { return put_switch(b, f->v.protect); }
 static int fact_worm(const struct facts *f, struct buf *b) { return put_switch(b, f->v.worm); }
 static int fact_capacity(const struct facts *f, struct buf *b) { return put_number(b, f->v.capacity_bytes); }

@@ -2,8 +2,8 @@
 /*
  * RocksDB behind kv.h: one column family for each space, the write-ahead log always on.
  * Guarantees: a batch is one RocksDB write, so all or nothing; a synced write is in a log file that was fsynced
- * together with the ones before it.  A write that fails with -ENOSPC or -EIO may be found whole after a restart, or not at all:
- * the log may have reached the disk before the error.
+ * together with the ones before it.  A write that fails with -ENOSPC or -EIO may be found whole after a restart, or not
+ * at all: the log may have reached the disk before the error.
  * After a full disk RocksDB refuses every write.  It looks by itself every five seconds whether there is space again,
  * but gives up when its first try fails; so a write that is refused though there is space reopens the database.
  * Damage is reported, never repaired: the index can be rebuilt from the packs, and RocksDB's own repair guesses.

@@ -88,12 +88,14 @@ static void damaged(void *ctx, struct pack_ref ref, const struct digest *d)
 	char more[32] = "";
 
 	if (volume_each_in_pack(hurt.lib->kv, ref.pack, hurt_add, &hurt) < 0)
-		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack, err_text(0));
+		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack,
+			  err_text(0));
 	if (hurt.more)
 		snprintf(more, sizeof(more), " and %u more", hurt.more);
 	catalog_event(hurt.lib->cat, EVENT_CHUNK_DAMAGED, "",
-		      "chunk %02x%02x%02x%02x fails its check: pack %llx, slot %u, which has data of %s%s", d->b[0], d->b[1],
-		      d->b[2], d->b[3], (unsigned long long)ref.pack, ref.slot, hurt.names[0] ? hurt.names : "no tape", more);
+		      "chunk %02x%02x%02x%02x fails its check: pack %llx, slot %u, which has data of %s%s",
+		      d->b[0], d->b[1], d->b[2], d->b[3], (unsigned long long)ref.pack, ref.slot,
+		      hurt.names[0] ? hurt.names : "no tape", more);
 }
 
 static int library_restore(struct library *lib)

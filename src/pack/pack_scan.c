@@ -113,7 +113,8 @@ static int check_promise(struct pack *p, uint64_t size)
 
 	if (pack_trailer_read(p, size, &t) != 0 || (t.table_offset == p->end && t.count == p->count))
 		return 0;
-	return err_explain(-EBADMSG, "pack %012llx was sealed with %u chunks, only %u are whole before the first damage",
+	return err_explain(-EBADMSG,
+			   "pack %012llx was sealed with %u chunks, only %u are whole before the first damage",
 			   NUMBER(p), t.count, p->count);
 }
 

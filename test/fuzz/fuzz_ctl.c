@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket's messages.  What the decoder takes, it takes again once it was encoded; and the same bytes as a stream
- * on a socket, frames and all, end in messages or in an error and never in a wait.
+ * The control socket's messages.  What the decoder takes, it takes again once it was encoded; and the same bytes as a
+ * stream on a socket, frames and all, end in messages or in an error and never in a wait.
  */
 #include "fuzz/fuzz.h"
 

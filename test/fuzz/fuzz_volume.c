@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is (h, O, C, D) and, in its top bit,
- * whether the sum at the end is to be made right before, since a fuzzer does not find it by itself; the rest is the value.
+ * whether the sum at the end is to be made right before, since a fuzzer does not find it by itself; the rest
+ * is the value.
  *
  * What is taken must hold together, and must come back the same when it is packed again.
  */

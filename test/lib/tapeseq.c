@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tapeseq: writes a tape whose every object follows from a seed, and checks one.  The kill tests stand on it: what a tape
- * holds after a crash must be a prefix of the sequence, and at least as long as the last durable point that was logged.
+ * tapeseq: writes a tape whose every object follows from a seed, and checks one.  The kill tests stand on it: what a
+ * tape holds after a crash must be a prefix of the sequence, and at least as long as the last durable point that
+ * was logged.
  *
  *   tapeseq write TAPE SEED LOG [OBJECTS]   writes until killed, failed or OBJECTS; after each filemark that returned
  *                                           success the number of objects so far is appended to LOG
@@ -31,8 +32,8 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Object @i of the sequence: length of the record, 0 for a filemark.  One in 12 is a mark, never two in a row: for a reader
- * that would be the end of data. */
+/* Object @i of the sequence: length of the record, 0 for a filemark.  One in 12 is a mark, never two in a row: for a
+ * reader that would be the end of data. */
 static size_t object_len(uint64_t seed, uint64_t i)
 {
 	uint64_t r = mix(seed * 1000003 + i);
@@ -128,7 +129,8 @@ static int check_tape(const char *tape, uint64_t seed, uint64_t at_least)
 int main(int argc, char **argv)
 {
 	if (argc >= 5 && !strcmp(argv[1], "write"))
-		return write_tape(argv[2], strtoull(argv[3], NULL, 10), argv[4], argc > 5 ? strtoull(argv[5], NULL, 10) : UINT64_MAX);
+		return write_tape(argv[2], strtoull(argv[3], NULL, 10), argv[4],
+				  argc > 5 ? strtoull(argv[5], NULL, 10) : UINT64_MAX);
 	if (argc == 5 && !strcmp(argv[1], "check"))
 		return check_tape(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
 	fprintf(stderr, "usage: tapeseq write TAPE SEED LOG [OBJECTS] | check TAPE SEED ATLEAST\n");

@@ -185,7 +185,8 @@ static void step(struct world *w)
 
 static void run(uint64_t seed, unsigned steps)
 {
-	struct world w = { .g = rig_new(seed % 3 == 2 ? 0 : seed % 3 == 1 ? 1 : 3), .palette = filled(PALETTE, 99), .seed = seed };
+	struct world w = { .g = rig_new(seed % 3 == 2 ? 0 : seed % 3 == 1 ? 1 : 3), .palette = filled(PALETTE, 99),
+			   .seed = seed };
 
 	print_message("seed %llu: ", (unsigned long long)seed);
 	for (unsigned i = 0; i < steps; i++)

@@ -15,7 +15,8 @@ static void header_stands_where_the_format_says(void **state)
 	uint8_t b[PACK_HEADER_BYTES];
 
 	pack_header_pack(&h, b);
-	assert_memory_equal(b, "VTAPEPK1\1\0\0\0\0\0\0\0\xa6\xa5\xa4\xa3\xa2\xa1\0\0\xb8\xb7\xb6\xb5\xb4\xb3\xb2\xb1", 32);
+	assert_memory_equal(b, "VTAPEPK1\1\0\0\0\0\0\0\0\xa6\xa5\xa4\xa3\xa2\xa1\0\0"
+			       "\xb8\xb7\xb6\xb5\xb4\xb3\xb2\xb1", 32);
 	assert_int_equal(get_le64(b + 56), sum64(b, 56));
 	assert_int_equal(pack_header_unpack(b, &back), 0);
 	assert_int_equal(back.number, h.number);
@@ -62,8 +63,8 @@ static void trailer_stands_where_the_format_says(void **state)
 	uint8_t b[PACK_TRAILER_BYTES];
 
 	pack_trailer_pack(&t, b);
-	assert_memory_equal(b, "VTAPEPKT\1\0\0\0\7\0\0\0\x3c\x2b\x1a\0\0\0\0\0\x66\x77\x88\x99\0\0\0\0\xef\xcd\xab\0\0\0\0\0"
-			       "\x08\x07\x06\x05\x04\x03\x02\x01\0\0\0\0\0\0\0\0", 56);
+	assert_memory_equal(b, "VTAPEPKT\1\0\0\0\7\0\0\0\x3c\x2b\x1a\0\0\0\0\0\x66\x77\x88\x99\0\0\0\0"
+			       "\xef\xcd\xab\0\0\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01\0\0\0\0\0\0\0\0", 56);
 	assert_int_equal(get_le64(b + 56), sum64(b, 56));
 	assert_int_equal(pack_trailer_unpack(b, &back), 0);
 	assert_int_equal(back.count, t.count);

@@ -290,8 +290,8 @@ static void many_pages_are_committed_on_the_way(void **state)
 	assert_eod(s);
 }
 
-/* A commit on the way tells the last object that is stored.  What its pages hold behind that, and pages behind that, are
- * not there after a power cut, and what is appended then is found. */
+/* A commit on the way tells the last object that is stored.  What its pages hold behind that, and pages behind that,
+ * are not there after a power cut, and what is appended then is found. */
 static void a_commit_of_a_prefix_is_a_prefix(void **state)
 {
 	struct store *s = *state;
