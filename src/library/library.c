@@ -86,10 +86,11 @@ static void damaged(void *ctx, struct pack_ref ref, const struct digest *d)
 {
 	struct hurt hurt = { .lib = ctx };
 	char more[32] = "";
+	int r;
 
-	if (volume_each_in_pack(hurt.lib->kv, ref.pack, hurt_add, &hurt) < 0)
-		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack,
-			  err_text(0));
+	r = volume_each_in_pack(hurt.lib->kv, ref.pack, hurt_add, &hurt);
+	if (r < 0)
+		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack, err_text(r));
 	if (hurt.more)
 		snprintf(more, sizeof(more), " and %u more", hurt.more);
 	catalog_event(hurt.lib->cat, EVENT_CHUNK_DAMAGED, "",
