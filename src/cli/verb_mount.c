@@ -103,14 +103,15 @@ static int unmount(const char *mountpoint, bool lazy)
 	return r > 0 ? -EBUSY : r;
 }
 
-/* A daemon that was killed leaves a mount that answers ENOTCONN to everything: take it away. */
+/* A daemon that was killed leaves a mount that answers ENOTCONN to whatever must ask it: take it away.  stat(2) may not
+ * have to ask, the kernel remembers; opening does. */
 static int clear_dead_mount(const char *mountpoint)
 {
+	CLEANUP(fd_closep) int fd = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct wanted w = { .mountpoint = mountpoint };
-	struct stat st;
 	int r;
 
-	if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+	if (fd >= 0 || errno != ENOTCONN)
 		return 0;
 	mounts_each(look_for, &w);
 	if (!w.any)

@@ -333,7 +333,8 @@ start_store
 wait_until 10 grep -q FOLLOWED2 "$scratch/follow"
 kill "$follow"
 
-# The mount of a daemon that was killed is taken away by the next mount.
+# The mount of a daemon that was killed is taken away by the next mount, also while the kernel remembers its folder.
+stat "$MNT" >/dev/null
 kill -9 "$daemon"
 wait_until 30 ended "$daemon"
 expect 0 mount "$STORE" "$MNT"
