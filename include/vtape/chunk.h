@@ -48,6 +48,7 @@ struct chunk_store_config {
  * cannot be finished (-EIO) is told and tried again by the next open, and what is in it cannot be read until then. */
 int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers,
 		     const struct chunk_store_config *cfg, struct chunk_store **out);
+unsigned chunk_store_finished(const struct chunk_store *cs);	/* how many packs that were */
 struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open packs; all writers and readers are gone */
 
 /* Called when stored bytes failed their check, after the chunk stopped being a target for deduplication. */

@@ -138,9 +138,16 @@ static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch 
 		r = index_recovered(cs, number, b);
 	if (r && r != -ENOMEM)
 		return leave_pack(number, r, b);
-	if (!r)
-		log_info("pack %012llx was being written and has been finished", (unsigned long long)number);
-	return r;
+	if (r)
+		return r;
+	log_info("pack %012llx was being written and has been finished", (unsigned long long)number);
+	cs->finished++;
+	return 0;
+}
+
+unsigned chunk_store_finished(const struct chunk_store *cs)
+{
+	return cs->finished;
 }
 
 /* Numbers in the last step are probed anyway. */

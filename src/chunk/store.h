@@ -41,6 +41,8 @@ struct chunk_store {
 	pthread_mutex_t numbers_lock;	/* guards the next two; held while a pack is made */
 	uint64_t next_number, reserved;
 
+	unsigned finished;		/* packs that the opening finished; not changed later */
+
 	pthread_mutex_t sums_lock;	/* guards the next */
 	struct chunk_totals sums;
 

@@ -46,6 +46,9 @@ static int wire_build(struct wire *w, bool create, unsigned drives)
 	}
 	if (!r)
 		r = catalog_open(w->kv, &w->catalog);
+	if (!r && chunk_store_finished(w->chunks))
+		catalog_event(w->catalog, EVENT_RECOVERED, "", "%u packs that a crash left open were finished",
+			      chunk_store_finished(w->chunks));
 	if (!r)
 		r = library_open(w->catalog, w->kv, w->chunks, drives, &w->library);
 	return r;

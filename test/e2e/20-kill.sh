@@ -52,5 +52,7 @@ for ((i = 1; i <= kills; i++)); do
   check_one K1
   check_one K2
 done
+finished=$(vtape events -n 0 --json | grep -c '"name":"recovered"') || fail 'no event tells of the packs that were finished'
+[ "$finished" -le "$kills" ] || fail "$finished such events after $kills kills"
 stop_store
 echo "$kills kills, nothing durable lost; slowest mount after a kill: $slowest ms"

@@ -122,7 +122,9 @@ static void packs_synced_without_a_batch_are_indexed_by_the_next_open(void **sta
 	chunk_writer_end_commit(w, false);
 	assert_int_equal(index_rows(g), 0);
 	chunk_writer_free(w);
+	assert_int_equal(chunk_store_finished(g->cs), 0);
 	rig_cut(g, 0);
+	assert_int_equal(chunk_store_finished(g->cs), 1);
 	assert_int_equal(index_rows(g), m.count);
 	rig_store(g, data, N, CHUNK_ZSTD, &again);
 	assert_int_equal(again.stored, 0);
