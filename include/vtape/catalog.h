@@ -30,7 +30,7 @@ struct catalog_pool {
 	int32_t level;			/* 0: the codec's default */
 	bool verify;			/* compare bytes before sharing */
 	bool worm;			/* new volumes are WORM */
-	uint64_t record_bytes;		/* of files/ and import: 256 KiB */
+	uint64_t record_bytes;		/* of files/: 256 KiB */
 	uint64_t capacity_bytes;	/* of new volumes; 0: unlimited */
 	uint64_t keep_s;		/* how long an overwritten generation stays: 7 days */
 	uint64_t volumes;		/* how many; kept by the catalog */

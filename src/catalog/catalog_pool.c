@@ -323,9 +323,9 @@ static const struct catalog_prop props[] = {
 	{ "level", "0 to 19", "compression level; 0: the default of the method" },
 	{ "verify", "on or off", "compare bytes, not only digests, before a chunk is shared" },
 	{ "worm", "on or off", "new volumes can be written once only" },
-	{ "record_size", "1 to 16777215 bytes", "length of the records that files/ and import make" },
+	{ "record_size", "1 to 16777215 bytes", "length of the records that files/ makes" },
 	{ "capacity", "none, or 1M and more", "capacity of new volumes" },
-	{ "keep", "a time as 12h or 7d; 0", "how long an overwritten tape can be brought back" },
+	{ "keep", "a time as 12h or 7d; 0", "how long an overwritten generation stays" },
 };
 
 /* In the order of props[]. */
