@@ -85,7 +85,7 @@ assert_fails dd if="$T/DD" of=/dev/null bs=64k status=none 2>/dev/null
 tar -cf - -b 128 src | mbuffer -q -s 65536 -m 1M -o "$T/MBUFFER" 2>/dev/null
 mbuffer -q -s 65536 -m 1M -i "$T/MBUFFER" 2>/dev/null | tar -xOf - -b 128 src/random | cmp - "$src/random"
 pv -q "$src/random" >"$T/PV"
-pv -q "$T/PV" | cmp - "$src/random"
+dd if="$T/PV" bs=1M status=none | pv -q | cmp - "$src/random" # pv itself reads as much as its buffer has room for, and passes over what fails
 
 # The file tools
 mkdir "$MNT/tapes/second"
