@@ -3,7 +3,7 @@
  * tape_seek: how long LOCATE takes on a tape full of records that are all of different lengths, through an emulated
  * drive.
  *
- *   tape_seek fill DRIVE RECORDS          records of 1 to 2000 bytes, a tape mark after about every 1000
+ *   tape_seek fill DRIVE RECORDS          records of 1 to 2000 bytes, a filemark after about every 1000
  *   tape_seek seek DRIVE RECORDS TRIES    MTSEEK to random blocks, each followed by the read of one record;
  *                                         prints microseconds: "seek MEDIAN P99 MAX read MEDIAN P99 MAX"
  */
@@ -56,9 +56,9 @@ static int fill(int fd, long records)
 		if (write(fd, buf, n) != (ssize_t)n)
 			return fail("write");
 		if (rand_r(&seed) % 1000 == 0 && op(fd, MTWEOF, 1))
-			return fail("tape mark");
+			return fail("filemark");
 	}
-	return op(fd, MTWEOF, 1) ? fail("tape mark") : 0;
+	return op(fd, MTWEOF, 1) ? fail("filemark") : 0;
 }
 
 static int by_size(const void *a, const void *b)
