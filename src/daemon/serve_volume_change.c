@@ -60,14 +60,30 @@ static int each_new_name(struct call *c, const json_t *words, int (*each)(struct
 	return 0;
 }
 
-static int must_be_free(struct call *c, const char *name, void *ctx)
+/* @seen: the names so far, or NULL where they cannot come twice. */
+static int must_be_free(struct call *c, const char *name, void *seen)
 {
 	struct catalog_volume v;
-	int r = catalog_volume_get(c->s->cat, name, &v);
+	int r;
 
+	if (seen && json_object_get(seen, name))
+		return err_explain(-EINVAL, "volume \"%s\" is named twice", name);
+	if (seen && json_object_set_new(seen, name, json_true()))
+		return err_origin(-ENOMEM);
+	r = catalog_volume_get(c->s->cat, name, &v);
 	if (r == 0)
 		return call_fold(CATALOG_E_EXISTS, "volume", name);
 	return r == CATALOG_E_NONE ? 0 : r;
+}
+
+/* All of them or none: looked at before the first is made.  Within one range no name comes twice. */
+static int names_are_new(struct call *c, const json_t *names)
+{
+	json_t *seen = json_array_size(names) > 1 ? json_object() : NULL;
+	int r = each_new_name(c, names, must_be_free, seen);
+
+	json_decref(seen);
+	return r;
 }
 
 /* What `volume create` was told beyond the pool's properties. */
@@ -120,7 +136,7 @@ int serve_volume_create(struct call *c)
 	if (!r)
 		r = call_pool(c, how.pool, &pool);
 	if (!r)
-		r = each_new_name(c, names, must_be_free, NULL);
+		r = names_are_new(c, names);
 	if (!r)
 		r = each_new_name(c, names, create_one, &how);
 	return r ? r : call_answer(c, json_pack("{s:I}", "created", (json_int_t)how.created));

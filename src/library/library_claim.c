@@ -378,6 +378,13 @@ static void assign(struct catalog_volume *row, void *ctx)
 		row->state = STATE_ASSIGNED;
 }
 
+static bool held_keeps(struct library *lib, const struct catalog_volume *row)
+{
+	struct catalog_pool pool;
+
+	return !catalog_pool_by_id(lib->cat, row->pool, &pool) && pool.keep_s;
+}
+
 /* What became of it: the first write assigns it, and a new generation is told. */
 static int held_settle(struct library *lib, struct holding *h, const struct catalog_volume *row)
 {
@@ -390,8 +397,9 @@ static int held_settle(struct library *lib, struct holding *h, const struct cata
 		r = library_volume_change(lib, h->id, assign, NULL);
 	if (st.generation > h->generation)
 		catalog_event(lib->cat, EVENT_VOLUME_OVERWRITTEN, library_about(lib, row, about),
-			      "generation %llu begins; what was overwritten is kept as generation %llu",
-			      (unsigned long long)st.generation, (unsigned long long)st.generation - 1);
+			      "generation %llu begins; what was overwritten is generation %llu%s",
+			      (unsigned long long)st.generation, (unsigned long long)st.generation - 1,
+			      held_keeps(lib, row) ? " and is kept" : ", which the pool does not keep");
 	h->generation = st.generation;
 	return r;
 }

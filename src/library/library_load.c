@@ -42,8 +42,12 @@ static int slot_tell(struct library *lib, struct slot *s, uint64_t volume, bool 
 {
 	char about[LIBRARY_ABOUT_MAX], name[DRIVE_NAME_MAX];
 	struct catalog_volume row;
+	uint64_t was = 0;
 	int r;
 
+	/* Found there by a start: nothing has changed. */
+	if (loaded && !catalog_drive_get(lib->cat, slot_number(lib, s), &was) && was == volume)
+		return 0;
 	r = catalog_drive_put(lib->cat, slot_number(lib, s), loaded ? volume : 0);
 	if (r)
 		return err_fold(r);

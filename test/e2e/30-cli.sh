@@ -94,6 +94,8 @@ volumes() {
   expect 4 volume create A00011 A00003 -p vault
   expect 3 volume show A00011
   expect 2 volume create 'no/name'
+  expect 2 volume create C1+3 C0-C2 -p vault	# C1 twice: none is made
+  expect 3 volume show C3
   expect 3 volume create C1 -p nowhere
   expect 0 volume list 'A*' -H
   assert_eq "$(wc -l <"$out")" 10
@@ -332,6 +334,14 @@ vtape volume create FOLLOWED2
 start_store
 wait_until 10 grep -q FOLLOWED2 "$scratch/follow"
 kill "$follow"
+
+# A tape stays in its drive over a restart, and that is no event.
+vtape drive load 0 FOLLOWED1
+stop_store
+vtape volume list >/dev/null
+start_store
+assert_eq "$(vtape events -n 0 --json | jq -c 'select(.name == "loaded" and (.text | test("FOLLOWED1")))' | wc -l)" 1
+assert_eq "$(vtape drive list --json | jq -r '.[0].volume')" FOLLOWED1
 
 # The mount of a daemon that was killed is taken away by the next mount, also while the kernel remembers its folder.
 stat "$MNT" >/dev/null
