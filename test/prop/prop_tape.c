@@ -316,13 +316,29 @@ static void op_write(void)
 	}
 }
 
+/* After a failure: how many of the marks are there?  What lies behind @at may as well be what was there before. */
+static unsigned marks_written(uint64_t at)
+{
+	uint64_t end = end_now();
+	struct tape_object o;
+
+	if (end <= at || end > at + marks)
+		return 0;
+	for (uint64_t i = at; i < end; i++) {
+		CHECK(volume_object(vol, m.p, i, &o) == 0);
+		if (!o.mark)
+			return 0;
+	}
+	return (unsigned)(end - at);
+}
+
 static int write_marks(void)
 {
 	uint64_t at = m.at;
 	int r = drive_write_filemarks(drive, marks, immed);
 
 	if (r) {	/* some of them may be there */
-		marks = end_now() > at && end_now() <= at + marks ? (unsigned)(end_now() - at) : 0;
+		marks = marks_written(at);
 		strip_of(&m)->n = at < strip_of(&m)->n ? at : strip_of(&m)->n;
 	}
 	for (unsigned i = 0; i < marks; i++)
