@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The drive: what is loaded, and where its head stands.  Keeps the four invariants beside struct drive; reading,
  * writing and moving are in the files next to this one.  Who may use the drive, and which volume goes into it, is

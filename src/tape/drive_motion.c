@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Moving the head.  Every motion finds its goal in the volume's maps, O(log n) of the objects, and then stands there;
  * none of them walks.  A motion that meets the end of data or the beginning of the partition stops there and says so.

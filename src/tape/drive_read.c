@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading at the head.  A record whose bytes cannot be given back intact is stepped past, so that a reader that goes on
  * gets the next one; any other failure leaves the head where it was, so that the read can be tried again.

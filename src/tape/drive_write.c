@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writing at the head: what follows is cut off, then the object is appended.  Whether we may is asked before anything
  * is cut, so a write that is refused changes nothing.  After a failed write the head stands at the end of data, which

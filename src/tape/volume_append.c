@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Objects are appended at the end of data: may we, hand the bytes to the chunk writer, count the object.
  *

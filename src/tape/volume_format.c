@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The bytes of KV_MAP.  Numbers in keys are big-endian, so that the order of keys is the order of numbers.
  *
@@ -17,7 +17,6 @@
 #include "tape/volume_format.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 
 enum { FORMAT_VERSION = 1, SUM_BYTES = 8 };
@@ -28,10 +27,8 @@ static struct map_key key_of(uint8_t kind, const uint64_t *numbers, unsigned cou
 {
 	struct map_key k = { .b = { kind }, .len = 1 + 8 * (size_t)count };
 
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t be = htobe64(numbers[i]);
-		memcpy(k.b + 1 + 8 * i, &be, 8);
-	}
+	for (unsigned i = 0; i < count; i++)
+		put_be64(k.b + 1 + 8 * i, numbers[i]);
 	return k;
 }
 
@@ -82,12 +79,9 @@ struct map_key key_drop(uint64_t map, uint64_t object)
 
 int key_tail_number(const uint8_t *key, size_t len, uint64_t *out)
 {
-	uint64_t be;
-
 	if (len < 9)
 		return err_explain(-EUCLEAN, "a key of the maps has %zu bytes", len);
-	memcpy(&be, key + len - 8, 8);
-	*out = be64toh(be);
+	*out = get_be64(key + len - 8);
 	return 0;
 }
 

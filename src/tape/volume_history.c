@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Volumes as wholes, without opening them: created, destroyed, replaced, and their generations.
  *

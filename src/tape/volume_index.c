@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Finding things on a tape.  A partition is a list of stretches, a stretch is written in a map, a map is pages of runs:
  * three bisections give what lies at an object or at a byte of the stream.  A search for anything else that grows along

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One page of a map in memory: runs of equal things with what lies before each, so that every look-up is a bisection.
  * It knows nothing of rows, caches and locks: volume_format.c packs it, volume_index.c keeps it.

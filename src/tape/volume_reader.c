@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Random access to the stream of a partition: the chunk reader does the work, this tells it where everything lies, and
  * sees to it that bytes are stored before they are asked for and that nothing read ahead outlives a cut.

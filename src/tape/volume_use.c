@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The use of packs by maps, one row for each pair.  A row is written in the batch that writes the pages it speaks of,
  * and taken back in the batch that deletes them, so it is always true: the bytes of committed stream in that pack.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The first door: the engine itself, over a store in memory. */
 #include "conform/conform.h"
 

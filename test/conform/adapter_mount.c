@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The second door: a drive in the mount, as a program sees it that knows st(4) and nothing else.
  *

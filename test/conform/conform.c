@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs the table of tape behaviours through a door.  The language is explained in conform.h. */
 #include "conform/conform.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How a tape behaves.  The words are explained in conform.h. */
 #include "conform/conform.h"
 

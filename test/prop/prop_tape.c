@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Random operations on a drive, side by side with tape_model.h.  prop_tape [SEED [OPERATIONS]]
  *
