@@ -103,7 +103,8 @@ lost=$(grep -c 'Input/output error' "$scratch/dd.err") || fail 'no error was rep
 [ "$lost" -le 4 ] || fail "3 bytes of one chunk made $lost records unreadable"
 left=$(stat -c %s "$scratch/out")
 assert_eq "$left" $(((8 << 20) - lost * 65536))
-before=$({ cmp "$scratch/out" "$scratch/r8" || true; } | sed -E 's/.*byte ([0-9]+),.*/\1/') # the first byte that was not delivered
+before=$({ cmp "$scratch/out" "$scratch/r8" || true; } | sed -nE 's/.*(byte|char) ([0-9]+),.*/\2/p')
+[ -n "$before" ] || fail 'cmp does not say which byte was the first that was not delivered'
 cmp -n $((before - 1)) "$scratch/out" "$scratch/r8"
 cmp <(tail -c +"$before" "$scratch/out") <(tail -c +$((before + lost * 65536)) "$scratch/r8") ||
   fail 'wrong bytes were delivered without an error'
