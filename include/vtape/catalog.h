@@ -33,6 +33,7 @@ struct catalog_pool {
 	uint64_t record_bytes;		/* of files/: 256 KiB */
 	uint64_t capacity_bytes;	/* of new volumes; 0: unlimited */
 	uint64_t keep_s;		/* how long an overwritten generation stays: 7 days */
+	uint64_t locked_until_ns;	/* retention lock on every volume of it, on the retention clock; 0: none */
 	uint64_t volumes;		/* how many; kept by the catalog */
 };
 
@@ -51,6 +52,7 @@ struct catalog_volume {
 	uint64_t record_bytes;		/* 0: the pool's */
 	uint32_t key_id;		/* 0: not encrypted */
 	uint64_t created_ns;
+	uint64_t locked_until_ns;	/* retention lock, on the retention clock; 0: none */
 	struct catalog_perm perm;
 };
 
@@ -115,6 +117,43 @@ int catalog_tail_get(struct catalog *c, uint64_t volume, struct buf *out);		/* e
 int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume);	/* 0: empty */
 int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume);
 
+/* Properties of the store as a whole, by the names of the table in catalog_store.c, for `vtape set/get`. */
+struct catalog_store {
+	uint64_t scrub_every_s;		/* scrub-every: how old the last whole scrub may get; 30 days; 0: never by itself */
+	uint64_t scrub_rate_bytes;	/* scrub-rate: in a second; 32 MiB */
+	uint64_t gc_rate_bytes;		/* gc-rate: copied in a second; 64 MiB; 0: as fast as it goes */
+	uint32_t gc_live_percent;	/* gc-live: packs with less than this in use are copied forward; 70 */
+};
+int catalog_store_get(struct catalog *c, struct catalog_store *out);
+int catalog_store_put(struct catalog *c, const struct catalog_store *s);
+const struct catalog_prop *catalog_store_props(size_t *count);
+int catalog_store_prop_get(const struct catalog_store *s, const char *prop, struct buf *text);
+int catalog_store_prop_set(struct catalog_store *s, const char *prop, const char *value);
+
+/*
+ * The retention clock's row: its time, the machine's boot and CLOCK_BOOTTIME then.  catalog_open() sets util's
+ * clock_retention_ns() from it: after the same boot the time since then is added, whatever the wall clock says.  After
+ * another boot the time in between is unknown: the clock goes on from the row, and while the wall clock is ahead it
+ * follows at 24 times its speed.  A new store begins at the wall clock.
+ * catalog_clock_tick() does that following, and writes the row; to be called once a minute or so, and at the end.
+ */
+int catalog_clock_tick(struct catalog *c);
+
+/* Where a walk that goes on over days stands (scrub).  @n == 0 removes; empty if none. */
+int catalog_work_put(struct catalog *c, const char *name, const void *p, size_t n);
+int catalog_work_get(struct catalog *c, const char *name, struct buf *out);
+
+/* Rows that speak of each other do: names, numbers, pools' counts and members, files, drives; against @heads_has, which
+ * says whether a volume has a head (0), has none (> 0).  @repair: whatever another row tells. */
+struct catalog_check_config {
+	bool repair;
+	int (*has_head)(void *ctx, uint64_t volume);
+	void (*found)(void *ctx, const char *what, bool repaired);
+	void *ctx;
+};
+struct catalog_checked { uint64_t pools, volumes, files, events, faults, repaired; };
+int catalog_check(struct catalog *c, const struct catalog_check_config *cfg, struct catalog_checked *out);
+
 /* Events. */
 enum event_severity { EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 struct catalog_event {
@@ -131,10 +170,11 @@ enum event_number {
 	EVENT_POOL_CREATED = 200, EVENT_POOL_CHANGED = 201, EVENT_POOL_DESTROYED = 202,
 	EVENT_VOLUME_CREATED = 300, EVENT_VOLUME_CHANGED = 301, EVENT_VOLUME_ERASED = 302, EVENT_VOLUME_DELETED = 303,
 	EVENT_VOLUME_MOVED = 304, EVENT_VOLUME_OVERWRITTEN = 305, EVENT_VOLUME_IMPORTED = 306,
-	EVENT_VOLUME_REPLACED = 307,
+	EVENT_VOLUME_REPLACED = 307, EVENT_VOLUME_RESTORED = 308, EVENT_LOCKED = 309, EVENT_LOCK_REFUSED = 310,
 	EVENT_LOADED = 400, EVENT_UNLOADED = 401,
 	EVENT_WRITE_FAILED = 500, EVENT_CHUNK_DAMAGED = 502, EVENT_NO_SPACE = 503,
-	EVENT_SPACE_FREED = 600,
+	EVENT_PACK_LOST = 504, EVENT_CLOCK = 505, EVENT_CHECK_FAILED = 506,
+	EVENT_SPACE_FREED = 600, EVENT_SCRUBBED = 601, EVENT_CHECKED = 602, EVENT_REBUILT = 603,
 };
 /* Stored without waiting for the disk (an event is no promise), logged too.  At most 100,000 are kept. */
 void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -51,9 +51,22 @@ int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers
 unsigned chunk_store_finished(const struct chunk_store *cs);	/* how many packs that were */
 struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open packs; all writers and readers are gone */
 
+/*
+ * Damage.  A chunk whose stored bytes fail their check is never delivered and never shared again; a reader that comes to
+ * it delivers another whole chunk with the same digest if the store has one: what a later backup brings again heals
+ * every stream that shares it.  A pack whose file is gone, or cannot be opened, has all its chunks damaged; their
+ * digests are known from the index and written down, so it heals in the same way.
+ */
+#define CHUNK_EVERY_SLOT UINT32_MAX	/* of a struct pack_ref: the whole pack */
 /* Called when stored bytes failed their check, after the chunk stopped being a target for deduplication. */
 void chunk_store_on_damage(struct chunk_store *cs,
 			   void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d), void *ctx);
+
+/* Everything known to be damaged, in order; a pack that is lost or unreadable once, with CHUNK_EVERY_SLOT.  @healed:
+ * another whole chunk has its bytes (of all its slots). */
+int chunk_store_each_bad(struct chunk_store *cs, int (*each)(void *ctx, struct pack_ref ref, bool healed), void *ctx);
+/* Is this very chunk damaged and not healed?  Cheap for packs without damage. */
+bool chunk_store_is_bad(struct chunk_store *cs, struct pack_ref ref);
 
 enum { CHUNK_E_END = 1 };
 
@@ -84,6 +97,7 @@ struct chunk_writer_config {
 	enum chunk_codec codec;
 	int level;		/* 0: the codec's default (zstd 1) */
 	bool verify;		/* compare bytes as well before sharing a chunk */
+	bool use_reserve;	/* may use the reserve: for who gives more back */
 };
 int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *cfg, chunk_sink sink, void *ctx,
 		     struct chunk_writer **out);
@@ -123,5 +137,58 @@ enum { CHUNK_E_IN_USE = 1 };
  * gone; CHUNK_E_IN_USE. */
 int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx, uint64_t pack), void *ctx,
 		  uint64_t *freed_bytes);
+/* Seals the packs that wait for a next writer, so that chunk_store_next_pack() shows them. */
+int chunk_store_seal_idle(struct chunk_store *cs);
+
+/* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8) take with their headers, and those of
+ * all its slots.  -ENOENT, -EUCLEAN... if its table cannot be read. */
+int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, uint64_t *live_bytes,
+		    uint64_t *all_bytes);
+
+/*
+ * A copier moves chunks out of packs that hold little of use, into packs of its own, in the order in which it is asked.
+ * From chunk_copier_new() on, writers do not share chunks of @packs any more; until chunk_copier_free().  Stored bytes
+ * are copied as they are, checked against their digest first.  One thread at a time.
+ *
+ * Rows go as with a writer: chunk_copier_begin_commit() syncs what was copied and puts index rows (the new place of each
+ * chunk) into the caller's batch; the caller adds the maps that name the new places; writes; _end_commit().
+ * The old packs are not touched: once no map names them, chunk_gc_pack() removes them.
+ */
+struct chunk_copier;
+/* @packs sorted.  Those that a writer has touched since its last commit stay shared until that commit: chunks of them can
+ * be copied all the same. */
+int chunk_copier_new(struct chunk_store *cs, const uint64_t *packs, size_t count, struct chunk_copier **out);
+struct chunk_copier *chunk_copier_free(struct chunk_copier *c);
+/* Where the chunk at @from is to be found from now on: a copy, made once however often it is asked; or, for one that is
+ * damaged, another chunk with its digest.  *copied: stored bytes that were written, 0 if it had been before.
+ * -ENOSPC: not even the reserve has room; -EBADMSG, -EIO, -ENOENT: damaged, and there is no other. */
+int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_ref *to, uint32_t *copied);
+int chunk_copier_begin_commit(struct chunk_copier *c, struct kv_batch *b);
+void chunk_copier_end_commit(struct chunk_copier *c, bool written);
+
+/* ---- looking after it -------------------------------------------------------------------------------------------- */
+
+/* Reads a pack from the disk, past the caches, and checks every chunk in it against its digest; what fails is dealt with
+ * as a reader would.  0 also if chunks failed; CHUNK_E_END if there is no such pack any more. */
+struct chunk_scrubbed { uint64_t bytes; uint32_t chunks, damaged; };
+int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out);
+
+/* Proves that packs, their rows, the index and the totals tell the same story.  @data: reads every chunk as well.
+ * @found gets words about each fault and whether it was mended; @repair mends what loses nothing: rows of the index and
+ * of packs, totals, tables of contents; never a chunk.  Runs beside writers and readers, not beside chunk_gc_pack(). */
+struct chunk_checked { uint64_t packs, chunks, bytes, faults, repaired; };
+struct chunk_check_config {
+	bool data, repair;
+	void (*found)(void *ctx, const char *what, bool repaired);
+	int (*progress)(void *ctx, uint64_t done_packs, uint64_t all_packs);	/* non-zero stops and is returned */
+	void *ctx;
+};
+int chunk_store_check(struct chunk_store *cs, const struct chunk_check_config *cfg, struct chunk_checked *out);
+
+/* Makes KV_INDEX anew, and KV_PACK as far as packs tell it, before the store is opened: from the packs alone.  What a
+ * journal brought back of KV_PACK (damaged chunks) is kept.  Packs that were not sealed are finished. */
+struct chunk_rebuilt { uint64_t packs, chunks, unreadable; };
+int chunk_store_rebuild(struct kv *kv, struct packs *packs, const struct chunk_check_config *cfg,
+			struct chunk_rebuilt *out);
 
 #endif

@@ -76,6 +76,43 @@ const uint8_t *kv_iter_key(struct kv_iter *it, size_t *len);			/* borrowed until
 const uint8_t *kv_iter_value(struct kv_iter *it, size_t *len);
 int kv_iter_error(struct kv_iter *it);						/* why it is not valid: 0 at the end */
 
+/* ---- the journal: what outlives the database -------------------------------------------------------------------- */
+
+/*
+ * A database with a journal beside it: every batch is appended there first, and that is what a synced write waits for;
+ * the database itself is written without waiting.  So one sync a commit, and a second, independent copy of everything
+ * but KV_INDEX: the rows are in plain files, a checkpoint and the batches since then, from which a lost or damaged
+ * database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
+ *
+ * A write, and what a power cut leaves behind each step:
+ *  1. appended to the journal                       nothing of it, or all of it: as after step 2
+ *  2. written to the database, not synced           nothing of it, or all of it; never answered, so both are right
+ *  3. the journal synced (with @sync), then 0       all of it: the next open writes to the database what it lacks
+ * If 1 fails the journal is cut back to where it was; if 2 fails what was appended is void, and its number is never used
+ * again; if 3 fails the journal takes no more until the store is opened again (the same error from every write).
+ *
+ * Checkpoints are written in the background, when the journal since the last one is longer than it and than 64 MiB, so
+ * a row is written to it a bounded number of times; also when the journal is found to lack something.
+ */
+/* Takes @base (also if it fails).  @dir is made if it is not there.  Opening costs what the last crash left undone. */
+int kv_journal_open(struct kv *base, const char *dir, struct kv **out);
+/* The same in memory.  kv_mem_cut() and the planned faults see all three steps of it, each counts as one write. */
+int kv_journal_mem_open(struct kv *base, struct kv **out);
+/* A checkpoint now; returns when it is on disk.  0 for a database without a journal. */
+int kv_checkpoint(struct kv *kv);
+
+struct kv_replayed {
+	uint64_t rows, batches;		/* of the checkpoint; behind it */
+	uint64_t lost;			/* parts that were damaged: rows of them may be missing */
+};
+/* Into a new database: everything that the journal in @dir has.  Damage is passed over and counted, @bad (may be NULL)
+ * gets words about each.  -ENOENT: there is no journal. */
+int kv_journal_replay(const char *dir, struct kv *into, void (*bad)(void *ctx, const char *what), void *ctx,
+		      struct kv_replayed *out);
+/* Reads every block of the database and every byte of the journal, past all caches.  @bad gets words about each fault;
+ * 0 if it could be looked at.  Runs beside everything else. */
+int kv_check(struct kv *kv, void (*bad)(void *ctx, const char *what), void *ctx);
+
 /* Bytes of memory (memtables, caches, filters) and on disk, for `vtape stats`. */
 struct kv_usage { uint64_t memory_bytes, disk_bytes; };
 int kv_usage(struct kv *kv, struct kv_usage *out);

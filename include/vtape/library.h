@@ -99,10 +99,59 @@ static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const st
 	return st->written_ns > v->perm.ctime_ns ? st->written_ns : v->perm.mtime_ns;
 }
 
+/* ---- retention -------------------------------------------------------------------------------------------------- */
+
+/*
+ * A lock lasts until a moment on the retention clock and only ever gets longer.  While it lasts, what is on the volume is
+ * not written over, erased, replaced or restored over, the volume not deleted or moved to another pool, its old
+ * generations not dropped, whoever asks and through whichever door: -EPERM with words.  It can be read, loaded, appended
+ * to, renamed.  A locked pool has all its volumes locked, and is not destroyed.
+ */
+int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns);	/* -EPERM: it would get shorter */
+int library_pool_lock(struct library *lib, const char *pool, uint64_t until_ns);
+/* The later one of the volume's and its pool's; 0: neither, or over. */
+uint64_t library_locked_until(struct library *lib, const struct catalog_volume *v);
+/* volume_restore(), for a volume that nobody uses. -EBUSY, -EROFS, -EPERM, -ENOENT. */
+int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation);
+
 /* ---- space ------------------------------------------------------------------------------------------------------ */
 
-/* Drops generations past their pool's keep time, then frees packs.  Also run by itself: soon after a start, a delete or
- * a replace, once an hour, and when space is low. */
-int library_gc(struct library *lib, uint64_t *freed_packs, uint64_t *freed_bytes);
+/* Drops generations past their pool's keep time (on the retention clock), then tape_gc() with @cfg.  Also run by itself:
+ * soon after a start, a delete or a replace, once an hour, and when space is low. */
+struct library_gc_report { uint64_t dropped_generations; struct tape_gc_report tape; };
+int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out);
+
+/* ---- looking after it ------------------------------------------------------------------------------------------- */
+
+/* One scrub at a time, in a thread of its own at the lowest priority; where it stands survives a restart.  Begins by
+ * itself when the last whole one is older than scrub-every. */
+struct library_scrub {
+	bool running;
+	uint64_t rate_bytes;
+	uint64_t started_ns, finished_ns;	/* this or the last one; 0: never */
+	uint64_t done_packs, all_packs, done_bytes, all_bytes;
+	uint64_t chunks, damaged;		/* seen by this or the last one */
+};
+int library_scrub_start(struct library *lib, uint64_t rate_bytes);	/* 0: the store's; goes on where one was stopped */
+int library_scrub_stop(struct library *lib);
+int library_scrub_status(struct library *lib, struct library_scrub *out);
+
+/* The whole structure: catalog, maps, packs, index, the database and its journal. */
+struct library_check_config {
+	bool data, repair;
+	void (*found)(void *ctx, const char *room, const char *about, const char *what, bool repaired);
+	int (*progress)(void *ctx, const char *room, uint64_t done, uint64_t all);	/* non-zero stops */
+	void *ctx;
+};
+struct library_checked {
+	struct catalog_checked catalog;
+	struct tape_checked tape;
+	struct chunk_checked chunk;
+	uint64_t faults, repaired;
+};
+int library_check(struct library *lib, const struct library_check_config *cfg, struct library_checked *out);
+
+/* What is hurt, as tape_each_hurt() has it, of one volume or (0) of all. */
+int library_each_hurt(struct library *lib, uint64_t volume, int (*each)(void *ctx, const struct tape_hurt *h), void *ctx);
 
 #endif

@@ -26,7 +26,7 @@ struct pack_entry {
 	uint64_t offset;	/* of the stored bytes in the pack; set by pack/, ignored by pack_append() */
 };
 
-enum { PACK_E_FULL = 1 };
+enum { PACK_E_FULL = 1, PACK_E_NONE };
 #define PACK_NO_SLOT UINT32_MAX	/* pack_check(): the fault is in the header, the table or the trailer */
 
 struct packs;		/* the folder of packs, or its twin in memory */
@@ -85,6 +85,8 @@ int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
  * if one of a once sealed pack is not, nothing is changed: -EBADMSG.  -EUCLEAN if it is not a pack or another one. */
 int pack_recover(struct packs *ps, uint64_t number);
 bool pack_exists(struct packs *ps, uint64_t number);
+/* The first pack file with a number >= @from, in order; PACK_E_NONE.  Other files in the folders are passed over. */
+int pack_next(struct packs *ps, uint64_t from, uint64_t *number);
 int pack_unlink(struct packs *ps, uint64_t number);		/* safe when it returns; 0 also if it was not there */
 /* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault,
  * also for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */

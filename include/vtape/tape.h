@@ -54,6 +54,14 @@ struct tape_object {
 	uint64_t run;		/* this object and how many after it are the same: >= 1 */
 };
 
+/* ---- shelf: the open volumes of a store -------------------------------------------------------------------------- */
+
+/* Every volume is opened on a shelf, so that who works below all of them (the collector) meets those that are in use.
+ * @kv, @cs borrowed. */
+struct shelf;
+int shelf_new(struct kv *kv, struct chunk_store *cs, struct shelf **out);
+struct shelf *shelf_free(struct shelf *sh);		/* every volume is closed */
+
 /* ---- volume: the medium ----------------------------------------------------------------------------------------- */
 
 /* What the catalog says of the medium; copied by volume_open(). */
@@ -63,6 +71,7 @@ struct volume_attr {
 	uint64_t capacity_bytes;	/* of records; 0: as much as the disk holds */
 	bool worm;
 	bool protect;			/* write protected */
+	uint64_t locked_until_ns;	/* until then (clock_retention_ns()) as WORM is: only grows */
 	struct chunk_writer_config store;	/* compression, verify */
 };
 
@@ -93,12 +102,12 @@ int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */
 int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uint64_t volume), void *ctx);
-/* Frees what destroyed volumes, dropped generations and crashes left: packs that no map names are removed.  Takes turns
- * with writers and readers, may be called at any time, goes on after a crash.  @freed_bytes of packs. */
-int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes);
+/* Generation @generation becomes the current content again, as a new generation; the present content stays as an old one.
+ * Nothing is copied.  -ENOENT with words. */
+int volume_restore(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t generation);
 
-/* One struct volume per volume at a time (library/ sees to it).  @kv, @cs borrowed.  -ENOENT, -EBADMSG, -EUCLEAN. */
-int volume_open(struct kv *kv, struct chunk_store *cs, const struct volume_attr *attr, struct volume **out);
+/* One struct volume per volume at a time (library/ sees to it).  -ENOENT, -EBADMSG, -EUCLEAN. */
+int volume_open(struct shelf *sh, const struct volume_attr *attr, struct volume **out);
 /* Commits; the error of that is returned in *error if not NULL.  Returns NULL. */
 struct volume *volume_close(struct volume *v, int *error);
 const struct volume_attr *volume_attr(const struct volume *v);
@@ -141,6 +150,58 @@ int volume_reader_new(struct volume *v, uint32_t partition, struct volume_reader
 struct volume_reader *volume_reader_free(struct volume_reader *r);
 /* Exactly @n bytes from @offset of the stream; waits for bytes that are still being stored.  -ERANGE beyond the end. */
 int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n);
+
+/* ---- the maps of all volumes ------------------------------------------------------------------------------------- */
+
+/*
+ * Frees what destroyed volumes, dropped generations and crashes left.  Packs that no map names are removed; of those in
+ * which less than @live_percent is in use, that part is copied forward in the order of the tapes, and they are removed.
+ * Takes turns with writers and readers (an open volume waits for one page at most), one at a time, may end at any
+ * moment and goes on where it was.  On a full disk it begins with what costs least.
+ */
+struct tape_gc_report;
+struct tape_gc_config {
+	unsigned live_percent;		/* 0: only packs that are not used at all; 100: every byte */
+	uint64_t rate_bytes;		/* copied in a second, at most; 0: as fast as it goes */
+	bool dry_run;			/* changes nothing: what would be done */
+	/* Between any two steps; non-zero ends it, with 0 and what was done so far. */
+	int (*progress)(void *ctx, const struct tape_gc_report *so_far);
+	void *ctx;
+};
+struct tape_gc_report {
+	uint64_t packs, candidates;	/* looked at; with less in use than @live_percent */
+	uint64_t garbage_bytes;		/* in the candidates: not in use by anybody */
+	uint64_t copy_bytes;		/* in the candidates: in use, to be copied */
+	uint64_t freed_packs, freed_bytes, copied_bytes;	/* done */
+};
+int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_report *out);
+
+/* Proves that heads, pages and use rows tell the same story, and that every chunk they name is in its pack with that
+ * length.  @found: @volume 0 if none is concerned.  @repair: use rows; what would lose something is only told.  Runs
+ * beside writers and readers, not beside tape_gc(). */
+struct tape_checked { uint64_t volumes, generations, maps, pages, faults, repaired; };
+struct tape_check_config {
+	bool repair;
+	void (*found)(void *ctx, uint64_t volume, const char *what, bool repaired);
+	int (*progress)(void *ctx, uint64_t done_volumes);	/* non-zero stops and is returned */
+	void *ctx;
+};
+int tape_check(struct shelf *sh, const struct tape_check_config *cfg, struct tape_checked *out);
+
+/* Where tapes are hurt by what chunk_store_each_bad() tells and is not healed: ranges of streams, in the order of volumes,
+ * newest generation first; neighbouring ones in one tape file are one.  It walks the maps that use damaged packs. */
+struct tape_hurt {
+	uint64_t volume, generation;
+	bool current;			/* the current generation */
+	uint32_t partition;
+	uint64_t file;			/* the tape file that it is in, from 0 */
+	uint64_t file_from, file_to;	/* where that begins and ends in the stream */
+	uint64_t from, to;		/* bytes of the stream that cannot be read, within it */
+	uint64_t first_object, last_object;	/* the records that they are in */
+};
+int tape_each_hurt(struct shelf *sh, int (*each)(void *ctx, const struct tape_hurt *h), void *ctx);
+/* The same for one volume. */
+int volume_each_hurt(struct shelf *sh, uint64_t id, int (*each)(void *ctx, const struct tape_hurt *h), void *ctx);
 
 /* ---- drive: the head -------------------------------------------------------------------------------------------- */
 
