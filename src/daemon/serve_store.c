@@ -181,9 +181,10 @@ int serve_stats(struct call *c)
 
 int serve_gc(struct call *c)
 {
-	uint64_t packs = 0, bytes = 0;
-	int r = err_fold(library_gc(c->s->lib, &packs, &bytes));
+	const struct tape_gc_config cfg = { 0 };
+	struct library_gc_report done;
+	int r = err_fold(library_gc(c->s->lib, &cfg, &done));
 
-	return r ? r : call_answer(c, json_pack("{s:I, s:I}", "freed_packs", (json_int_t)packs, "freed_bytes",
-						(json_int_t)bytes));
+	return r ? r : call_answer(c, json_pack("{s:I, s:I}", "freed_packs", (json_int_t)done.tape.freed_packs,
+						"freed_bytes", (json_int_t)done.tape.freed_bytes));
 }

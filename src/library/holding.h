@@ -55,6 +55,7 @@ struct library {
 	struct catalog *cat;
 	struct kv *kv;
 	struct chunk_store *cs;
+	struct shelf *shelf;	/* ours */
 
 	pthread_mutex_t gc, change;
 	pthread_mutex_t lock;

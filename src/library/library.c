@@ -160,6 +160,8 @@ int library_open(struct catalog *cat, struct kv *kv, struct chunk_store *cs, uns
 	lib->drives = drives;
 	r = library_init(lib);
 	if (!r)
+		r = shelf_new(kv, cs, &lib->shelf);
+	if (!r)
 		r = library_restore(lib);
 	if (!r)
 		r = collector_start(lib);
@@ -209,6 +211,7 @@ struct library *library_close(struct library *lib)
 			free(h);
 		}
 	}
+	lib->shelf = shelf_free(lib->shelf);
 	pthread_cond_destroy(&lib->turned);
 	pthread_mutex_destroy(&lib->lock);
 	pthread_mutex_destroy(&lib->change);

@@ -67,7 +67,7 @@ static int held_open_volume(struct library *lib, uint64_t id, struct volume **ou
 	r = library_attr(lib, &row, &attr);
 	if (r)
 		return r;
-	return volume_open(lib->kv, lib->cs, &attr, out);
+	return volume_open(lib->shelf, &attr, out);
 }
 
 int held_open(struct library *lib, struct holding *h)

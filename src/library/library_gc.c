@@ -90,10 +90,10 @@ static int assign_if_written(struct library *lib, const struct candidate *c)
 	return library_volume_change(lib, c->id, assign, NULL);
 }
 
-int library_gc(struct library *lib, uint64_t *freed_packs, uint64_t *freed_bytes)
+int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out)
 {
 	struct walk w = { .lib = lib, .found = BUF_INIT, .pools = BUF_INIT, .now_ns = clock_now_ns() };
-	uint64_t packs = 0, bytes = 0, dropped = 0;
+	struct library_gc_report done = { 0 };
 	struct candidate *c, *end;
 	char size[32];
 	int r;
@@ -105,19 +105,19 @@ int library_gc(struct library *lib, uint64_t *freed_packs, uint64_t *freed_bytes
 		if (c->scratch)
 			r = assign_if_written(lib, c);
 		if (!r)
-			r = drop_generations(lib, c, &dropped);
+			r = drop_generations(lib, c, &done.dropped_generations);
 	}
 	buf_fini(&w.found);
 	buf_fini(&w.pools);
 	if (!r)
-		r = err_fold(tape_gc(lib->kv, lib->cs, &packs, &bytes));
-	if (packs || dropped)
+		r = err_fold(tape_gc(lib->shelf, cfg, &done.tape));
+	if (done.tape.freed_packs || done.dropped_generations)
 		catalog_event(lib->cat, EVENT_SPACE_FREED, "", "%llu generations dropped, %llu packs freed, %s",
-			      (unsigned long long)dropped, (unsigned long long)packs, format_size(bytes, size));
+			      (unsigned long long)done.dropped_generations, (unsigned long long)done.tape.freed_packs,
+			      format_size(done.tape.freed_bytes, size));
 	if (r)
 		return r;
-	*freed_packs = packs;
-	*freed_bytes = bytes;
+	*out = done;
 	return 0;
 }
 
@@ -132,13 +132,14 @@ static bool space_is_low(struct library *lib)
 
 static void collect(struct library *lib, bool low)
 {
-	uint64_t packs, bytes;
+	const struct tape_gc_config cfg = { 0 };
+	struct library_gc_report done;
 	int r;
 
 	if (low)
 		catalog_event(lib->cat, EVENT_NO_SPACE, "", "less than one part in %u of the disk is free",
 			      COLLECT_LOW_PART);
-	r = library_gc(lib, &packs, &bytes);
+	r = library_gc(lib, &cfg, &done);
 	if (r)
 		log_error("collecting free space: %s", err_text(r));
 }

@@ -10,6 +10,7 @@
  *
  * Between the two lies a synced write: no pack goes before the rows that named it are gone for good.
  */
+#include "tape/shelf.h"
 #include "tape/volume_use.h"
 
 #include <errno.h>
@@ -193,20 +194,17 @@ static int free_packs(struct kv *kv, struct chunk_store *cs, uint64_t *packs, ui
 	return r == CHUNK_E_END ? 0 : r;
 }
 
-/* Two sweeps at once would take the same bytes off a row twice. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-
-int tape_gc(struct kv *kv, struct chunk_store *cs, uint64_t *freed_packs, uint64_t *freed_bytes)
+int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_report *out)
 {
-	LOCK_SCOPE(&one_at_a_time);
-	uint64_t packs = 0, bytes = 0;
-	int swept = sweep_drops(kv);
-	int r = free_packs(kv, cs, &packs, &bytes);
+	struct tape_gc_report done = { 0 };
+	int swept, r;
 
+	(void)cfg;
+	LOCK_SCOPE(&sh->gc);
+	swept = sweep_drops(sh->kv);
+	r = free_packs(sh->kv, sh->cs, &done.freed_packs, &done.freed_bytes);
 	r = r ? r : swept;
-	if (!r) {
-		*freed_packs = packs;
-		*freed_bytes = bytes;
-	}
+	if (!r)
+		*out = done;
 	return r;
 }

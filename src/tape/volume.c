@@ -5,6 +5,7 @@
  * Opening reads one row, whatever is on the tape; pages come when they are asked for.  Appending is volume_append.c's,
  * cutting volume_cut.c's, what is durable when volume_commit.c's; who may use a volume at the same time is library/'s.
  */
+#include "tape/shelf.h"
 #include "tape/volume.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@ static struct volume *volume_free(struct volume *v)
 {
 	if (!v)
 		return NULL;
+	if (v->shelf)
+		shelf_remove(v->shelf, v);
 	chunk_writer_free(v->writer);
 	for (unsigned i = 0; i < TAPE_PARTITIONS_MAX; i++) {
 		tail_fini(&v->partition[i].objects);
@@ -43,7 +46,7 @@ static void partition_opened(struct volume *v, uint32_t p)
 	v->partition[p].own_from = end->objects;
 }
 
-int volume_open(struct kv *kv, struct chunk_store *cs, const struct volume_attr *attr, struct volume **out)
+int volume_open(struct shelf *sh, const struct volume_attr *attr, struct volume **out)
 {
 	CLEANUP(volume_freep) struct volume *v = calloc(1, sizeof(*v));
 	int r;
@@ -52,14 +55,15 @@ int volume_open(struct kv *kv, struct chunk_store *cs, const struct volume_attr 
 		return err_origin(-ENOMEM);
 	pthread_mutex_init(&v->writing, NULL);
 	pthread_mutex_init(&v->lock, NULL);
-	v->kv = kv;
-	v->cs = cs;
+	v->kv = sh->kv;
+	v->cs = sh->cs;
 	v->attr = *attr;
-	r = head_read(kv, attr->id, &v->head);
+	r = head_read(sh->kv, attr->id, &v->head);
 	if (r)
 		return r;
 	for (uint32_t p = 0; p < v->head.partitions; p++)
 		partition_opened(v, p);
+	shelf_add(sh, v);
 	*out = STEAL(v);
 	return 0;
 }

@@ -32,8 +32,10 @@ struct partition {
 struct volume {
 	pthread_mutex_t writing;	/* one append, cut, commit at a time; taken before @lock, held while waiting */
 	pthread_mutex_t lock;		/* guards everything below but @writer; never held while waiting for a writer */
-	struct kv *kv;			/* borrowed */
-	struct chunk_store *cs;		/* borrowed */
+	struct shelf *shelf;		/* borrowed, with the next three */
+	struct volume *next_open;	/* guarded by the shelf's lock */
+	struct kv *kv;
+	struct chunk_store *cs;
 	struct volume_attr attr;
 	struct head head;
 	struct head before;		/* if @fresh and it has a generation: it ends when @head is first written */

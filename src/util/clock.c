@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What time it is.  Everything that is stored or compared with a stored time asks here, so that a test can say what
- * time it is.  The wall clock may go backwards; who must not be fooled by that keeps the largest time it has seen.
+ * time it is.  The wall clock may go backwards and forwards as somebody likes; what must not be fooled by that asks the
+ * retention clock, which is a moment once set and the time that the machine has counted since.
  */
 #include <vtape/util.h>
 
@@ -9,6 +10,7 @@
 #include <time.h>
 
 static _Atomic uint64_t stopped_at;
+static _Atomic uint64_t retention_ahead;	/* of CLOCK_BOOTTIME; wraps round; 0: not set */
 
 static uint64_t read_clock(clockid_t id)
 {
@@ -28,6 +30,23 @@ uint64_t clock_now_ns(void)
 uint64_t clock_mono_ns(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_boot_ns(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+uint64_t clock_retention_ns(void)
+{
+	uint64_t ahead = atomic_load(&retention_ahead);
+
+	return ahead ? clock_boot_ns() + ahead : clock_now_ns();
+}
+
+void clock_retention_set(uint64_t now_ns)
+{
+	atomic_store(&retention_ahead, now_ns ? now_ns - clock_boot_ns() : 0);
 }
 
 void clock_set(uint64_t now_ns)

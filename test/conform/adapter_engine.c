@@ -9,6 +9,7 @@ struct engine {
 	struct packs *packs;
 	struct workers *workers;
 	struct chunk_store *cs;
+	struct shelf *shelf;
 	struct volume_attr attr;
 	struct volume *vol;
 	struct drive *drive;
@@ -36,7 +37,7 @@ static int unload(struct engine *e)
 
 static int load(struct engine *e)
 {
-	int r = volume_open(e->kv, e->cs, &e->attr, &e->vol);
+	int r = volume_open(e->shelf, &e->attr, &e->vol);
 
 	return r ? r : drive_load(e->drive, e->vol);
 }
@@ -135,11 +136,13 @@ int main(int argc, char **argv)
 	unsigned failed;
 
 	if (kv_mem_new(&e.kv) || packs_mem_new(&e.packs) || workers_serial_new(&e.workers) ||
-	    chunk_store_open(e.kv, e.packs, e.workers, &cfg, &e.cs) || drive_new(&e.drive))
+	    chunk_store_open(e.kv, e.packs, e.workers, &cfg, &e.cs) || shelf_new(e.kv, e.cs, &e.shelf) ||
+	    drive_new(&e.drive))
 		return 2;
 	failed = conform_run(&engine, &e, argc > 1 ? argv[1] : NULL);
 	unload(&e);
 	drive_free(e.drive);
+	shelf_free(e.shelf);
 	chunk_store_close(e.cs);
 	workers_free(e.workers);
 	packs_close(e.packs);

@@ -25,6 +25,7 @@ static struct kv *kv;
 static struct packs *packs;
 static struct workers *workers;
 static struct chunk_store *cs;
+static struct shelf *shelf;
 static struct volume *vol;
 static struct drive *drive;
 
@@ -91,10 +92,12 @@ static void store_up(void)
 
 	CHECK(workers_serial_new(&workers) == 0);
 	CHECK(chunk_store_open(kv, packs, workers, &cfg, &cs) == 0);
+	CHECK(shelf_new(kv, cs, &shelf) == 0);
 }
 
 static void store_down(void)
 {
+	shelf = shelf_free(shelf);
 	cs = chunk_store_close(cs);
 	workers = workers_free(workers);
 }
@@ -103,7 +106,7 @@ static void volume_up(void)
 {
 	const struct volume_attr attr = { .id = VOLUME, .barcode = "P00001", .store = { .codec = CHUNK_LZ4 } };
 
-	CHECK(volume_open(kv, cs, &attr, &vol) == 0);
+	CHECK(volume_open(shelf, &attr, &vol) == 0);
 	CHECK(drive_load(drive, vol) == 0);
 	m.p = 0;
 	m.at = 0;
@@ -170,7 +173,7 @@ static void compare_old(uint64_t g, const struct content *c)
 	CHECK(kv_get(kv, KV_MAP, from.b, from.len, &head) == 0);
 	CHECK(kv_batch_new(&b) == 0);
 	CHECK(kv_batch_put(b, KV_MAP, to.b, to.len, head.data, head.len) == 0 && kv_write(kv, b, false) == 0);
-	CHECK(volume_open(kv, cs, &attr, &v) == 0);
+	CHECK(volume_open(shelf, &attr, &v) == 0);
 	compare(v, c);
 	volume_close(v, NULL);
 	kv_batch_clear(b);
@@ -646,7 +649,9 @@ static void op_no_fault(void)
 
 static void op_gc(void)
 {
-	uint64_t dropped, freed, bytes;
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
+	uint64_t dropped;
 	struct kv_batch *b;
 
 	if (below(6))
@@ -667,7 +672,7 @@ static void op_gc(void)
 		while (last && olds)
 			content_free(&old[--olds].content);
 	}
-	CHECK(tape_gc(kv, cs, &freed, &bytes) == 0);
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	compare_all();
 }
 
@@ -686,7 +691,7 @@ static void op_replace(void)
 	content_copy(&before, &m.now);
 	CHECK(kv_batch_new(&b) == 0);
 	CHECK(volume_create(b, OTHER) == 0 && kv_write(kv, b, true) == 0);
-	CHECK(volume_open(kv, cs, &attr, &v) == 0);
+	CHECK(volume_open(shelf, &attr, &v) == 0);
 	m = (struct model){ .now = m.now };
 	m.now.parts = 1;
 	for (uint32_t p = 0; p < TAPE_PARTITIONS_MAX; p++)
@@ -752,7 +757,9 @@ static void one_step(void)
 static void the_store_is_empty_in_the_end(void)
 {
 	static const char kinds[] = "HOCUD";
-	uint64_t freed, bytes, number;
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
+	uint64_t bytes, number;
 	struct kv_batch *b;
 
 	doing = "end";
@@ -763,7 +770,7 @@ static void the_store_is_empty_in_the_end(void)
 	kv_batch_free(b);
 	store_down();
 	store_up();
-	CHECK(tape_gc(kv, cs, &freed, &bytes) == 0);
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	for (const char *k = kinds; *k; k++)
 		CHECK(kv_any(kv, KV_MAP, k, 1) == KV_E_NONE);
 	CHECK(chunk_store_next_pack(cs, 0, &number, &bytes) == CHUNK_E_END);

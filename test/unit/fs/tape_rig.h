@@ -19,6 +19,7 @@ struct rig {
 	struct packs *packs;
 	struct workers *workers;
 	struct chunk_store *cs;
+	struct shelf *shelf;
 	struct volume_attr attr;
 	struct volume *vol;
 	struct drive *drive;
@@ -27,7 +28,7 @@ struct rig {
 
 static inline void rig_load(struct rig *g)
 {
-	assert_int_equal(volume_open(g->kv, g->cs, &g->attr, &g->vol), 0);
+	assert_int_equal(volume_open(g->shelf, &g->attr, &g->vol), 0);
 	assert_int_equal(drive_load(g->drive, g->vol), 0);
 }
 
@@ -42,6 +43,7 @@ static inline int rig_new(void **state)
 	assert_int_equal(packs_mem_new(&g.packs), 0);
 	assert_int_equal(workers_serial_new(&g.workers), 0);
 	assert_int_equal(chunk_store_open(g.kv, g.packs, g.workers, &cfg, &g.cs), 0);
+	assert_int_equal(shelf_new(g.kv, g.cs, &g.shelf), 0);
 	assert_int_equal(kv_batch_new(&b), 0);
 	assert_int_equal(volume_create(b, 1), 0);
 	assert_int_equal(kv_write(g.kv, b, true), 0);
@@ -60,6 +62,7 @@ static inline int rig_free(void **state)
 	g->st = st_free(g->st);
 	g->drive = drive_free(g->drive);
 	g->vol = volume_close(g->vol, NULL);
+	g->shelf = shelf_free(g->shelf);
 	g->cs = chunk_store_close(g->cs);
 	g->workers = workers_free(g->workers);
 	g->packs = packs_close(g->packs);

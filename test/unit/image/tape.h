@@ -14,6 +14,7 @@ struct tape {
 	struct packs *packs;
 	struct workers *workers;
 	struct chunk_store *cs;
+	struct shelf *shelf;
 	struct volume *v;
 };
 
@@ -29,16 +30,18 @@ static inline void tape_up(struct tape *t, uint64_t capacity)
 	assert_int_equal(packs_mem_new(&t->packs), 0);
 	assert_int_equal(workers_serial_new(&t->workers), 0);
 	assert_int_equal(chunk_store_open(t->kv, t->packs, t->workers, &cfg, &t->cs), 0);
+	assert_int_equal(shelf_new(t->kv, t->cs, &t->shelf), 0);
 	assert_int_equal(kv_batch_new(&b), 0);
 	assert_int_equal(volume_create(b, 1), 0);
 	assert_int_equal(kv_write(t->kv, b, true), 0);
 	kv_batch_free(b);
-	assert_int_equal(volume_open(t->kv, t->cs, &attr, &t->v), 0);
+	assert_int_equal(volume_open(t->shelf, &attr, &t->v), 0);
 }
 
 static inline void tape_down(struct tape *t)
 {
 	t->v = volume_close(t->v, NULL);
+	t->shelf = shelf_free(t->shelf);
 	t->cs = chunk_store_close(t->cs);
 	t->workers = workers_free(t->workers);
 	t->packs = packs_close(t->packs);

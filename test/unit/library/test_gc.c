@@ -16,12 +16,13 @@ static unsigned generations(struct store *s, uint64_t id)
 
 static uint64_t collect(struct store *s)
 {
-	uint64_t packs = 0, bytes = 0;
-	int r = library_gc(s->lib, &packs, &bytes);
+	const struct tape_gc_config cfg = { 0 };
+	struct library_gc_report done = { 0 };
+	int r = library_gc(s->lib, &cfg, &done);
 
 	if (r)
 		fail_msg("gc: %s", err_text(r));
-	return bytes;
+	return done.tape.freed_bytes;
 }
 
 /* 4 MiB that no two @seed share. */

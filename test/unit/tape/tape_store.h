@@ -22,6 +22,7 @@ struct store {
 	struct packs *packs;
 	struct workers *workers;
 	struct chunk_store *cs;
+	struct shelf *shelf;
 	struct volume_attr attr;
 	struct volume *vol;
 	struct drive *drive;
@@ -34,17 +35,19 @@ static inline void store_up(struct store *s)
 
 	assert_int_equal(s->threads ? workers_new(2, &s->workers) : workers_serial_new(&s->workers), 0);
 	assert_int_equal(chunk_store_open(s->kv, s->packs, s->workers, &cfg, &s->cs), 0);
+	assert_int_equal(shelf_new(s->kv, s->cs, &s->shelf), 0);
 }
 
 static inline void store_down(struct store *s)
 {
+	s->shelf = shelf_free(s->shelf);
 	s->cs = chunk_store_close(s->cs);
 	s->workers = workers_free(s->workers);
 }
 
 static inline void load(struct store *s)
 {
-	assert_int_equal(volume_open(s->kv, s->cs, &s->attr, &s->vol), 0);
+	assert_int_equal(volume_open(s->shelf, &s->attr, &s->vol), 0);
 	assert_int_equal(drive_load(s->drive, s->vol), 0);
 }
 

@@ -4,10 +4,11 @@
 
 static uint64_t gc(struct store *s)
 {
-	uint64_t packs, bytes;
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
 
-	assert_int_equal(tape_gc(s->kv, s->cs, &packs, &bytes), 0);
-	return packs;
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+	return done.freed_packs;
 }
 
 static unsigned packs_left(struct store *s)
@@ -187,7 +188,8 @@ static void what_a_crash_left_is_freed(void **state)
 static void it_may_be_stopped_anywhere(void **state)
 {
 	struct store *s = *state;
-	uint64_t packs, bytes;
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
 	int r = -EIO;
 
 	write_generation(s, 0, 100, 40);
@@ -196,7 +198,7 @@ static void it_may_be_stopped_anywhere(void **state)
 	drop_old(s);
 	for (unsigned at = 1; r && at < 100; at++) {
 		kv_mem_plan_fault(s->kv, at, -EIO);
-		r = tape_gc(s->kv, s->cs, &packs, &bytes);
+		r = tape_gc(s->shelf, &cfg, &done);
 		kv_mem_plan_fault(s->kv, 0, -EIO);
 		power_cut(s);
 	}
@@ -239,7 +241,8 @@ static void damage_in_one_drop_does_not_hold_up_the_others(void **state)
 	struct store *s = *state;
 	struct kv_iter *it;
 	struct kv_batch *b;
-	uint64_t packs, bytes;
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
 	size_t n;
 
 	for (uint64_t i = 1; i <= 4; i++)
@@ -258,7 +261,7 @@ static void damage_in_one_drop_does_not_hold_up_the_others(void **state)
 	kv_iter_free(it);
 	assert_int_equal(kv_write(s->kv, b, true), 0);
 	kv_batch_free(b);
-	assert_true(tape_gc(s->kv, s->cs, &packs, &bytes) < 0);
+	assert_true(tape_gc(s->shelf, &cfg, &done) < 0);
 	assert_int_equal(rows(s, 'D'), 1);
 	assert_int_equal(packs_left(s), 2);
 }

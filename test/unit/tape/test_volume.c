@@ -142,7 +142,7 @@ static void there_is_no_volume_that_was_not_created(void **state)
 	struct volume_stat st;
 	struct volume *v;
 
-	assert_int_equal(volume_open(s->kv, s->cs, &attr, &v), -ENOENT);
+	assert_int_equal(volume_open(s->shelf, &attr, &v), -ENOENT);
 	assert_int_equal(volume_peek(s->kv, 12345, &st), -ENOENT);
 }
 
