@@ -14,9 +14,10 @@ tape:    util kv chunk
 catalog: util kv
 library: util kv chunk tape catalog
 image:   util tape
+tarball: util
 fs:      util chunk tape library catalog image
 ctl:     util
-daemon:  util kv pack chunk tape catalog library image fs ctl
+daemon:  util kv pack chunk tape catalog library image tarball fs ctl
 cli:     util ctl
 '
 
