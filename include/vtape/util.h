@@ -225,6 +225,10 @@ void clock_set(uint64_t now_ns);	/* tests only: the wall clock stands still ther
 uint64_t clock_retention_ns(void);	/* the wall clock until clock_retention_set() */
 void clock_retention_set(uint64_t now_ns);	/* runs on from there; 0: follows the wall clock again (tests) */
 uint64_t clock_boot_ns(void);		/* CLOCK_BOOTTIME */
+/* Which boot of the machine this is; false if it cannot be told, then @id is all zero. */
+bool clock_boot_id(uint8_t id[16]);
+/* Tests only: this boot, and CLOCK_BOOTTIME stands still at @boot_ns; NULL: the machine's own again. */
+void clock_boot_set(const uint8_t id[16], uint64_t boot_ns);
 
 /* ---- digest.c: who a chunk is ----------------------------------------------------------------------------- */
 

@@ -35,11 +35,49 @@ static void the_other_clock_only_goes_forward(void **state)
 	clock_set(0);
 }
 
+static void the_retention_clock_runs_with_the_machine(void **state)
+{
+	const uint8_t boot[16] = "some boot";
+
+	clock_set(12345);
+	assert_int_equal(clock_retention_ns(), 12345);	/* until it is set */
+	clock_boot_set(boot, 1000);
+	clock_retention_set(777);
+	assert_int_equal(clock_retention_ns(), 777);
+	clock_set(99999999);
+	assert_int_equal(clock_retention_ns(), 777);
+	clock_boot_set(boot, 1500);
+	assert_int_equal(clock_retention_ns(), 1277);
+	clock_retention_set(0);
+	assert_int_equal(clock_retention_ns(), 99999999);
+	clock_boot_set(NULL, 0);
+	clock_set(0);
+}
+
+static void a_boot_has_a_name(void **state)
+{
+	const uint8_t none[16] = { 0 }, boot[16] = "some boot";
+	uint8_t a[16], b[16];
+
+	assert_true(clock_boot_id(a));
+	assert_true(clock_boot_id(b));
+	assert_memory_equal(a, b, 16);
+	assert_memory_not_equal(a, none, 16);
+	clock_boot_set(boot, 1);
+	assert_true(clock_boot_id(a));
+	assert_memory_equal(a, boot, 16);
+	clock_boot_set(NULL, 0);
+	assert_true(clock_boot_id(a));
+	assert_memory_equal(a, b, 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_wall_clock_stands_still_when_told),
 		cmocka_unit_test(the_other_clock_only_goes_forward),
+		cmocka_unit_test(the_retention_clock_runs_with_the_machine),
+		cmocka_unit_test(a_boot_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
