@@ -118,8 +118,10 @@ void chunk_writer_end_commit(struct chunk_writer *w, bool written);
 
 /* A run of neighbouring slots of one pack, @len raw bytes of the stream from the first byte of @slot. */
 struct chunk_extent { uint64_t pack; uint32_t slot, slots; uint64_t len; };
-/* The extent that holds byte @offset of the stream and the offset at which it starts; CHUNK_E_END behind the last. */
-typedef int (*chunk_source)(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start);
+/* The extent that holds byte @offset of the stream and the offset at which it starts; CHUNK_E_END behind the last.
+ * @fresh: not from memory.  A pack that was named before is not there: the collector may have moved its chunks, then the
+ * map on disk says where to, now. */
+typedef int (*chunk_source)(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start);
 
 struct chunk_reader;	/* one position, one thread at a time; looks ahead once reads follow each other */
 int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out);

@@ -60,9 +60,9 @@ static void absolve(struct chunk_store *cs, uint64_t pack)
 static int delete_index_row(struct chunk_store *cs, const struct digest *d, uint64_t pack, struct kv_batch *b)
 {
 	struct buf value = BUF_INIT;
-	struct pack_ref row;
+	struct index_value row;
 	int r = kv_get(cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
-	bool here = !r && !index_value_unpack(value.data, value.len, &row) && row.pack == pack;
+	bool here = !r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == pack;
 
 	buf_fini(&value);
 	if (r < 0)

@@ -197,7 +197,7 @@ static int seek_extent(struct chunk_reader *r, uint64_t offset)
 	if (p->valid && offset >= p->at && offset < p->start + p->extent.len)
 		return 0;
 	p->valid = false;
-	e = r->source(r->ctx, offset, &p->extent, &p->start);
+	e = r->source(r->ctx, offset, false, &p->extent, &p->start);
 	if (e)
 		return e;
 	if (offset < p->start || offset - p->start >= p->extent.len)

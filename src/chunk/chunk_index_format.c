@@ -13,26 +13,35 @@ static int unpacked(const struct cursor *c, bool sane, const char *what)
 	return 0;
 }
 
-void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref)
+void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref, uint32_t raw_len, const struct digest *d)
 {
 	put_le16(out, (uint16_t)ref.pack);
 	put_le32(out + 2, (uint32_t)(ref.pack >> 16));
 	put_le32(out + 6, ref.slot);
+	put_le16(out + 10, (uint16_t)raw_len);
+	out[12] = (uint8_t)(raw_len >> 16);
+	memcpy(out + 13, d->b + INDEX_KEY_LEN, INDEX_MAC_LEN);
 }
 
-int index_value_unpack(const void *p, size_t n, struct pack_ref *out)
+int index_value_unpack(const void *p, size_t n, struct index_value *out)
 {
 	struct cursor c = cursor_of(p, n);
-	struct pack_ref ref;
+	struct index_value v;
+	const uint8_t *mac;
 	int r;
 
-	ref.pack = cursor_le16(&c);
-	ref.pack |= (uint64_t)cursor_le32(&c) << 16;
-	ref.slot = cursor_le32(&c);
-	r = unpacked(&c, true, "place of a chunk");
-	if (!r)
-		*out = ref;
-	return r;
+	v.ref.pack = cursor_le16(&c);
+	v.ref.pack |= (uint64_t)cursor_le32(&c) << 16;
+	v.ref.slot = cursor_le32(&c);
+	v.raw_len = cursor_le16(&c);
+	v.raw_len |= (uint32_t)cursor_u8(&c) << 16;
+	mac = cursor_bytes(&c, INDEX_MAC_LEN);
+	r = unpacked(&c, v.raw_len >= 1 && v.raw_len <= PACK_CHUNK_MAX, "place of a chunk");
+	if (r)
+		return r;
+	memcpy(v.mac, mac, INDEX_MAC_LEN);
+	*out = v;
+	return 0;
 }
 
 void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number)

@@ -4,7 +4,7 @@
  *
  * KV_INDEX
  *   key    16  first half of the digest
- *   value  10  number of the pack u48le, slot u32le
+ *   value  18  number of the pack u48le, slot u32le, raw length u24le, first 5 bytes of the digest's second half
  *
  * KV_PACK, by the first byte of the key
  *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le
@@ -21,9 +21,20 @@
 #include <vtape/chunk.h>
 
 #define INDEX_KEY_LEN 16u
-#define INDEX_VALUE_LEN 10u
-void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref);
-int index_value_unpack(const void *p, size_t n, struct pack_ref *out);		/* -EUCLEAN */
+#define INDEX_VALUE_LEN 18u
+#define INDEX_MAC_LEN 5u
+/*
+ * Where a chunk lies, and what a lost pack makes needed: how long the chunk was, and enough of the keyed half of its
+ * digest that nobody can bring another in its place.  Pairs with one and the same XXH3-128 can be made; to meet 40 bits
+ * of a MAC besides, without its key, is left to luck.
+ */
+struct index_value {
+	struct pack_ref ref;
+	uint32_t raw_len;		/* 1..PACK_CHUNK_MAX */
+	uint8_t mac[INDEX_MAC_LEN];
+};
+void index_value_pack(uint8_t out[INDEX_VALUE_LEN], struct pack_ref ref, uint32_t raw_len, const struct digest *d);
+int index_value_unpack(const void *p, size_t n, struct index_value *out);	/* -EUCLEAN */
 
 struct pack_tally {
 	uint32_t chunks;

@@ -160,7 +160,7 @@ static bool find(struct chunk_store *cs, const struct digest *d, struct pack_ref
 int store_lookup(struct chunk_store *cs, const struct digest *d, struct pack_ref *out, bool *alone)
 {
 	struct buf value = BUF_INIT;
-	struct pack_ref row;
+	struct index_value row;
 	int r;
 
 	*alone = false;
@@ -172,12 +172,12 @@ int store_lookup(struct chunk_store *cs, const struct digest *d, struct pack_ref
 	buf_fini(&value);
 	if (r)
 		return r < 0 ? r : LOOKUP_NONE;
-	if (load_table(cs, row.pack))
+	if (load_table(cs, row.ref.pack))
 		return LOOKUP_NONE;
 	if (find(cs, d, out))
 		return 0;
 	pthread_mutex_lock(&cs->lock);
-	*alone = is_namesake(cs, row, d);
+	*alone = is_namesake(cs, row.ref, d);
 	pthread_mutex_unlock(&cs->lock);
 	return LOOKUP_NONE;
 }
@@ -214,7 +214,7 @@ static int write_damage(struct chunk_store *cs, struct pack_ref ref, const struc
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct buf value = BUF_INIT;
 	uint8_t key[BAD_KEY_LEN];
-	struct pack_ref row;
+	struct index_value row;
 	int r = kv_batch_new(&b);
 
 	if (r)
@@ -223,7 +223,8 @@ static int write_damage(struct chunk_store *cs, struct pack_ref ref, const struc
 	r = kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 	if (!r)
 		r = kv_get(cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
-	if (!r && !index_value_unpack(value.data, value.len, &row) && row.pack == ref.pack && row.slot == ref.slot)
+	if (!r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == ref.pack &&
+	    row.ref.slot == ref.slot)
 		r = kv_batch_delete(b, KV_INDEX, d->b, INDEX_KEY_LEN);
 	buf_fini(&value);
 	return r < 0 ? r : kv_write(cs->kv, b, true);

@@ -34,7 +34,7 @@ int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b)
 			s = s->next;
 		if (i < t->indexed || slot->alone || slot->bad)
 			continue;
-		index_value_pack(value, (struct pack_ref){ t->number, i });
+		index_value_pack(value, (struct pack_ref){ t->number, i }, slot->raw_len, &slot->digest);
 		r = kv_batch_put(b, KV_INDEX, slot->digest.b, INDEX_KEY_LEN, value, sizeof(value));
 	}
 	return r;

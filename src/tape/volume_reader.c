@@ -15,13 +15,14 @@ struct volume_reader {
 	struct chunk_reader *chunks;
 };
 
-static int reader_source(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start)
+static int reader_source(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start)
 {
 	struct volume_reader *r = ctx;
 	LOCK_SCOPE(&r->v->lock);
 	struct lookup x = volume_lookup(r->v, r->partition);
 	uint64_t stored = r->v->partition[r->partition].stored;
 
+	(void)fresh;
 	if (!x.head->stretches || offset >= stored)
 		return CHUNK_E_END;
 	return lookup_extent(&x, offset, stored, out, start);

@@ -60,11 +60,12 @@ static int add(void *ctx, const struct chunk_place *p)
 	return 0;
 }
 
-static int source(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start)
+static int source(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start)
 {
 	struct map *m = ctx;
 	size_t low = 0, high = m->count;
 
+	(void)fresh;
 	if (offset >= m->bytes)
 		return CHUNK_E_END;
 	while (high - low > 1) {

@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#include <vtape/chunk.h>
+#include "chunk/chunk_index_format.h"
 
 #define OK(x) assert_int_equal((x), 0)
 
@@ -22,7 +22,7 @@ struct map {
 	uint64_t bytes;
 	uint64_t stored;
 	int refuse;			/* the sink's answer */
-	unsigned source_calls;
+	unsigned source_calls, fresh_calls;
 };
 
 static inline int map_add(void *ctx, const struct chunk_place *p)
@@ -50,12 +50,13 @@ static inline int map_add(void *ctx, const struct chunk_place *p)
 	return 0;
 }
 
-static inline int map_source(void *ctx, uint64_t offset, struct chunk_extent *out, uint64_t *start)
+static inline int map_source(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start)
 {
 	struct map *m = ctx;
 	size_t low = 0, high = m->runs_count;
 
 	m->source_calls++;
+	m->fresh_calls += fresh;
 	if (offset >= m->bytes)
 		return CHUNK_E_END;
 	while (high - low > 1) {
@@ -228,6 +229,19 @@ static inline void rig_check(struct rig *g, struct map *m, const uint8_t *want, 
 	assert_int_equal(chunk_reader_read(r, n, got, 1), CHUNK_E_END);
 	chunk_reader_free(r);
 	free(got);
+}
+
+/* A row of the index, written by hand. */
+static inline void rig_index(struct rig *g, const struct digest *d, struct pack_ref ref, uint32_t raw_len)
+{
+	uint8_t value[INDEX_VALUE_LEN];
+	struct kv_batch *b;
+
+	index_value_pack(value, ref, raw_len, d);
+	OK(kv_batch_new(&b));
+	OK(kv_batch_put(b, KV_INDEX, d->b, INDEX_KEY_LEN, value, sizeof(value)));
+	OK(kv_write(g->kv, b, true));
+	kv_batch_free(b);
 }
 
 static inline size_t index_rows(struct rig *g)

@@ -290,7 +290,7 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	struct chunk_reader *r;
 	struct kv_batch *b;
 	struct pack *p;
-	uint8_t row[10] = { 44 }, *wrong = filled(8000, 12);
+	uint8_t *wrong = filled(8000, 12);
 	const struct pack_tally tally = { .chunks = 1, .raw_bytes = 8000, .file_bytes = 8232 };
 	uint8_t key[PACK_KEY_LEN], value[PACK_TALLY_LEN];
 	uint32_t slot;
@@ -303,7 +303,7 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	OK(pack_seal(p));
 	pack_release(p);
 	OK(kv_batch_new(&b));
-	OK(kv_batch_put(b, KV_INDEX, e.digest.b, 16, row, sizeof(row)));
+	rig_index(g, &e.digest, (struct pack_ref){ 44, 0 }, 8000);
 	pack_key_pack(key, PACK_KEY_SEALED, 44);
 	pack_tally_pack(value, &tally);
 	OK(kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value)));

@@ -207,9 +207,8 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 	struct pack_entry e = { .raw_len = 8000, .stored_len = 8000 };
 	struct digester *d;
 	struct pack *p;
-	struct kv_batch *b;
 	struct buf kept = BUF_INIT;
-	uint8_t row[10] = { 40 };
+	struct index_value row;
 	uint32_t slot;
 
 	/* Somebody's forgery lies in pack 40. */
@@ -220,10 +219,7 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 	OK(pack_append(p, &e, data, &slot));
 	OK(pack_seal(p));
 	pack_release(p);
-	OK(kv_batch_new(&b));
-	OK(kv_batch_put(b, KV_INDEX, e.digest.b, 16, row, sizeof(row)));
-	OK(kv_write(g->kv, b, true));
-	kv_batch_free(b);
+	rig_index(g, &e.digest, (struct pack_ref){ 40, 0 }, 8000);
 
 	rig_store(g, data, 8000, CHUNK_PLAIN, &m);
 	assert_int_equal(m.places[0].ref.pack, 1);
@@ -235,8 +231,8 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 	rig_reopen(g);
 	assert_int_equal(index_rows(g), 1);
 	OK(kv_get(g->kv, KV_INDEX, e.digest.b, 16, &kept));
-	assert_int_equal(kept.len, sizeof(row));
-	assert_memory_equal(kept.data, row, sizeof(row));
+	OK(index_value_unpack(kept.data, kept.len, &row));
+	assert_int_equal(row.ref.pack, 40);
 	buf_fini(&kept);
 	digester_free(d);
 	map_fini(&m);
@@ -246,10 +242,10 @@ static void the_same_checksum_with_another_mac_is_stored_without_a_row(void **st
 
 static void a_row_that_nothing_confirms_is_no_hit(void **state)
 {
-	static const struct { uint8_t row[10]; size_t len; } rows[] = {
-		{ { 77 }, 10 },				/* no such pack */
-		{ { 1, 0, 0, 0, 0, 0, 99 }, 10 },	/* no such slot */
-		{ { 1, 0, 0, 0, 0, 0, 0 }, 10 },	/* another chunk */
+	static const struct { uint8_t row[INDEX_VALUE_LEN]; size_t len; } rows[] = {
+		{ { 77, [11] = 1 }, 18 },		/* no such pack */
+		{ { 1, [6] = 99, [11] = 1 }, 18 },	/* no such slot */
+		{ { 1, [11] = 1 }, 18 },		/* another chunk */
 		{ { 1 }, 3 },				/* no row at all */
 	};
 	struct rig *g = *state;
@@ -325,8 +321,6 @@ static void verify_does_not_share_other_bytes(void **state)
 	struct pack_entry e = { .raw_len = 8000, .stored_len = 8000 };
 	struct digester *d;
 	struct pack *p;
-	struct kv_batch *b;
-	uint8_t row[10] = { 40 };
 	uint32_t slot;
 	struct chunk_writer *w;
 
@@ -336,10 +330,7 @@ static void verify_does_not_share_other_bytes(void **state)
 	OK(pack_append(p, &e, other, &slot));
 	OK(pack_seal(p));
 	pack_release(p);
-	OK(kv_batch_new(&b));
-	OK(kv_batch_put(b, KV_INDEX, e.digest.b, 16, row, sizeof(row)));
-	OK(kv_write(g->kv, b, true));
-	kv_batch_free(b);
+	rig_index(g, &e.digest, (struct pack_ref){ 40, 0 }, 8000);
 
 	w = verifier(g, &m);
 	OK(chunk_writer_append(w, data, 8000));
