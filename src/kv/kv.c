@@ -2,6 +2,8 @@
 /* The door of the room: sends each call to the twin that the database or the iterator belongs to. */
 #include "kv/kv_twin.h"
 
+#include <assert.h>
+
 struct kv *kv_close(struct kv *kv)
 {
 	if (kv)
@@ -21,12 +23,44 @@ int kv_any(struct kv *kv, enum kv_space s, const void *prefix, size_t plen)
 
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
 {
-	return kv->ops->write(kv, b, sync);
+	return kv->ops->write(kv, b, NULL, sync);
 }
 
 int kv_usage(struct kv *kv, struct kv_usage *out)
 {
 	return kv->ops->usage(kv, out);
+}
+
+int kv_checkpoint(struct kv *kv)
+{
+	return kv->ops->checkpoint ? kv->ops->checkpoint(kv) : 0;
+}
+
+int kv_check(struct kv *kv, void (*bad)(void *ctx, const char *what), void *ctx)
+{
+	return kv->ops->check(kv, bad, ctx);
+}
+
+void kv_mem_plan_faults(struct kv *kv, uint64_t after, uint64_t count, int error)
+{
+	assert(kv->ops->plan_fault && error < 0);
+	kv->ops->plan_fault(kv, after, count, error);
+}
+
+void kv_mem_plan_fault(struct kv *kv, uint64_t fail_after, int error)
+{
+	kv_mem_plan_faults(kv, fail_after, 1, error);
+}
+
+int kv_mem_cut_torn(struct kv *kv, uint64_t seed, struct kv **out)
+{
+	assert(kv->ops->cut);
+	return kv->ops->cut(kv, seed, out);
+}
+
+int kv_mem_cut(struct kv *kv, struct kv **out)
+{
+	return kv_mem_cut_torn(kv, 0, out);
 }
 
 int kv_iter_new(struct kv *kv, enum kv_space s, struct kv_iter **out)

@@ -25,15 +25,21 @@ struct node {
 };
 
 struct roots {
-	struct node *of[KV_SPACES];
+	struct node *of[KV_ALL_SPACES];
 };
+
+/* What a disk may have besides the durable writes: bounded, since tests with a journal never sync the database. */
+#define RECENT_MAX 16
 
 struct kv_mem {
 	struct kv kv;
 	pthread_mutex_t lock;	/* guards what follows */
 	struct roots now;
 	struct roots durable;	/* what the last synced write left */
-	uint64_t fail_after;	/* writes until one fails; 0: none will */
+	struct roots recent[RECENT_MAX];	/* what later ones left, the oldest overwritten first; a failed one too */
+	uint64_t recent_count;
+	uint64_t fail_after;	/* steps until one fails; 0: none will */
+	uint64_t fail_count;	/* how many then do */
 	int error;
 };
 
@@ -230,15 +236,33 @@ static struct roots roots_get(const struct roots *r)
 {
 	struct roots out;
 
-	for (int s = 0; s < KV_SPACES; s++)
+	for (int s = 0; s < KV_ALL_SPACES; s++)
 		out.of[s] = node_get(r->of[s]);
 	return out;
 }
 
 static void roots_put(struct roots *r)
 {
-	for (int s = 0; s < KV_SPACES; s++)
+	for (int s = 0; s < KV_ALL_SPACES; s++)
 		node_put(r->of[s]);
+}
+
+static void recent_drop(struct kv_mem *m)
+{
+	for (size_t i = 0; i < RECENT_MAX; i++) {
+		roots_put(&m->recent[i]);
+		m->recent[i] = (struct roots){ 0 };
+	}
+	m->recent_count = 0;
+}
+
+/* Takes @r. */
+static void recent_add(struct kv_mem *m, struct roots r)
+{
+	struct roots *at = &m->recent[m->recent_count++ % RECENT_MAX];
+
+	roots_put(at);
+	*at = r;
 }
 
 /* ---- iterators ---- */
@@ -343,6 +367,7 @@ static void mem_close(struct kv *kv)
 
 	roots_put(&m->now);
 	roots_put(&m->durable);
+	recent_drop(m);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -374,20 +399,55 @@ static int mem_any(struct kv *kv, enum kv_space s, const void *prefix, size_t pl
 	return r;
 }
 
-static int mem_write(struct kv *kv, const struct kv_batch *b, bool sync)
+/* With the lock held. */
+static int step(struct kv_mem *m)
+{
+	if (!m->fail_after || --m->fail_after)
+		return 0;
+	if (--m->fail_count)
+		m->fail_after = 1;
+	return err_explain(m->error, "planned fault: %s", strerror(-m->error));
+}
+
+int kv_mem_step(struct kv *kv)
 {
 	struct kv_mem *m = mem_of(kv);
-	struct kv_op op;
-	size_t at = 0;
 
 	LOCK_SCOPE(&m->lock);
-	if (m->fail_after && --m->fail_after == 0)
-		return err_explain(m->error, "planned fault: %s", strerror(-m->error));
+	return step(m);
+}
+
+static void apply(struct roots *to, const struct kv_op *op)
+{
+	change(&to->of[op->space], op, op->change == KV_PUT ? row_new(op) : NULL);
+}
+
+static int mem_write(struct kv *kv, const struct kv_batch *b, const struct kv_op *also, bool sync)
+{
+	struct kv_mem *m = mem_of(kv);
+	struct roots after;
+	struct kv_op op;
+	size_t at = 0;
+	int r;
+
+	LOCK_SCOPE(&m->lock);
+	after = roots_get(&m->now);
 	while (kv_batch_next(b, &at, &op))
-		change(&m->now.of[op.space], &op, op.change == KV_PUT ? row_new(&op) : NULL);
+		apply(&after, &op);
+	if (also)
+		apply(&after, also);
+	r = step(m);
+	recent_add(m, roots_get(&after));
+	if (r) {
+		roots_put(&after);
+		return r;
+	}
+	roots_put(&m->now);
+	m->now = after;
 	if (sync) {
 		roots_put(&m->durable);
 		m->durable = roots_get(&m->now);
+		recent_drop(m);
 	}
 	return 0;
 }
@@ -420,6 +480,41 @@ static int mem_usage(struct kv *kv, struct kv_usage *out)
 	return 0;
 }
 
+static int mem_check(struct kv *kv, kv_bad_fn *bad, void *ctx)
+{
+	return 0;
+}
+
+static void mem_plan_fault(struct kv *kv, uint64_t after, uint64_t count, int error)
+{
+	struct kv_mem *m = mem_of(kv);
+
+	LOCK_SCOPE(&m->lock);
+	m->fail_after = after;
+	m->fail_count = count;
+	m->error = error;
+}
+
+static int mem_cut(struct kv *kv, uint64_t seed, struct kv **out)
+{
+	struct kv_mem *m = mem_of(kv);
+	const struct roots *left;
+	uint64_t n;
+	int r;
+
+	r = kv_mem_new(out);
+	if (r)
+		return r;
+	LOCK_SCOPE(&m->lock);
+	left = &m->durable;
+	n = m->recent_count < RECENT_MAX ? m->recent_count : RECENT_MAX;
+	if (seed && seed % (n + 1))
+		left = &m->recent[seed % (n + 1) - 1];
+	mem_of(*out)->now = roots_get(left);
+	mem_of(*out)->durable = roots_get(left);
+	return 0;
+}
+
 static const struct kv_ops mem_ops = {
 	.close = mem_close,
 	.get = mem_get,
@@ -427,6 +522,9 @@ static const struct kv_ops mem_ops = {
 	.write = mem_write,
 	.iter_new = mem_iter_new,
 	.usage = mem_usage,
+	.check = mem_check,
+	.plan_fault = mem_plan_fault,
+	.cut = mem_cut,
 };
 
 int kv_mem_new(struct kv **out)
@@ -436,32 +534,5 @@ int kv_mem_new(struct kv **out)
 	m->kv.ops = &mem_ops;
 	pthread_mutex_init(&m->lock, NULL);
 	*out = &m->kv;
-	return 0;
-}
-
-void kv_mem_plan_fault(struct kv *kv, uint64_t fail_after, int error)
-{
-	struct kv_mem *m = mem_of(kv);
-
-	assert(kv->ops == &mem_ops && error < 0);
-	LOCK_SCOPE(&m->lock);
-	m->fail_after = fail_after;
-	m->error = error;
-}
-
-int kv_mem_cut(struct kv *kv, struct kv **out)
-{
-	struct kv_mem *m = mem_of(kv);
-	struct kv *cut;
-	int r;
-
-	assert(kv->ops == &mem_ops);
-	r = kv_mem_new(&cut);
-	if (r)
-		return r;
-	LOCK_SCOPE(&m->lock);
-	mem_of(cut)->now = roots_get(&m->durable);
-	mem_of(cut)->durable = roots_get(&m->durable);
-	*out = cut;
 	return 0;
 }

@@ -9,38 +9,17 @@
  * Damage is reported, never repaired: the index can be rebuilt from the packs, and RocksDB's own repair guesses.
  */
 #include "kv/kv_rocks.h"
-#include "kv/kv_twin.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 /* Reopening writes the log's content to tables, so there must be room for all of it before we dare to close. */
 #define REOPEN_FREE_BYTES (128u << 20)
 #define REOPEN_PAUSE_NS 5000000000u
-
-struct rocks {
-	struct kv kv;
-	char *dir;
-	struct rocks_options options;
-	rocksdb_readoptions_t *read;
-	rocksdb_writeoptions_t *write, *write_sync;
-	pthread_rwlock_t lock;		/* guards db and family: held shared to use them, alone to reopen */
-	rocksdb_t *db;			/* NULL: closed, and could not be opened again */
-	rocksdb_column_family_handle_t *family[ROCKS_FAMILIES];
-	uint64_t reopened_ns;		/* when last tried, clock_mono_ns(); with the lock held alone */
-	atomic_uint iters;		/* alive; RocksDB cannot be closed under them */
-};
-
-/* The longest bound there is: one byte more than any key. */
-struct key_bytes {
-	uint8_t b[KV_KEY_MAX + 1];
-	size_t len;
-};
 
 struct rocks_iter {
 	struct kv_iter it;
@@ -74,8 +53,7 @@ static const struct {
 	{ "Invalid argument", -EINVAL },
 };
 
-/* Takes @err. */
-static int failed(const struct rocks *rk, const char *doing, char *err)
+int rocks_failed(const struct rocks *rk, const char *doing, char *err)
 {
 	int r = -EIO;
 
@@ -100,7 +78,7 @@ static int open_db(struct rocks *rk)
 		family_options[f] = rk->options.family[f];
 	rk->db = rocksdb_open_column_families(rk->options.db, rk->dir, ROCKS_FAMILIES, rocks_family_names,
 					      family_options, rk->family, &err);
-	return err ? failed(rk, "cannot open", err) : 0;
+	return err ? rocks_failed(rk, "cannot open", err) : 0;
 }
 
 static void close_db(struct rocks *rk)
@@ -120,7 +98,7 @@ static void flush_memtables(struct rocks *rk)
 	char *err = NULL;
 
 	rocksdb_flushoptions_set_wait(o, 1);
-	for (int f = 0; rk->db && f < KV_SPACES && !err; f++)
+	for (int f = 0; rk->db && f < ROCKS_FAMILIES && !err; f++)
 		rocksdb_flush_cf(rk->db, o, rk->family[f], &err);
 	if (err)
 		log_warn("%s: database: left in its log: %s", rk->dir, err);
@@ -232,8 +210,7 @@ static bool reopen(struct rocks *rk)
 	return done;
 }
 
-/* Between use_begin() and use_end() db and family stay what they are. */
-static int use_begin(struct rocks *rk)
+int rocks_use_begin(struct rocks *rk)
 {
 	for (int tries = 0; tries < 2; tries++) {
 		pthread_rwlock_rdlock(&rk->lock);
@@ -245,11 +222,10 @@ static int use_begin(struct rocks *rk)
 	return err_explain(-EIO, "%s: database: closed since the disk was full, cannot be opened again", rk->dir);
 }
 
-static void use_end(struct rocks *rk)
+void rocks_use_end(struct rocks *rk)
 {
 	pthread_rwlock_unlock(&rk->lock);
 }
-
 
 /* ---- reading ---- */
 
@@ -262,12 +238,12 @@ static int rocks_get(struct kv *kv, enum kv_space s, const void *key, size_t kle
 	size_t len;
 	int r;
 
-	r = use_begin(rk);
+	r = rocks_use_begin(rk);
 	if (r)
 		return r;
 	slice = rocksdb_get_pinned_cf(rk->db, rk->read, rk->family[s], key, klen, &err);
 	if (err) {
-		r = failed(rk, "cannot read", err);
+		r = rocks_failed(rk, "cannot read", err);
 	} else if (!slice) {
 		r = KV_E_NONE;
 	} else {
@@ -276,7 +252,7 @@ static int rocks_get(struct kv *kv, enum kv_space s, const void *key, size_t kle
 		r = buf_append(value, bytes, len);
 		rocksdb_pinnableslice_destroy(slice);
 	}
-	use_end(rk);
+	rocks_use_end(rk);
 	return r;
 }
 
@@ -305,7 +281,7 @@ static int rocks_any(struct kv *kv, enum kv_space s, const void *prefix, size_t 
 
 	if (plen > KV_KEY_MAX)
 		return KV_E_NONE;
-	r = use_begin(rk);
+	r = rocks_use_begin(rk);
 	if (r)
 		return r;
 	prefix_end(prefix, plen, &end);
@@ -318,72 +294,77 @@ static int rocks_any(struct kv *kv, enum kv_space s, const void *prefix, size_t 
 	rocksdb_iter_destroy(rit);
 	rocksdb_readoptions_destroy(o);
 	if (err)
-		r = failed(rk, "cannot read", err);
-	use_end(rk);
+		r = rocks_failed(rk, "cannot read", err);
+	rocks_use_end(rk);
 	return r;
 }
 
 /* ---- writing ---- */
 
-static rocksdb_writebatch_t *writebatch_of(struct rocks *rk, const struct kv_batch *b)
+static void add_op(struct rocks *rk, rocksdb_writebatch_t *wb, const struct kv_op *op)
+{
+	const char *key = (const char *)op->key;
+	struct key_bytes end;
+
+	switch (op->change) {
+	case KV_PUT:
+		rocksdb_writebatch_put_cf(wb, rk->family[op->space], key, op->klen, (const char *)op->val, op->vlen);
+		break;
+	case KV_DELETE:
+		rocksdb_writebatch_delete_cf(wb, rk->family[op->space], key, op->klen);
+		break;
+	case KV_DELETE_PREFIX:
+		prefix_end(op->key, op->klen, &end);
+		rocksdb_writebatch_delete_range_cf(wb, rk->family[op->space], key, op->klen, (const char *)end.b,
+						   end.len);
+		break;
+	}
+}
+
+static rocksdb_writebatch_t *writebatch_of(struct rocks *rk, const struct kv_batch *b, const struct kv_op *also)
 {
 	rocksdb_writebatch_t *wb = rocksdb_writebatch_create();
-	struct key_bytes end;
 	struct kv_op op;
 	size_t at = 0;
 
-	while (kv_batch_next(b, &at, &op)) {
-		const char *key = (const char *)op.key;
-
-		switch (op.change) {
-		case KV_PUT:
-			rocksdb_writebatch_put_cf(wb, rk->family[op.space], key, op.klen, (const char *)op.val,
-						  op.vlen);
-			break;
-		case KV_DELETE:
-			rocksdb_writebatch_delete_cf(wb, rk->family[op.space], key, op.klen);
-			break;
-		case KV_DELETE_PREFIX:
-			prefix_end(op.key, op.klen, &end);
-			rocksdb_writebatch_delete_range_cf(wb, rk->family[op.space], key, op.klen,
-							   (const char *)end.b, end.len);
-			break;
-		}
-	}
+	while (kv_batch_next(b, &at, &op))
+		add_op(rk, wb, &op);
+	if (also)
+		add_op(rk, wb, also);
 	return wb;
 }
 
-static int write_once(struct rocks *rk, const struct kv_batch *b, bool sync)
+static int write_once(struct rocks *rk, const struct kv_batch *b, const struct kv_op *also, bool sync)
 {
 	rocksdb_writebatch_t *wb;
 	char *err = NULL;
 	int r;
 
-	r = use_begin(rk);
+	r = rocks_use_begin(rk);
 	if (r)
 		return r;
 	/* RocksDB does not sync for a batch without rows. */
-	if (kv_batch_count(b)) {
-		wb = writebatch_of(rk, b);
+	if (kv_batch_count(b) || also) {
+		wb = writebatch_of(rk, b, also);
 		rocksdb_write(rk->db, sync ? rk->write_sync : rk->write, wb, &err);
 		rocksdb_writebatch_destroy(wb);
 	} else if (sync) {
 		rocksdb_flush_wal(rk->db, 1, &err);
 	}
 	if (err)
-		r = failed(rk, "cannot write", err);
-	use_end(rk);
+		r = rocks_failed(rk, "cannot write", err);
+	rocks_use_end(rk);
 	return r;
 }
 
-static int rocks_write(struct kv *kv, const struct kv_batch *b, bool sync)
+static int rocks_write(struct kv *kv, const struct kv_batch *b, const struct kv_op *also, bool sync)
 {
 	struct rocks *rk = rocks_of(kv);
 	int r;
 
-	r = write_once(rk, b, sync);
+	r = write_once(rk, b, also, sync);
 	if ((r == -ENOSPC || r == -EDQUOT) && reopen(rk))
-		r = write_once(rk, b, sync);
+		r = write_once(rk, b, also, sync);
 	return r;
 }
 
@@ -448,7 +429,7 @@ static int rocks_iter_error(struct kv_iter *it)
 	char *err = NULL;
 
 	rocksdb_iter_get_error(rit_of(it), &err);
-	return err ? failed(rocks_iter_of(it)->rocks, "cannot read", err) : 0;
+	return err ? rocks_failed(rocks_iter_of(it)->rocks, "cannot read", err) : 0;
 }
 
 static const struct kv_iter_ops rocks_iter_ops = {
@@ -469,7 +450,7 @@ static int rocks_iter_new(struct kv *kv, enum kv_space s, struct kv_iter **out)
 	struct rocks_iter *ri;
 	int r;
 
-	r = use_begin(rk);
+	r = rocks_use_begin(rk);
 	if (r)
 		return r;
 	ri = calloc(1, sizeof(*ri));
@@ -480,7 +461,7 @@ static int rocks_iter_new(struct kv *kv, enum kv_space s, struct kv_iter **out)
 		rk->iters++;
 		*out = &ri->it;
 	}
-	use_end(rk);
+	rocks_use_end(rk);
 	return ri ? 0 : err_origin(-ENOMEM);
 }
 
@@ -515,7 +496,7 @@ static int rocks_usage(struct kv *kv, struct kv_usage *out)
 	struct rocks *rk = rocks_of(kv);
 	int r;
 
-	r = use_begin(rk);
+	r = rocks_use_begin(rk);
 	if (r)
 		return r;
 	*out = (struct kv_usage){ .disk_bytes = folder_bytes(rk->dir) };
@@ -523,7 +504,7 @@ static int rocks_usage(struct kv *kv, struct kv_usage *out)
 	for (int f = 0; f < ROCKS_FAMILIES; f++)
 		out->memory_bytes += family_number(rk, f, "rocksdb.cur-size-all-mem-tables") +
 				     family_number(rk, f, "rocksdb.estimate-table-readers-mem");
-	use_end(rk);
+	rocks_use_end(rk);
 	return 0;
 }
 
@@ -534,6 +515,7 @@ static const struct kv_ops rocks_ops = {
 	.write = rocks_write,
 	.iter_new = rocks_iter_new,
 	.usage = rocks_usage,
+	.check = rocks_check,
 };
 
 /* ---- the door ---- */
