@@ -139,12 +139,13 @@ enum { CHUNK_E_IN_USE = 1 };
  * gone; CHUNK_E_IN_USE. */
 int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx, uint64_t pack), void *ctx,
 		  uint64_t *freed_bytes);
-/* Seals the packs that wait for a next writer, so that chunk_store_next_pack() shows them. */
+/* Seals the packs that wait for a next writer, so that chunk_store_next_pack() shows them.  One that cannot be closed
+ * now (told in the log) waits on. */
 int chunk_store_seal_idle(struct chunk_store *cs);
 
-/* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8) take with their headers, and those of
- * all its slots.  -ENOENT, -EUCLEAN... if its table cannot be read. */
-int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, uint64_t *live_bytes,
+/* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8; @n bytes, beyond them none is set) take
+ * with their headers, and those of all its slots.  -ENOENT, -EUCLEAN... if its table cannot be read. */
+int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, size_t n, uint64_t *live_bytes,
 		    uint64_t *all_bytes);
 
 /*
@@ -157,13 +158,15 @@ int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, 
  * The old packs are not touched: once no map names them, chunk_gc_pack() removes them.
  */
 struct chunk_copier;
-/* @packs sorted.  Those that a writer has touched since its last commit stay shared until that commit: chunks of them can
- * be copied all the same. */
+/* @packs: copied; in order, each once.  Places in them that writers gave to their sinks before, and that are in no map
+ * yet, are none of the copier's business: chunk_gc_pack() leaves such a pack alone.  Takes 8 to 16 bytes a slot of packs
+ * that chunks were moved out of: at most 512 MiB for a TiB in chunks of 32 KiB. */
 int chunk_copier_new(struct chunk_store *cs, const uint64_t *packs, size_t count, struct chunk_copier **out);
 struct chunk_copier *chunk_copier_free(struct chunk_copier *c);
 /* Where the chunk at @from is to be found from now on: a copy, made once however often it is asked; or, for one that is
  * damaged, another chunk with its digest.  *copied: stored bytes that were written, 0 if it had been before.
- * -ENOSPC: not even the reserve has room; -EBADMSG, -EIO, -ENOENT: damaged, and there is no other. */
+ * -ENOSPC: not even the reserve has room (a quarter of it is the database's); -EBADMSG, -EIO, -ENOENT, -EUCLEAN:
+ * damaged, and there is no other.  -EINVAL: not of the copier's packs. */
 int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_ref *to, uint32_t *copied);
 int chunk_copier_begin_commit(struct chunk_copier *c, struct kv_batch *b);
 void chunk_copier_end_commit(struct chunk_copier *c, bool written);

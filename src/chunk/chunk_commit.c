@@ -7,6 +7,8 @@
  * 2. Rows for chunks in them go into the caller's batch, which the caller writes synced.  A cut before: the packs have
  *    whole entries without rows; recovery finds them.
  *
+ * Whoever was given places has pins on their packs: the collector leaves those alone, and a commit covers them.
+ *
  * Packs that are sealed meanwhile are the sealer's: they are waited for.  Rows may be written twice, by two writers
  * that share an open pack; they are the same rows.
  */
@@ -14,22 +16,57 @@
 
 #include "chunk/store.h"
 
-/* Lists the packs of @w that are not safe yet, as they are now.  Lock held. */
-static int list_unsafe(struct chunk_writer *w)
+void pins_enlist(struct chunk_store *cs, struct pins *p)
 {
-	struct index *ix = &w->cs->index;
+	LOCK_SCOPE(&cs->lock);
+	p->next = cs->pins;
+	cs->pins = p;
+}
+
+void pins_fini(struct chunk_store *cs, struct pins *p)
+{
+	LOCK_SCOPE(&cs->lock);
+	struct pins **at = &cs->pins;
+
+	while (*at && *at != p)
+		at = &(*at)->next;
+	if (*at)
+		*at = p->next;
+	pack_set_fini(&p->touched);
+	pack_set_fini(&p->committing);
+	free(p->syncing);
+}
+
+int pins_add(struct pins *p, uint64_t number)
+{
+	int r;
+
+	if (p->touched_last == number + 1)
+		return 0;
+	r = pack_set_add(&p->touched, number);
+	if (!r)
+		p->touched_last = number + 1;
+	return r;
+}
+
+/* ---- the commit -------------------------------------------------------------------------------------------------- */
+
+/* Lists the packs that are not safe yet, as they are now.  Lock held. */
+static int list_unsafe(struct chunk_store *cs, struct pins *p)
+{
+	struct index *ix = &cs->index;
 	size_t n = 0;
 
 	for (struct table *t = ix->newest; t; t = t->older)
 		n += t->state != TABLE_SEALED;
-	free(w->syncing);
-	w->syncing_count = 0;
-	w->syncing = malloc((n + 1) * sizeof(*w->syncing));
-	if (!w->syncing)
+	free(p->syncing);
+	p->syncing_count = 0;
+	p->syncing = malloc((n + 1) * sizeof(*p->syncing));
+	if (!p->syncing)
 		return err_origin(-ENOMEM);
 	for (struct table *t = ix->newest; t; t = t->older)
-		if (t->state != TABLE_SEALED && pack_set_has(&w->committing, t->number))
-			w->syncing[w->syncing_count++] = (struct synced_table){ t->number, t->count };
+		if (t->state != TABLE_SEALED && pack_set_has(&p->committing, t->number))
+			p->syncing[p->syncing_count++] = (struct synced_table){ t->number, t->count };
 	return 0;
 }
 
@@ -71,37 +108,44 @@ static int sync_table(struct chunk_store *cs, const struct synced_table *st, str
 	return t && !r ? store_index_rows(t, st->upto, b) : r;
 }
 
-int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b)
+int pins_begin_commit(struct chunk_store *cs, struct pins *p, struct kv_batch *b)
 {
-	struct chunk_store *cs = w->cs;
 	int r;
 
 	pthread_mutex_lock(&cs->lock);
-	r = pack_set_merge(&w->committing, &w->touched);
+	r = pack_set_merge(&p->committing, &p->touched);
 	if (!r) {
-		pack_set_fini(&w->touched);
-		w->touched_last = 0;
-		r = list_unsafe(w);
+		pack_set_fini(&p->touched);
+		p->touched_last = 0;
+		r = list_unsafe(cs, p);
 	}
 	pthread_mutex_unlock(&cs->lock);
-	for (size_t i = 0; i < w->syncing_count && !r; i++)
-		r = sync_table(cs, &w->syncing[i], b);
+	for (size_t i = 0; i < p->syncing_count && !r; i++)
+		r = sync_table(cs, &p->syncing[i], b);
 	return r;
 }
 
 /* Not written: the packs stay pinned and are in the next commit. */
+void pins_end_commit(struct chunk_store *cs, struct pins *p, bool written)
+{
+	LOCK_SCOPE(&cs->lock);
+	for (size_t i = 0; i < p->syncing_count && written; i++) {
+		struct table *t = index_table(&cs->index, p->syncing[i].number);
+
+		if (t && t->indexed < p->syncing[i].upto)
+			t->indexed = p->syncing[i].upto;
+	}
+	p->syncing_count = 0;
+	if (written)
+		pack_set_fini(&p->committing);
+}
+
+int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b)
+{
+	return pins_begin_commit(w->cs, &w->pins, b);
+}
+
 void chunk_writer_end_commit(struct chunk_writer *w, bool written)
 {
-	struct chunk_store *cs = w->cs;
-
-	LOCK_SCOPE(&cs->lock);
-	for (size_t i = 0; i < w->syncing_count && written; i++) {
-		struct table *t = index_table(&cs->index, w->syncing[i].number);
-
-		if (t && t->indexed < w->syncing[i].upto)
-			t->indexed = w->syncing[i].upto;
-	}
-	w->syncing_count = 0;
-	if (written)
-		pack_set_fini(&w->committing);
+	pins_end_commit(w->cs, &w->pins, written);
 }

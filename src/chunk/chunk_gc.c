@@ -3,8 +3,8 @@
  * chunk_gc: removing a pack that nobody's map names.
  *
  * A writer may be about to share a chunk of the pack while the maps are asked.  So the pack is condemned first: no
- * chunk of it is shared from then on.  Writers that shared one before have it among the packs they touched until
- * their places are in a map on disk; then the maps say so.
+ * chunk of it is shared from then on.  Writers that shared one before have it pinned until their places are in a map on
+ * disk; then the maps say so.
  *
  * Order: 1. condemn; 2. ask the maps; 3. one synced batch: the index rows that point there, the pack's own rows, and a
  * row that dooms it; 4. unlink; 5. delete that row.  A cut between 3 and 5 leaves work that the next open does.
@@ -13,10 +13,18 @@
 
 #include "chunk/store.h"
 
-static bool touched_by_a_writer(const struct chunk_store *cs, uint64_t pack)
+static bool is_pinned(const struct chunk_store *cs, uint64_t pack)
 {
-	for (const struct chunk_writer *w = cs->writers; w; w = w->next)
-		if (pack_set_has(&w->touched, pack) || pack_set_has(&w->committing, pack))
+	for (const struct pins *p = cs->pins; p; p = p->next)
+		if (pack_set_has(&p->touched, pack) || pack_set_has(&p->committing, pack))
+			return true;
+	return false;
+}
+
+static bool being_removed(const struct chunk_store *cs, uint64_t pack)
+{
+	for (size_t i = 0; i < cs->condemned_count; i++)
+		if (cs->condemned[i] == pack)
 			return true;
 	return false;
 }
@@ -26,7 +34,7 @@ static int condemn(struct chunk_store *cs, uint64_t pack)
 	LOCK_SCOPE(&cs->lock);
 	struct table *t = index_table(&cs->index, pack);
 
-	if ((t && t->state != TABLE_SEALED) || store_is_condemned(cs, pack) || touched_by_a_writer(cs, pack))
+	if ((t && t->state != TABLE_SEALED) || being_removed(cs, pack) || is_pinned(cs, pack))
 		return CHUNK_E_IN_USE;
 	if (cs->condemned_count == cs->condemned_cap) {
 		size_t cap = cs->condemned_cap ? cs->condemned_cap * 2 : 4;
@@ -53,7 +61,7 @@ static void absolve(struct chunk_store *cs, uint64_t pack)
 		i++;
 	cs->condemned[i] = cs->condemned[--cs->condemned_count];
 	if (t)
-		t->shunned = false;
+		t->shunned = store_is_condemned(cs, pack);
 }
 
 /* Deletes the index row of a chunk if it points to this pack. */

@@ -15,7 +15,7 @@ bool store_is_condemned(const struct chunk_store *cs, uint64_t pack)
 	for (size_t i = 0; i < cs->condemned_count; i++)
 		if (cs->condemned[i] == pack)
 			return true;
-	return false;
+	return copiers_have(cs, pack);
 }
 
 /* ---- packs to read from ------------------------------------------------------------------------------------------ */
@@ -206,6 +206,30 @@ int store_fetch(struct chunk_store *cs, struct pack *p, uint32_t slot, const str
 		return store_check(cs, ref, e, scratch, raw);
 	store_damaged(cs, ref, &e->digest);
 	return r;
+}
+
+/* @room: for the raw bytes of a chunk and as many behind them for the stored ones. */
+static bool bytes_are(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n, uint8_t *room)
+{
+	struct pack_entry e;
+	struct pack *p;
+	bool same;
+
+	if (store_pack(cs, ref.pack, &p))
+		return false;
+	same = !pack_entry(p, ref.slot, &e) && e.raw_len == n &&
+	       !store_fetch(cs, p, ref.slot, &e, room, room + PACK_CHUNK_MAX) && !memcmp(room, raw, n);
+	pack_release(p);
+	return same;
+}
+
+int store_compare(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n)
+{
+	CLEANUP(freep) uint8_t *room = malloc(2 * PACK_CHUNK_MAX);
+
+	if (!room)
+		return err_origin(-ENOMEM);
+	return bytes_are(cs, ref, raw, n, room) ? 0 : LOOKUP_NONE;
 }
 
 /* The row that marks it, and its index row if that points here, in one batch. */

@@ -34,41 +34,13 @@ static void writer_fail(struct chunk_writer *w, int r)
 
 /* ---- look up ----------------------------------------------------------------------------------------------------- */
 
-/* @room: for the raw bytes of a chunk and as many behind them for the stored ones. */
-static bool bytes_are(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n, uint8_t *room)
-{
-	struct pack_entry e;
-	struct pack *p;
-	bool same;
-
-	if (store_pack(cs, ref.pack, &p))
-		return false;
-	same = !pack_entry(p, ref.slot, &e) && e.raw_len == n &&
-	       !store_fetch(cs, p, ref.slot, &e, room, room + PACK_CHUNK_MAX) && !memcmp(room, raw, n);
-	pack_release(p);
-	return same;
-}
-
-/* Is the chunk stored at @ref this, byte for byte?  What cannot be read is another. */
-static int compare_bytes(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n)
-{
-	uint8_t *room = malloc(2 * PACK_CHUNK_MAX);
-	int r;
-
-	if (!room)
-		return err_origin(-ENOMEM);
-	r = bytes_are(cs, ref, raw, n, room) ? 0 : LOOKUP_NONE;
-	free(room);
-	return r;
-}
-
 static int look(struct chunk_writer *w, const struct put_job *j, struct piece *p)
 {
 	struct pack_ref ref;
 	int r = store_lookup(w->cs, &p->digest, &ref, &p->alone);
 
 	if (!r && w->cfg.verify)
-		r = compare_bytes(w->cs, ref, j->raw + p->offset, p->len);
+		r = store_compare(w->cs, ref, j->raw + p->offset, p->len);
 	p->seen = !r;
 	if (!r)
 		p->ref = ref;
@@ -141,19 +113,6 @@ static void put_run(struct job *job)
 
 /* ---- share or store ---------------------------------------------------------------------------------------------- */
 
-/* The collector must leave this pack alone until the places given to the sink are in somebody's map.  Lock held. */
-static int pin(struct chunk_writer *w, uint64_t number)
-{
-	int r;
-
-	if (w->touched_last == number + 1)
-		return 0;
-	r = pack_set_add(&w->touched, number);
-	if (!r)
-		w->touched_last = number + 1;
-	return r;
-}
-
 static int share(struct chunk_writer *w, struct put_job *j, struct piece *p, struct chunk_place *out)
 {
 	for (;;) {
@@ -164,7 +123,7 @@ static int share(struct chunk_writer *w, struct put_job *j, struct piece *p, str
 		s = index_find(&w->cs->index, &p->digest);
 		if (s && (!w->cfg.verify ||
 			  (p->seen && s->table->number == p->ref.pack && s->number == p->ref.slot))) {
-			r = pin(w, s->table->number);
+			r = pins_add(&w->pins, s->table->number);
 			*out = (struct chunk_place){ { s->table->number, s->number }, p->len, 0 };
 			pthread_mutex_unlock(&w->cs->lock);
 			return r;
@@ -179,49 +138,62 @@ static int share(struct chunk_writer *w, struct put_job *j, struct piece *p, str
 	}
 }
 
-static int append_to_pack(struct chunk_writer *w, const struct pack_entry *e, const void *bytes, uint32_t *slot)
+static int append_to_pack(struct chunk_store *cs, struct table **table, struct pins *pins, const struct pack_entry *e,
+			  const void *stored, uint32_t *slot)
 {
 	int r;
 
 	for (;;) {
-		r = w->table ? 0 : store_take_table(w->cs, &w->table);
+		r = *table ? 0 : store_take_table(cs, table);
 		if (r)
 			return r;
-		pthread_mutex_lock(&w->cs->lock);
-		r = table_reserve(w->table);
+		pthread_mutex_lock(&cs->lock);
+		r = table_reserve(*table);
 		if (!r)
-			r = pin(w, w->table->number);
-		pthread_mutex_unlock(&w->cs->lock);
+			r = pins_add(pins, (*table)->number);
+		pthread_mutex_unlock(&cs->lock);
 		if (r)
 			return r;
-		r = pack_append(w->table->pack, e, bytes, slot);
+		r = pack_append((*table)->pack, e, stored, slot);
 		if (!r)
 			return 0;
 		/* Full, or not to be written any more: the sealer makes what can be made of it. */
-		store_seal_table(w->cs, STEAL(w->table));
+		store_seal_table(cs, STEAL(*table));
 		if (r < 0)
 			return r;
 	}
 }
 
+int store_append(struct chunk_store *cs, struct table **table, struct pins *pins, const struct pack_entry *e,
+		 const void *stored, bool alone, struct pack_ref *out)
+{
+	uint32_t slot;
+	int r = append_to_pack(cs, table, pins, e, stored, &slot);
+
+	if (r)
+		return r;
+	LOCK_SCOPE(&cs->lock);
+	assert(slot == (*table)->count);
+	index_append(&cs->index, *table, e, alone);
+	*out = (struct pack_ref){ (*table)->number, slot };
+	return 0;
+}
+
 static int store(struct chunk_writer *w, struct put_job *j, struct piece *p, struct chunk_place *out)
 {
 	struct pack_entry e = { .digest = p->digest, .raw_len = p->len };
-	uint32_t slot;
+	struct pack_ref ref;
 	int r = p->packed ? 0 : pack_piece(w, j, p);
 
 	if (r)
 		return r;
 	e.codec = (uint8_t)p->codec;
 	e.stored_len = p->packed_len;
-	r = append_to_pack(w, &e, p->codec == CHUNK_PLAIN ? j->raw + p->offset : j->packed + p->packed_at, &slot);
-	if (r)
-		return r;
-	LOCK_SCOPE(&w->cs->lock);
-	assert(slot == w->table->count);
-	index_append(&w->cs->index, w->table, &e, p->alone);
-	*out = (struct chunk_place){ { w->table->number, slot }, p->len, p->packed_len + PACK_ENTRY_GAP };
-	return 0;
+	r = store_append(w->cs, &w->table, &w->pins, &e,
+			 p->codec == CHUNK_PLAIN ? j->raw + p->offset : j->packed + p->packed_at, p->alone, &ref);
+	if (!r)
+		*out = (struct chunk_place){ ref, p->len, p->packed_len + PACK_ENTRY_GAP };
+	return r;
 }
 
 static int finish_piece(struct chunk_writer *w, struct put_job *j, struct piece *p)
@@ -349,7 +321,7 @@ int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n)
 	int r = writer_error(w);
 
 	if (!r && n > w->room) {
-		r = store_has_room(w->cs, n + ROOM_STEP);
+		r = store_has_room(w->cs, n + ROOM_STEP, w->cfg.use_reserve);
 		if (!r)
 			w->room = n + ROOM_STEP;
 	}
@@ -391,24 +363,6 @@ int chunk_writer_flush(struct chunk_writer *w)
 	return r ? r : writer_error(w);
 }
 
-static void writer_enlist(struct chunk_writer *w)
-{
-	LOCK_SCOPE(&w->cs->lock);
-	w->next = w->cs->writers;
-	w->cs->writers = w;
-}
-
-static void writer_leave(struct chunk_writer *w)
-{
-	LOCK_SCOPE(&w->cs->lock);
-	struct chunk_writer **at = &w->cs->writers;
-
-	while (*at && *at != w)
-		at = &(*at)->next;
-	if (*at)
-		*at = w->next;
-}
-
 int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *cfg, chunk_sink sink, void *ctx,
 		     struct chunk_writer **out)
 {
@@ -436,7 +390,7 @@ int chunk_writer_new(struct chunk_store *cs, const struct chunk_writer_config *c
 		chunk_writer_free(w);
 		return r;
 	}
-	writer_enlist(w);
+	pins_enlist(cs, &w->pins);
 	*out = w;
 	return 0;
 }
@@ -447,7 +401,7 @@ struct chunk_writer *chunk_writer_free(struct chunk_writer *w)
 		return NULL;
 	lane_free(w->cutting);
 	lane_free(w->putting);
-	writer_leave(w);
+	pins_fini(w->cs, &w->pins);
 	if (w->table)
 		store_give_table(w->cs, w->table);
 	job_free(w->filling);
@@ -457,9 +411,6 @@ struct chunk_writer *chunk_writer_free(struct chunk_writer *w)
 		w->idle = j->next_idle;
 		job_free(j);
 	}
-	pack_set_fini(&w->touched);
-	pack_set_fini(&w->committing);
-	free(w->syncing);
 	free(w->tail);
 	pthread_cond_destroy(&w->idle_came);
 	pthread_mutex_destroy(&w->lock);

@@ -283,21 +283,35 @@ void store_give_table(struct chunk_store *cs, struct table *t)
 	t->owned = false;
 }
 
+int chunk_store_seal_idle(struct chunk_store *cs)
+{
+	struct table *t;
+
+	seal_again(cs);
+	while ((t = take_waiting(cs)))
+		store_seal_table(cs, t);
+	lane_wait_empty(cs->seal_lane);
+	return 0;
+}
+
 /* ---- space and totals -------------------------------------------------------------------------------------------- */
 
-static bool space_fits(const struct chunk_store *cs, uint64_t n)
+/* Who may use the reserve leaves a quarter of it: what is copied needs rows. */
+static bool space_fits(const struct chunk_store *cs, uint64_t n, bool reserve)
 {
-	return cs->space_avail >= cs->cfg.reserve_bytes + cs->space_taken + n;
+	uint64_t kept = reserve ? cs->cfg.reserve_bytes / 4 : cs->cfg.reserve_bytes;
+
+	return cs->space_avail >= kept + cs->space_taken + n;
 }
 
 /* The file system is asked now and then, and always before the answer is no. */
-int store_has_room(struct chunk_store *cs, uint64_t n)
+int store_has_room(struct chunk_store *cs, uint64_t n, bool reserve)
 {
 	uint64_t now = clock_mono_ns(), avail, total;
 	int r;
 
 	LOCK_SCOPE(&cs->lock);
-	if (now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES || !space_fits(cs, n)) {
+	if (now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES || !space_fits(cs, n, reserve)) {
 		r = packs_space(cs->packs, &avail, &total);
 		if (r)
 			return r;
@@ -305,8 +319,9 @@ int store_has_room(struct chunk_store *cs, uint64_t n)
 		cs->space_checked_ns = now;
 		cs->space_taken = 0;
 	}
-	if (!space_fits(cs, n))
-		return err_explain(-ENOSPC, "the store's disk is full but for the reserve");
+	if (!space_fits(cs, n, reserve))
+		return err_explain(-ENOSPC, reserve ? "the store's disk is full, and so is the reserve" :
+						      "the store's disk is full but for the reserve");
 	cs->space_taken += n;
 	return 0;
 }
@@ -453,7 +468,7 @@ struct chunk_store *chunk_store_close(struct chunk_store *cs)
 
 	if (!cs)
 		return NULL;
-	assert(!cs->writers);
+	assert(!cs->pins);
 	lane_wait_empty(cs->seal_lane);
 	for (t = waiting_or_full(cs, NULL); t; t = next) {
 		next = waiting_or_full(cs, t);

@@ -43,7 +43,7 @@ struct table {
 	struct pack *pack;		/* held unless TABLE_SEALED */
 	enum table_state state;
 	bool owned;			/* TABLE_OPEN: a writer has it */
-	bool shunned;			/* no target: condemned by chunk_gc_pack(), or its sync failed */
+	bool shunned;			/* no target: its sync failed, or it is condemned (store_is_condemned()) */
 	uint32_t count, room;		/* slots; slots that the segments hold */
 	uint32_t synced, indexed;	/* slots below are on disk; have rows in KV_INDEX */
 	uint64_t raw_bytes;

@@ -15,6 +15,19 @@
 #define NUMBER_STEP 64u		/* pack numbers reserved by one synced row, and probed after a crash */
 #define HELD_PACKS 32u		/* sealed packs kept open for readers */
 
+/*
+ * The packs that somebody, a writer or a copier, was given places in which no map on disk can name yet: they must stay.
+ * Guarded by the store's lock.
+ */
+struct pins {
+	struct pins *next;
+	struct pack_set touched;	/* since the last begin_commit */
+	uint64_t touched_last;		/* + 1 */
+	struct pack_set committing;	/* since then, until end_commit */
+	struct synced_table { uint64_t number; uint32_t upto; } *syncing;
+	size_t syncing_count;
+};
+
 struct held_pack {
 	struct pack *pack;	/* NULL: free */
 	uint64_t used;
@@ -49,7 +62,8 @@ struct chunk_store {
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t settled;		/* a table has left TABLE_SEALING */
 	struct index index;
-	struct chunk_writer *writers;
+	struct pins *pins;		/* of every writer and copier */
+	struct chunk_copier *copiers;
 	uint64_t *condemned;		/* packs that chunk_gc_pack() is at */
 	size_t condemned_count, condemned_cap;
 	uint64_t removals;		/* packs removed so far: a table read meanwhile may be of one of them */
@@ -67,8 +81,9 @@ struct chunk_store {
 int store_take_table(struct chunk_store *cs, struct table **out);
 void store_give_table(struct chunk_store *cs, struct table *t);		/* for the next writer */
 void store_seal_table(struct chunk_store *cs, struct table *t);		/* in the background; if empty, it goes */
-/* -ENOSPC if @n more bytes would touch the reserve. */
-int store_has_room(struct chunk_store *cs, uint64_t n);
+/* -ENOSPC if @n more bytes would touch the reserve; @reserve: or, for who may use that, the part of it that is left for
+ * the database. */
+int store_has_room(struct chunk_store *cs, uint64_t n, bool reserve);
 /* Rows for the slots of @t that have none yet, up to @upto.  Lock held. */
 int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b);
 /* The rows that make a sealed pack known.  Lock held. */
@@ -102,12 +117,33 @@ int store_fetch(struct chunk_store *cs, struct pack *p, uint32_t slot, const str
 		void *scratch);
 /* Stored bytes of @ref failed: no target any more, for ever. */
 void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d);
-bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);	/* lock held */
+/* By the collector, which is about to remove it, or by a copier.  Lock held. */
+bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);
+/* Are these the bytes of the chunk at @ref?  0, LOOKUP_NONE also if it cannot be read; -ENOMEM. */
+int store_compare(struct chunk_store *cs, struct pack_ref ref, const void *raw, size_t n);
+
+/* chunk_put.c ---- */
+
+/* Appends to *@table, or when that is full to the next that it becomes, and pins it.  The index knows the chunk. */
+int store_append(struct chunk_store *cs, struct table **table, struct pins *pins, const struct pack_entry *e,
+		 const void *stored, bool alone, struct pack_ref *out);
+
+/* chunk_commit.c ---- */
+
+void pins_enlist(struct chunk_store *cs, struct pins *p);
+void pins_fini(struct chunk_store *cs, struct pins *p);		/* off the list, too */
+/* The collector must leave this pack alone until the places given away are in somebody's map.  Lock held. */
+int pins_add(struct pins *p, uint64_t number);
+int pins_begin_commit(struct chunk_store *cs, struct pins *p, struct kv_batch *b);
+void pins_end_commit(struct chunk_store *cs, struct pins *p, bool written);
+
+/* chunk_copy.c ---- */
+bool copiers_have(const struct chunk_store *cs, uint64_t pack);		/* lock held */
 
 /* chunk_recover.c ---- */
 int store_recover(struct chunk_store *cs);
 
-/* ---- the writer, for chunk_put.c, chunk_commit.c and the collector ----------------------------------------------- */
+/* ---- the writer -------------------------------------------------------------------------------------------------- */
 
 struct piece {
 	uint32_t offset, len;		/* in the raw buffer */
@@ -153,13 +189,7 @@ struct chunk_writer {
 	unsigned jobs, jobs_max;
 	int error;			/* the first; then nothing is done any more */
 
-	/* Guarded by the store's lock: packs that must stay, because places in them were given to the sink. */
-	struct chunk_writer *next;
-	struct pack_set touched;	/* since the last begin_commit */
-	uint64_t touched_last;		/* + 1 */
-	struct pack_set committing;	/* since then, until end_commit */
-	struct synced_table { uint64_t number; uint32_t upto; } *syncing;
-	size_t syncing_count;
+	struct pins pins;
 };
 
 #endif
