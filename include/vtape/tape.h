@@ -35,7 +35,7 @@ enum tape_e {
 	TAPE_E_EARLY_WARNING,	/* done, and the end is near */
 	TAPE_E_FULL,		/* not done: end of the medium, or of the disk below it */
 	TAPE_E_LENGTH,		/* the record is longer than the buffer */
-	TAPE_E_PROTECTED,	/* write protected, or WORM and it would change what is written */
+	TAPE_E_PROTECTED,	/* write protected, or WORM or locked and it would change what is written */
 	TAPE_E_NO_MEDIUM,	/* nothing loaded */
 };
 
@@ -82,7 +82,8 @@ struct volume_stat {
 	struct tape_tally end;		/* at the end of data */
 	uint64_t unique_bytes;		/* raw bytes of chunks that were new when this generation's data was written */
 	uint64_t stored_bytes;		/* what they cost on disk */
-	uint64_t begun_ns, written_ns, ended_ns;	/* wall clock; ended: 0 for the current generation */
+	uint64_t begun_ns, ended_ns;	/* clock_retention_ns(); ended: 0 for the current generation */
+	uint64_t written_ns;		/* wall clock */
 };
 
 struct volume;
@@ -102,8 +103,10 @@ int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */
 int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uint64_t volume), void *ctx);
-/* Generation @generation becomes the current content again, as a new generation; the present content stays as an old one.
- * Nothing is copied.  -ENOENT with words. */
+/* Generation @generation becomes the current content again, as a new generation; the present content stays as an old
+ * one, also if its head is damaged.  Nothing is copied: written_ns and volume_stretch() are what they were, so what was
+ * remembered of that content holds again.  The volume is closed; whether it may (protect, WORM, locked) is the caller's
+ * to ask.  -ENOENT with words; -EINVAL: it is the current one. */
 int volume_restore(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t generation);
 
 /* One struct volume per volume at a time (library/ sees to it).  -ENOENT, -EBADMSG, -EUCLEAN. */
@@ -126,8 +129,8 @@ int volume_find(struct volume *v, uint32_t partition, bool (*before)(const struc
 		struct tape_tally *out);
 /* The place right behind filemark number @marks (0: the beginning of the partition). TAPE_E_EOD if there are fewer. */
 int volume_find_file(struct volume *v, uint32_t partition, uint64_t marks, struct tape_tally *out);
-/* Names the stretch of tape that @object belongs to: two moments give the same number only if nothing up to and with
- * @object was written over between them. */
+/* Names the stretch of tape that @object belongs to: two moments give the same number only if the tape up to and with
+ * @object was the same at both.  (Written over in between and restored is the same.) */
 int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64_t *out);
 
 /* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done): less than a tenth of the capacity is left, or less than
@@ -135,11 +138,12 @@ int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64
  * reported now: then the end has moved back to the last whole object that was stored, and writing may go on there. */
 int volume_append_record(struct volume *v, uint32_t partition, const void *p, size_t n);
 int volume_append_filemark(struct volume *v, uint32_t partition);
-/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM, and it
- * is more than filemarks written since the volume was opened (a mark that a close left and that is taken back).
+/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM or locked,
+ * and it is more than filemarks written since the volume was opened (a mark that a close left and that is taken back).
  * -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
-/* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED; -EINVAL. */
+/* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED: as
+ * volume_truncate(), unless it was blank; -EINVAL. */
 int volume_format(struct volume *v, uint32_t partitions);
 /* Everything appended is on disk when this returns 0. */
 int volume_commit(struct volume *v);

@@ -4,6 +4,7 @@
 #define TAPE_VOLUME_H
 
 #include "tape/volume_format.h"
+#include "tape/volume_heads.h"
 #include "tape/volume_index.h"
 
 /* One partition in memory, beside its head: head.part[i].end is where the next object goes. */
@@ -85,10 +86,5 @@ int volume_commit_all(struct volume *v);	/* steps 1 to 4 */
 /* After the writer failed with @r: what was stored is committed if it can be, the rest goes.  Returns @r; or
  * TAPE_E_FULL if the disk is full and nothing that was acknowledged is lost. */
 int volume_roll_back(struct volume *v, int r);
-
-/* ---- volume_history.c ------------------------------------------------------------------------------------------- */
-
-int head_read(struct kv *kv, uint64_t volume, struct head *out);	/* the current one; -ENOENT */
-int head_write(struct kv_batch *b, uint64_t volume, const struct head *h);
 
 #endif

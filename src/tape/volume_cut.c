@@ -22,13 +22,23 @@ static bool only_marks(const struct volume *v, uint32_t p, const struct tape_tal
 	return tape_tally_records(&v->head.part[p].end) == tape_tally_records(at);
 }
 
-/* What is written on a WORM tape stays, but for filemarks at its end that were written since it was opened: a program
- * whose close left a mark, and that goes on, takes that mark back. */
+/* Asked at the moment of the act: a lock begins and ends while a volume is open. */
+static bool only_grows(const struct volume *v)
+{
+	return v->attr.worm || clock_retention_ns() < v->attr.locked_until_ns;
+}
+
+/*
+ * What is written on a tape that only grows stays, but for filemarks at its end that were written since it was opened:
+ * a program whose close left a mark, and that goes on, takes that mark back or writes a record over it.  Marks of an
+ * earlier time stay, also before a record is appended.  (Our choice; some drives let the last marks on a WORM cartridge
+ * be written over whoever wrote them.)
+ */
 static int may_cut(const struct volume *v, uint32_t p, const struct tape_tally *at)
 {
 	if (v->attr.protect)
 		return TAPE_E_PROTECTED;
-	if (!v->attr.worm || at->objects == v->head.part[p].end.objects)
+	if (!only_grows(v) || at->objects == v->head.part[p].end.objects)
 		return 0;
 	return at->objects >= v->partition[p].own_from && only_marks(v, p, at) ? 0 : TAPE_E_PROTECTED;
 }
@@ -144,15 +154,6 @@ void volume_cut_tail(struct volume *v, uint32_t p, const struct tape_tally *at)
 
 /* ---- into a new generation -------------------------------------------------------------------------------------- */
 
-/* Shared up to @at, from there on a map of its own.  A blank one gets its map with its first object. */
-static int fork_partition(struct head_partition *h, const struct tape_tally *at)
-{
-	while (h->stretches && h->stretch[h->stretches - 1].from.objects >= at->objects)
-		h->stretches--;
-	h->end = *at;
-	return h->stretches ? head_partition_new_map(h) : 0;
-}
-
 /* Nothing of what is open in memory fits the new head any more. */
 static void restart_partition(struct volume *v, uint32_t p, const struct tape_tally *end)
 {
@@ -170,10 +171,10 @@ static void restart_partition(struct volume *v, uint32_t p, const struct tape_ta
 /* @next, which it takes, is the head from now on: of a new generation if @begins. */
 static void adopt_head(struct volume *v, struct head *next, bool begins)
 {
-	uint64_t now = clock_now_ns();
+	uint64_t now = clock_retention_ns();
 
 	scale_costs(next, bytes_of(&v->head));
-	next->written_ns = now;
+	next->written_ns = clock_now_ns();
 	if (begins) {
 		v->before = v->head;
 		v->before.ended_ns = now;
@@ -197,7 +198,7 @@ static int fork_at(struct volume *v, uint32_t p, const struct tape_tally *at)
 
 	for (uint32_t i = 0; !r && i < next.partitions; i++)
 		if (i == p || begins)
-			r = fork_partition(&next.part[i], i == p ? at : &v->head.part[i].end);
+			r = head_partition_fork(&next.part[i], i == p ? at : &v->head.part[i].end);
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < next.partitions; i++)
@@ -252,7 +253,7 @@ static int may_format(const struct volume *v, uint32_t partitions, bool blank)
 {
 	if (partitions < 1 || partitions > TAPE_PARTITIONS_MAX)
 		return err_explain(-EINVAL, "a tape has 1 to %u partitions, not %u", TAPE_PARTITIONS_MAX, partitions);
-	return v->attr.protect || (v->attr.worm && !blank) ? TAPE_E_PROTECTED : 0;
+	return v->attr.protect || (only_grows(v) && !blank) ? TAPE_E_PROTECTED : 0;
 }
 
 int volume_format(struct volume *v, uint32_t partitions)

@@ -6,22 +6,18 @@
  * drop row in the same batch; tape_gc() frees it later.  So a head that is gone never leaves a page behind, and a page
  * that a head needs is never touched.
  */
-#include "tape/volume.h"
+#include "tape/volume_heads.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 /* ---- heads ------------------------------------------------------------------------------------------------------ */
 
-int head_write(struct kv_batch *b, uint64_t volume, const struct head *h)
+/* The clock that it is kept by: nobody sets it forward. */
+static int end_generation(struct kv_batch *b, uint64_t volume, struct head *h)
 {
-	struct map_key key = key_head(volume, h->generation);
-	struct buf value = BUF_INIT;
-	int r = head_pack(h, &value);
-
-	r = r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
-	buf_fini(&value);
-	return r;
+	h->ended_ns = clock_retention_ns();
+	return head_write(b, volume, h);
 }
 
 static int head_delete(struct kv_batch *b, uint64_t volume, const struct head *h)
@@ -29,153 +25,6 @@ static int head_delete(struct kv_batch *b, uint64_t volume, const struct head *h
 	struct map_key key = key_head(volume, h->generation);
 
 	return kv_batch_delete(b, KV_MAP, key.b, key.len);
-}
-
-static int head_at(struct kv_iter *it, struct head *out)
-{
-	size_t klen, vlen;
-	const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
-	uint64_t generation;
-	int r = key_tail_number(k, klen, &generation);
-
-	return r ? r : head_unpack(v, vlen, generation, out);
-}
-
-/* At the newest head of @volume, going back from there. */
-static int heads_begin(struct kv *kv, uint64_t volume, struct kv_iter **out)
-{
-	struct map_key last = key_head(volume, UINT64_MAX);
-	int r = kv_iter_new(kv, KV_MAP, out);
-
-	if (!r)
-		kv_iter_seek_back(*out, last.b, last.len);
-	return r;
-}
-
-int head_read(struct kv *kv, uint64_t volume, struct head *out)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key heads = key_heads(volume);
-	int r = heads_begin(kv, volume, &it);
-
-	if (r)
-		return r;
-	if (kv_iter_in(it, heads.b, heads.len))
-		return head_at(it, out);
-	r = kv_iter_error(it);
-	return r ? r : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
-}
-
-/* All heads of a volume, newest first, and which of them shall go. */
-struct row { struct head head; bool goes; };
-struct heads {
-	struct row *row;
-	size_t count, room;
-};
-
-static void heads_fini(struct heads *hs)
-{
-	for (size_t i = 0; i < hs->count; i++)
-		head_fini(&hs->row[i].head);
-	free(hs->row);
-}
-
-static int heads_push(struct heads *hs, struct head *h)
-{
-	if (hs->count == hs->room) {
-		size_t room = hs->room ? 2 * hs->room : 8;
-		struct row *more = reallocarray(hs->row, room, sizeof(*more));
-
-		if (!more)
-			return err_origin(-ENOMEM);
-		hs->row = more;
-		hs->room = room;
-	}
-	hs->row[hs->count++] = (struct row){ .head = *h };
-	memset(h, 0, sizeof(*h));
-	return 0;
-}
-
-static int heads_read(struct kv *kv, uint64_t volume, struct heads *out)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key heads = key_heads(volume);
-	int r = heads_begin(kv, volume, &it);
-
-	for (; !r && kv_iter_in(it, heads.b, heads.len); kv_iter_prev(it)) {
-		CLEANUP(head_fini) struct head h = { 0 };
-
-		r = head_at(it, &h);
-		r = r ? r : heads_push(out, &h);
-	}
-	if (r)
-		return r;
-	r = kv_iter_error(it);
-	return r || out->count ? r : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
-}
-
-/* ---- what of which maps heads use ------------------------------------------------------------------------------- */
-
-/* From where on a map is written, and how far anybody needs it. */
-struct extent { uint64_t map; struct tape_tally from, to; };
-struct extents {
-	struct extent *extent;
-	size_t count, room;
-	size_t next;		/* behind the last that was found: heads have their stretches in one order */
-};
-
-static void extents_fini(struct extents *xs)
-{
-	free(xs->extent);
-}
-
-static struct extent *extents_find(struct extents *xs, uint64_t map)
-{
-	for (size_t n = 0; n < xs->count; n++) {
-		size_t i = (xs->next + n) % xs->count;
-
-		if (xs->extent[i].map == map) {
-			xs->next = i + 1;
-			return &xs->extent[i];
-		}
-	}
-	return NULL;
-}
-
-static int extents_add(struct extents *xs, const struct stretch *s, const struct tape_tally *to)
-{
-	struct extent *x = extents_find(xs, s->map);
-
-	if (x) {
-		if (x->to.objects < to->objects)
-			x->to = *to;
-		return 0;
-	}
-	if (xs->count == xs->room) {
-		size_t room = xs->room ? 2 * xs->room : 8;
-		struct extent *more = reallocarray(xs->extent, room, sizeof(*more));
-
-		if (!more)
-			return err_origin(-ENOMEM);
-		xs->extent = more;
-		xs->room = room;
-	}
-	xs->extent[xs->count++] = (struct extent){ s->map, s->from, *to };
-	return 0;
-}
-
-static int extents_add_head(struct extents *xs, const struct head *h)
-{
-	int r = 0;
-
-	for (uint32_t p = 0; p < h->partitions; p++) {
-		const struct head_partition *part = &h->part[p];
-
-		for (uint32_t s = 0; !r && s < part->stretches; s++)
-			r = extents_add(xs, &part->stretch[s],
-					s + 1 < part->stretches ? &part->stretch[s + 1].from : &part->end);
-	}
-	return r;
 }
 
 /* ---- drops ------------------------------------------------------------------------------------------------------ */
@@ -213,7 +62,7 @@ static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *h
 	int r = 0;
 
 	for (size_t i = 0; !r && i < hs->count; i++) {
-		const struct row *row = &hs->row[i];
+		const struct head_row *row = &hs->row[i];
 
 		r = extents_add_head(&before, &row->head);
 		if (!r && !row->goes)
@@ -228,8 +77,9 @@ static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *h
 
 int volume_create(struct kv_batch *b, uint64_t id)
 {
-	const uint64_t now = clock_now_ns();
-	const struct head h = { .generation = 1, .begun_ns = now, .written_ns = now, .partitions = 1 };
+	const struct head h = {
+		.generation = 1, .begun_ns = clock_retention_ns(), .written_ns = clock_now_ns(), .partitions = 1,
+	};
 
 	return head_write(b, id, &h);
 }
@@ -262,10 +112,61 @@ int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from
 	r = r ? r : head_delete(b, from, moved);
 	if (r)
 		return r;
-	old.ended_ns = clock_now_ns();
 	moved->generation = old.generation + 1;
-	r = head_write(b, to, &old);
+	r = end_generation(b, to, &old);
 	return r ? r : head_write(b, to, moved);
+}
+
+static int head_of_generation(struct kv *kv, uint64_t volume, uint64_t generation, struct head *out)
+{
+	struct map_key key = key_head(volume, generation);
+	struct buf value = BUF_INIT;
+	int r = kv_get(kv, KV_MAP, key.b, key.len, &value);
+
+	if (!r)
+		r = head_unpack(value.data, value.len, generation, out);
+	else if (r == KV_E_NONE)
+		r = err_explain(-ENOENT, "there is no generation %" PRIu64 " of it", generation);
+	buf_fini(&value);
+	return r;
+}
+
+/* The volume as it is becomes an old generation.  One whose head is damaged is left as it is: that it cannot be read is
+ * a reason to restore an older one, and none to refuse. */
+static int put_aside(struct kv *kv, struct kv_batch *b, uint64_t volume, uint64_t generation)
+{
+	CLEANUP(head_fini) struct head now = { 0 };
+	int r = head_of_generation(kv, volume, generation, &now);
+
+	if (r == -EBADMSG || r == -EUCLEAN) {
+		log_warn("volume %" PRIu64 ": generation %" PRIu64 ": %s", volume, generation, err_text(r));
+		return 0;
+	}
+	return r ? r : end_generation(b, volume, &now);
+}
+
+/* Its maps are shared with the old generation, up to the end; from there on it has maps of its own. */
+int volume_restore(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t generation)
+{
+	CLEANUP(head_fini) struct head h = { 0 };
+	uint64_t newest;
+	int r = head_newest(kv, id, &newest);
+
+	if (!r && generation == newest)
+		r = err_explain(-EINVAL, "generation %" PRIu64 " is what the volume has now", generation);
+	r = r ? r : head_of_generation(kv, id, generation, &h);
+	r = r ? r : put_aside(kv, b, id, newest);
+	for (uint32_t p = 0; !r && p < h.partitions; p++) {
+		const struct tape_tally end = h.part[p].end;
+
+		r = head_partition_fork(&h.part[p], &end);
+	}
+	if (r)
+		return r;
+	h.generation = newest + 1;
+	h.begun_ns = clock_retention_ns();
+	h.ended_ns = 0;
+	return head_write(b, id, &h);
 }
 
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All heads of a volume, its generations, and what they need of which maps.  For who works on volumes that are closed, or
+ * on what of them is committed. */
+#ifndef TAPE_VOLUME_HEADS_H
+#define TAPE_VOLUME_HEADS_H
+
+#include "tape/volume_format.h"
+
+int head_read(struct kv *kv, uint64_t volume, struct head *out);	/* the current one; -ENOENT */
+int head_newest(struct kv *kv, uint64_t volume, uint64_t *generation);	/* its number; -ENOENT */
+int head_write(struct kv_batch *b, uint64_t volume, const struct head *h);
+/* The partition ends at @at, and what is appended there goes to a map that nobody else has.  A blank one gets its map with
+ * its first object. */
+int head_partition_fork(struct head_partition *p, const struct tape_tally *at);
+
+/* Newest first: row[0] is current. */
+struct head_row { struct head head; bool goes; };
+struct heads {
+	struct head_row *row;
+	size_t count, room;
+};
+void heads_fini(struct heads *hs);
+int heads_read(struct kv *kv, uint64_t volume, struct heads *out);	/* -ENOENT */
+
+/* The next volume, in order, that has a head; KV_E_NONE. */
+int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume);
+
+/* From where on a map is written, and how far anybody needs it: heads share maps from their beginnings on. */
+struct extent { uint64_t map; struct tape_tally from, to; };
+struct extents {
+	struct extent *extent;
+	size_t count, room;
+	size_t next;		/* behind the last that was found: heads have their stretches in one order */
+};
+void extents_fini(struct extents *xs);
+struct extent *extents_find(struct extents *xs, uint64_t map);		/* NULL; borrowed until one is added */
+int extents_add_head(struct extents *xs, const struct head *h);
+
+/* Where stretch @s of a partition ends. */
+static inline const struct tape_tally *stretch_end(const struct head_partition *p, uint32_t s)
+{
+	return s + 1 < p->stretches ? &p->stretch[s + 1].from : &p->end;
+}
+
+#endif
