@@ -136,7 +136,7 @@ int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64
 /* Appends at the end of data.  0; TAPE_E_EARLY_WARNING (done): less than a tenth of the capacity is left, or less than
  * 64 MiB if that is smaller, or the disk is nearly full; TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error,
  * reported now: then the end has moved back to the last whole object that was stored, and writing may go on there. */
-int volume_append_record(struct volume *v, uint32_t partition, const void *p, size_t n);
+int volume_append_record(struct volume *v, uint32_t partition, const void *data, size_t n);
 int volume_append_filemark(struct volume *v, uint32_t partition);
 /* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM or locked,
  * and it is more than filemarks written since the volume was opened (a mark that a close left and that is taken back).

@@ -33,6 +33,14 @@ const struct option_row options[OPTS] = {
 	[OPT_SEVERITY]      = { 0, "severity", "SEVERITY", "at least this: info, warning, error" },
 	[OPT_COUNT]         = { 'n', "count", "COUNT", "the last so many; 0: all (50)" },
 	[OPT_FOLLOW]        = { 'f', "follow", NULL, "wait for more" },
+	[OPT_DRY_RUN]       = { 0, "dry-run", NULL, "change nothing, tell what would be done" },
+	[OPT_RATE]          = { 0, "rate", "SIZE", "bytes in a second, at most (the store's)" },
+	[OPT_LIVE]          = { 0, "live", "PERCENT", "copy what is in use out of packs that hold less (the store's)" },
+	[OPT_WAIT]          = { 0, "wait", NULL, "until it is finished" },
+	[OPT_DATA]          = { 0, "data", NULL, "read every chunk as well" },
+	[OPT_REPAIR]        = { 0, "repair", NULL, "mend what loses nothing" },
+	[OPT_UNTIL]         = { 0, "until", "DATE", "2027-01-31, 2027-01-31T12:00 or +30d" },
+	[OPT_FOR]           = { 0, "for", "DURATION", "from now on: 12h, 30d, 1y" },
 	[OPT_VERSION]       = { 0, "version", NULL, "print the version" },
 };
 
@@ -137,12 +145,28 @@ int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+int args_size(const struct args *a, enum opt o, json_t **out)
+{
+	uint64_t v;
+	int r;
+
+	*out = NULL;
+	if (!args_has(a, o))
+		return 0;
+	r = parse_size(a->value[o], &v);
+	if (!r && v > INT64_MAX)
+		r = err_explain(-ERANGE, "--%s: \"%s\" is too large a size", options[o].name, a->value[o]);
+	if (!r)
+		*out = json_integer((json_int_t)v);
+	return r;
+}
+
 /* How many letters must be changed, added or left out; more than 63 letters are far from everything. */
 static unsigned distance(const char *a, const char *b)
 {
-	unsigned row[64], n = (unsigned)strlen(b);
+	unsigned row[64] = { 0 }, n = (unsigned)strnlen(b, ARRAY_LEN(row));
 
-	if (n >= ARRAY_LEN(row))
+	if (n == ARRAY_LEN(row))
 		return n;
 	for (unsigned j = 0; j <= n; j++)
 		row[j] = j;
