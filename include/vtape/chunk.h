@@ -148,6 +148,10 @@ int chunk_store_seal_idle(struct chunk_store *cs);
 int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, size_t n, uint64_t *live_bytes,
 		    uint64_t *all_bytes);
 
+/* Raw bytes of @slots chunks of @pack from @slot on, by its table.  -EUCLEAN: it has no such chunks; -ENOENT, ...: its
+ * table cannot be read. */
+int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32_t slots, uint64_t *raw_bytes);
+
 /*
  * A copier moves chunks out of packs that hold little of use, into packs of its own, in the order in which it is asked.
  * From chunk_copier_new() on, writers do not share chunks of @packs any more; until chunk_copier_free().  Stored bytes

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_span: how long a run of chunks is, by the pack's own table of contents.  For who proves maps, and for who tells
+ * which bytes of a stream a damaged chunk is.
+ */
+#include <errno.h>
+
+#include "chunk/store.h"
+
+static int sum_slots(struct pack *p, uint32_t slot, uint32_t slots, uint64_t *raw_bytes)
+{
+	uint64_t sum = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < slots; i++) {
+		struct pack_entry e;
+
+		r = pack_entry(p, slot + i, &e);
+		if (!r)
+			sum += e.raw_len;
+	}
+	if (!r)
+		*raw_bytes = sum;
+	return r;
+}
+
+int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32_t slots, uint64_t *raw_bytes)
+{
+	struct pack *p;
+	uint32_t count;
+	int r = store_pack(cs, pack, &p);
+
+	if (r)
+		return r;
+	count = pack_count(p);
+	if (slot > count || slots > count - slot)
+		r = err_explain(-EUCLEAN, "pack %012llx has %u chunks, not %llu", (unsigned long long)pack, count,
+				(unsigned long long)slot + slots);
+	else
+		r = sum_slots(p, slot, slots, raw_bytes);
+	pack_release(p);
+	return r;
+}
