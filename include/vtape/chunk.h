@@ -151,6 +151,8 @@ int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, 
 /* Raw bytes of @slots chunks of @pack from @slot on, by its table.  -EUCLEAN: it has no such chunks; -ENOENT, ...: its
  * table cannot be read. */
 int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32_t slots, uint64_t *raw_bytes);
+/* Raw bytes of each chunk of @pack, a uint32_t a slot, behind what @out has.  -ENOENT, ...: its table cannot be read. */
+int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
 
 /*
  * A copier moves chunks out of packs that hold little of use, into packs of its own, in the order in which it is asked.

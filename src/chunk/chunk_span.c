@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * chunk_span: how long a run of chunks is, by the pack's own table of contents.  For who proves maps, and for who tells
- * which bytes of a stream a damaged chunk is.
+ * chunk_span: how long chunks are, by the pack's own table of contents.  For who proves maps, for who tells which bytes
+ * of a stream a damaged chunk is, and for who takes a run of them apart.
  */
 #include <errno.h>
 
@@ -39,5 +39,19 @@ int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32
 	else
 		r = sum_slots(p, slot, slots, raw_bytes);
 	pack_release(p);
+	return r;
+}
+
+int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	int r = store_pack(cs, pack, &p);
+
+	for (uint32_t i = 0; !r && i < pack_count(p); i++) {
+		struct pack_entry e;
+
+		r = pack_entry(p, i, &e);
+		r = r ? r : buf_append(out, &e.raw_len, sizeof(e.raw_len));
+	}
 	return r;
 }
