@@ -97,22 +97,30 @@ static int heads_push(struct heads *hs, struct head *h)
 	return 0;
 }
 
-int heads_read(struct kv *kv, uint64_t volume, struct heads *out)
+int heads_read(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *out)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct map_key heads = key_heads(volume);
 	int r = heads_begin(kv, volume, &it);
+	size_t passed = 0;
 
 	for (; !r && kv_iter_in(it, heads.b, heads.len); kv_iter_prev(it)) {
 		CLEANUP(head_fini) struct head h = { 0 };
 
 		r = head_at(it, &h);
-		r = r ? r : heads_push(out, &h);
+		if (damaged && (r == -EBADMSG || r == -EUCLEAN)) {
+			passed++;
+			r = 0;
+		} else {
+			r = r ? r : heads_push(out, &h);
+		}
 	}
+	r = r ? r : kv_iter_error(it);
 	if (r)
 		return r;
-	r = kv_iter_error(it);
-	return r || out->count ? r : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
+	if (damaged)
+		*damaged = passed;
+	return out->count || passed ? 0 : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
 }
 
 int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)
