@@ -16,15 +16,16 @@
 
 /* ---- main.c: the verbs; args.c: the options ------------------------------------------------------------ */
 
-enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };	/* the others are ctl_exit_status()'s */
+/* 3 to 7 are ctl_exit_status()'s. */
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_FAULTS = 8, EXIT_MENDED };
 
 enum opt {
 	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM,
 	OPT_PROTECT, OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND,
 	OPT_TIMEOUT, OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW,
-	OPT_VERSION, OPTS
+	OPT_DRY_RUN, OPT_RATE, OPT_LIVE, OPT_WAIT, OPT_DATA, OPT_REPAIR, OPT_UNTIL, OPT_FOR, OPT_VERSION, OPTS
 };
-#define OPTION(o) (1u << (o))
+#define OPTION(o) (UINT64_C(1) << (o))
 #define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
 
 /* An option means the same wherever it is allowed. */
@@ -47,7 +48,7 @@ struct verb {
 	const char *operands;		/* for the help */
 	const char *brief;
 	int min, max;			/* operands; max INT_MAX: any number */
-	uint32_t options;		/* beyond OPTIONS_ALL */
+	uint64_t options;		/* beyond OPTIONS_ALL */
 	int (*run)(const struct args *a);
 };
 extern const struct verb verbs[];
@@ -58,6 +59,8 @@ int args_parse(int argc, char **argv, struct args *out);
 static inline bool args_has(const struct args *a, enum opt o) { return a->value[o] != NULL; }
 /* The number behind an option.  -EINVAL with words; *out untouched if it is not given. */
 int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out);
+/* The same for a size, as the number that a request carries: NULL if it is not given. */
+int args_size(const struct args *a, enum opt o, json_t **out);
 /* The name nearest to a misspelt one, NULL if none is near. */
 const char *nearest(const char *word, const char *(*name)(size_t i), size_t n);
 
@@ -76,6 +79,8 @@ struct store {
 int store_find(const struct args *a, char path[PATH_MAX]);	/* -ENOENT with words: the ways to name one */
 bool store_is(const char *path);				/* is this folder a store? */
 int store_open(const struct args *a, struct store *out);
+/* A vtaped that has the store, but not open: it answers "rebuild". -EBUSY if somebody serves it. */
+int store_open_shut(const struct args *a, struct store *out);
 void store_close(struct store *s);				/* waits for the child, so that the store is free */
 /* As ctl_call(); takes @request. *ok may be NULL if the answer is of no interest. */
 int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, const char *key, json_t *value),
@@ -83,6 +88,12 @@ int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, 
 /* Opens the store, makes one call, closes it. */
 int store_ask(const struct args *a, json_t *request, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
 	      json_t **ok);
+
+/* interrupt.c: from interrupt_catch() on, a signal that would end us ends the call on @s instead (-EPIPE), so that there
+ * is time for words and for the server to close the store.  The second such signal ends us as ever. */
+void interrupt_catch(const struct store *s);
+bool interrupt_came(void);
+void interrupt_obey(void);		/* ends by the signal that came, if one did */
 
 /* mounts.c: the mounted stores, from /proc/self/mountinfo. */
 struct mount { char mountpoint[PATH_MAX], store[PATH_MAX]; };
@@ -129,6 +140,11 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total, bool byt
 void progress_end(struct progress *p);
 int progress_each(void *progress, const char *key, json_t *value);	/* an @each of store_call() */
 
+/* ---- when.c: moments ahead ----------------------------------------------------------------------------- */
+
+/* "2027-01-31", "2027-01-31T12:00", in local time: *until_ns; "+30d": *for_s.  The other one is 0.  -EINVAL with words. */
+int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s);
+
 /* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */
 
 json_t *json_words(char **words, int n);				/* an array */
@@ -138,21 +154,30 @@ int confirm(const struct args *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int verb_init(const struct args *a);		/* verb_store.c */
 int verb_status(const struct args *a);
 int verb_stats(const struct args *a);
-int verb_gc(const struct args *a);
+int verb_get(const struct args *a);
+int verb_set(const struct args *a);
 int verb_version(const struct args *a);
 int verb_mount(const struct args *a);		/* verb_mount.c */
 int verb_umount(const struct args *a);
 int verb_events(const struct args *a);		/* verb_events.c */
+int verb_gc(const struct args *a);		/* verb_care.c */
+int verb_scrub(const struct args *a);
+int verb_check(const struct args *a);
+int verb_rebuild_index(const struct args *a);	/* verb_rebuild.c */
+int verb_damage(const struct args *a);		/* verb_damage.c */
 int verb_pool_create(const struct args *a);	/* verb_pool.c */
 int verb_pool_list(const struct args *a);
 int verb_pool_get(const struct args *a);
 int verb_pool_set(const struct args *a);
+int verb_pool_lock(const struct args *a);	/* verb_lock.c */
 int verb_pool_rename(const struct args *a);
 int verb_pool_destroy(const struct args *a);
 int verb_volume_create(const struct args *a);	/* verb_volume.c */
 int verb_volume_list(const struct args *a);
 int verb_volume_show(const struct args *a);
 int verb_volume_history(const struct args *a);
+int verb_volume_restore(const struct args *a);
+int verb_volume_lock(const struct args *a);	/* verb_lock.c */
 int verb_volume_erase(const struct args *a);
 int verb_volume_delete(const struct args *a);
 int verb_volume_move(const struct args *a);

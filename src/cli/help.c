@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static void print_options(uint32_t which, FILE *to)
+static void print_options(uint64_t which, FILE *to)
 {
 	for (enum opt o = 0; o < OPTS; o++) {
 		char left[64];
@@ -27,7 +27,7 @@ static void print_verbs(FILE *to)
 			fputc('\n', to);
 		else if (i && !space && strchr(verbs[i - 1].name, ' '))
 			fputc('\n', to);
-		fprintf(to, "  %-16s %s\n", verbs[i].name, verbs[i].brief);
+		fprintf(to, "  %-25s %s\n", verbs[i].name, verbs[i].brief);
 	}
 	fprintf(to, "\n`vtape VERB --help` says more, vtape(1) everything.\n");
 }
@@ -46,7 +46,7 @@ void verb_help_print(const struct verb *v, FILE *to)
 static void print_for_scripts(void)
 {
 	for (size_t i = 0; i < verb_count; i++) {
-		uint32_t which = verbs[i].options | OPTIONS_ALL;
+		uint64_t which = verbs[i].options | OPTIONS_ALL;
 		const char *sep = "";
 
 		printf("%s\t%s\t", verbs[i].name, verbs[i].operands[0] ? verbs[i].operands : "-");

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #define LIST (OPTION(OPT_JSON) | OPTION(OPT_NO_HEADER))
+#define LONG (OPTION(OPT_JSON) | OPTION(OPT_PROGRESS))
 #define ANY INT_MAX
 
 const struct verb verbs[] = {
@@ -23,12 +24,23 @@ const struct verb verbs[] = {
 	  verb_stats },
 	{ "events", "", "what happened in this store", 0, 0,
 	  LIST | OPTION(OPT_SINCE) | OPTION(OPT_SEVERITY) | OPTION(OPT_COUNT) | OPTION(OPT_FOLLOW), verb_events },
-	{ "gc", "", "free the space that nothing uses any more", 0, 0, OPTION(OPT_JSON), verb_gc },
+	{ "get", "[PROPERTY ...]", "show the store's properties", 0, ANY, LIST, verb_get },
+	{ "set", "PROPERTY=VALUE ...", "change the store's properties", 1, ANY, 0, verb_set },
+
+	{ "gc", "", "free the space that nothing uses any more", 0, 0,
+	  OPTION(OPT_DRY_RUN) | OPTION(OPT_RATE) | OPTION(OPT_LIVE) | LONG, verb_gc },
+	{ "scrub", "[start | stop | status]", "read everything and check it", 0, 1,
+	  OPTION(OPT_RATE) | OPTION(OPT_WAIT) | LONG, verb_scrub },
+	{ "check", "", "prove the whole structure", 0, 0, OPTION(OPT_DATA) | OPTION(OPT_REPAIR) | LONG, verb_check },
+	{ "damage", "[VOLUMES ...]", "what is known to be damaged, and what that costs", 0, ANY, LIST, verb_damage },
+	{ "rebuild-index", "", "make a lost or damaged database anew", 0, 0, LONG, verb_rebuild_index },
 
 	{ "pool create", "POOL [PROPERTY=VALUE ...]", "make a pool", 1, ANY, 0, verb_pool_create },
 	{ "pool list", "[POOL ...]", "list pools", 0, ANY, LIST, verb_pool_list },
 	{ "pool get", "POOL [PROPERTY ...]", "show a pool's properties", 1, ANY, LIST, verb_pool_get },
 	{ "pool set", "POOL PROPERTY=VALUE ...", "change a pool's properties", 2, ANY, 0, verb_pool_set },
+	{ "pool lock", "POOL", "let nobody destroy what is in a pool", 1, 1,
+	  OPTION(OPT_UNTIL) | OPTION(OPT_FOR) | OPTION(OPT_YES), verb_pool_lock },
 	{ "pool rename", "POOL NAME", "give a pool another name", 2, 2, 0, verb_pool_rename },
 	{ "pool destroy", "POOL", "remove a pool", 1, 1, OPTION(OPT_WITH_VOLUMES) | OPTION(OPT_YES),
 	  verb_pool_destroy },
@@ -40,6 +52,10 @@ const struct verb verbs[] = {
 	{ "volume show", "VOLUMES ...", "show everything that is known of volumes", 1, ANY, OPTION(OPT_JSON),
 	  verb_volume_show },
 	{ "volume history", "VOLUME", "list a volume's generations", 1, 1, LIST, verb_volume_history },
+	{ "volume restore-generation", "VOLUME GENERATION", "bring back what a volume held", 2, 2, 0,
+	  verb_volume_restore },
+	{ "volume lock", "VOLUMES ...", "let nobody destroy what is on volumes", 1, ANY,
+	  OPTION(OPT_UNTIL) | OPTION(OPT_FOR) | OPTION(OPT_YES), verb_volume_lock },
 	{ "volume erase", "VOLUMES ...", "make volumes blank", 1, ANY, OPTION(OPT_YES) | OPTION(OPT_PROGRESS),
 	  verb_volume_erase },
 	{ "volume delete", "VOLUMES ...", "remove volumes", 1, ANY, OPTION(OPT_YES) | OPTION(OPT_PROGRESS),

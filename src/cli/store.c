@@ -19,11 +19,16 @@
 
 /* ---- which --------------------------------------------------------------------------------------------- */
 
+/* One that has lost its head and not the copy of it is one too. */
 bool store_is(const char *path)
 {
+	static const char *const heads[] = { "vtape.store", "vtape.store.copy" };
 	char head[PATH_MAX];
 
-	return io_path(head, sizeof(head), "%s/vtape.store", path) == 0 && access(head, F_OK) == 0;
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+		if (io_path(head, sizeof(head), "%s/%s", path, heads[i]) == 0 && access(head, F_OK) == 0)
+			return true;
+	return false;
 }
 
 /* The nearest folder from @path upwards that is a store. */
@@ -93,8 +98,8 @@ int store_find(const struct args *a, char path[PATH_MAX])
 
 /* ---- who serves it ------------------------------------------------------------------------------------- */
 
-/* A vtaped that serves the other end of @sock. */
-static int start_server(const char *path, int *sock, pid_t *child)
+/* A vtaped that serves the other end of @sock; @how: "--serve-fd" or "--rebuild-fd". */
+static int start_server(const char *path, const char *how, int *sock, pid_t *child)
 {
 	char program[PATH_MAX], number[16];
 	int pair[2], r;
@@ -117,7 +122,7 @@ static int start_server(const char *path, int *sock, pid_t *child)
 		setsid();
 		fcntl(pair[1], F_SETFD, 0);
 		snprintf(number, sizeof(number), "%d", pair[1]);
-		execl(program, program, "--store", path, "--serve-fd", number, (char *)NULL);
+		execl(program, program, "--store", path, how, number, (char *)NULL);
 		fprintf(stderr, "vtape: cannot run %s: %s\n", program, strerror(errno));
 		_exit(127);
 	}
@@ -136,12 +141,12 @@ static void end_server(struct store *s)
 }
 
 /* A server of our own, once it has said that it could open the store. */
-static int serve_ourselves(struct store *s)
+static int serve_ourselves(struct store *s, const char *how)
 {
 	json_t *hello, *answer = NULL;
 	int r;
 
-	r = start_server(s->path, &s->sock, &s->child);
+	r = start_server(s->path, how, &s->sock, &s->child);
 	if (r)
 		return r;
 	hello = json_pack("{s:s}", "verb", "version");
@@ -166,7 +171,7 @@ static int store_connect(struct store *s)
 		r = ctl_connect(sock, &s->sock);
 		if (r != -ENOENT && r != -ECONNREFUSED)
 			return r;
-		r = serve_ourselves(s);
+		r = serve_ourselves(s, "--serve-fd");
 		if (r != -EBUSY || clock_mono_ns() >= give_up)
 			return r;
 		usleep(BUSY_POLL_US);
@@ -180,6 +185,15 @@ int store_open(const struct args *a, struct store *out)
 	*out = (struct store)STORE_CLOSED;
 	r = store_find(a, out->path);
 	return r ? r : store_connect(out);
+}
+
+int store_open_shut(const struct args *a, struct store *out)
+{
+	int r;
+
+	*out = (struct store)STORE_CLOSED;
+	r = store_find(a, out->path);
+	return r ? r : serve_ourselves(out, "--rebuild-fd");
 }
 
 void store_close(struct store *s)

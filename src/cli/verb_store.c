@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#define CLOCK_SLACK_NS 60000000000ull	/* a minute: what a wall clock is set by now and then */
+
 int verb_version(const struct args *a)
 {
 	puts("vtape " VTAPE_VERSION);
@@ -55,6 +57,29 @@ static const struct column status_columns[] = {
 	{ "space left", "space.available_bytes", COL_SIZE },
 	{ "space", "space.total_bytes", COL_SIZE },
 };
+
+/* What was found out by scrubs and reads, and what time it is for locks if that is not what the wall says. */
+static void print_care(const json_t *st)
+{
+	json_int_t damaged = json_integer_value(member(st, "damage.chunks"));
+	json_int_t packs = json_integer_value(member(st, "damage.packs"));
+	uint64_t wall = (uint64_t)json_integer_value(member(st, "clock.wall_ns"));
+	uint64_t locks = (uint64_t)json_integer_value(member(st, "clock.locks_ns"));
+	const char *state = json_string_value(member(st, "scrub.state"));
+	char when[32];
+
+	if (state)
+		printf("%-11s  %s%s%s\n", "last scrub", state, strcmp(state, "finished") ? "" : " ",
+		       strcmp(state, "finished") ? "" :
+			       format_time((uint64_t)json_integer_value(member(st, "scrub.finished_ns")), when));
+	if (damaged || packs)
+		printf("%-11s  %lld chunks, %lld whole packs; `vtape damage` says what is hurt\n", "damage",
+		       (long long)damaged, (long long)packs);
+	else
+		printf("%-11s  none is known\n", "damage");
+	if (locks + CLOCK_SLACK_NS < wall || wall + CLOCK_SLACK_NS < locks)
+		printf("%-11s  %s\n", "locks' time", format_time(locks, when));
+}
 
 static void print_daemon(const json_t *st, bool daemon)
 {
@@ -111,6 +136,7 @@ int verb_status(const struct args *a)
 		print_json(st);
 	} else {
 		print_object(st, status_columns, ARRAY_LEN(status_columns));
+		print_care(st);
 		print_daemon(st, daemon);
 		print_drives(st);
 	}
@@ -118,7 +144,7 @@ int verb_status(const struct args *a)
 	return 0;
 }
 
-/* ---- stats, gc ----------------------------------------------------------------------------------------- */
+/* ---- stats --------------------------------------------------------------------------------------------- */
 
 static const struct column stats_columns[] = {
 	{ "volumes", "volumes", COL_COUNT },   { "tape files", "files", COL_COUNT },
@@ -150,17 +176,23 @@ int verb_stats(const struct args *a)
 	return r;
 }
 
-int verb_gc(const struct args *a)
-{
-	json_t *freed = NULL;
-	char size[16];
-	int r;
+/* ---- properties ---------------------------------------------------------------------------------------- */
 
-	r = ask_object(a, json_pack("{s:s}", "verb", "gc"), &freed);
-	if (!r && !args_has(a, OPT_JSON))
-		printf("%s freed, %lld packs\n",
-		       format_size((uint64_t)json_integer_value(json_object_get(freed, "freed_bytes")), size),
-		       (long long)json_integer_value(json_object_get(freed, "freed_packs")));
-	json_decref(freed);
-	return r;
+static const struct column prop_columns[] = {
+	{ "PROPERTY", "property", COL_TEXT },
+	{ "VALUE", "value", COL_TEXT },
+	{ "VALUES", "values", COL_TEXT },
+	{ "MEANING", "help", COL_TEXT },
+};
+
+int verb_get(const struct args *a)
+{
+	return listing_of(a, json_pack("{s:s, s:o}", "verb", "get", "props", json_words(a->operand, a->operands)),
+			  prop_columns, ARRAY_LEN(prop_columns));
+}
+
+int verb_set(const struct args *a)
+{
+	return store_ask(a, json_pack("{s:s, s:o}", "verb", "set", "set", json_words(a->operand, a->operands)), NULL,
+			 NULL, NULL);
 }

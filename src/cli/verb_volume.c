@@ -14,6 +14,7 @@ static const struct column list_columns[] = {
 	{ "RECORDS", "records", COL_COUNT },
 	{ "LOADED", "loaded", COL_TEXT },
 	{ "WRITTEN", "written_ns", COL_TIME },
+	{ "LOCKED UNTIL", "locked_until_ns", COL_TIME },
 };
 
 static const struct column show_columns[] = {
@@ -26,6 +27,7 @@ static const struct column show_columns[] = {
 	{ "loaded in", "loaded", COL_TEXT },
 	{ "protected", "protect", COL_FLAG },
 	{ "write once", "worm", COL_FLAG },
+	{ "locked until", "locked_until_ns", COL_TIME },
 	{ "capacity", "capacity_bytes", COL_LIMIT },
 	{ "record size", "record_bytes", COL_LIMIT },
 	{ "partitions", "partitions", COL_COUNT },
@@ -102,6 +104,28 @@ int verb_volume_history(const struct args *a)
 {
 	return listing_of(a, json_pack("{s:s, s:s}", "verb", "volume.history", "name", a->operand[0]), history_columns,
 			  ARRAY_LEN(history_columns));
+}
+
+int verb_volume_restore(const struct args *a)
+{
+	const char *word = a->operand[1];
+	unsigned long long generation;
+	json_t *ok = NULL;
+	char *end;
+	int r;
+
+	errno = 0;
+	generation = strtoull(word, &end, 10);
+	if (word[0] < '0' || word[0] > '9' || *end || errno || generation > INT64_MAX)
+		return err_explain(-EINVAL, "\"%s\" is no number of a generation; `vtape volume history %s` lists them",
+				   word, a->operand[0]);
+	r = store_ask(a, json_pack("{s:s, s:s, s:I}", "verb", "volume.restore", "name", a->operand[0], "generation",
+				   (json_int_t)generation), NULL, NULL, &ok);
+	if (!r)
+		printf("%s holds again what it held as generation %llu; that is now its generation %lld\n",
+		       a->operand[0], generation, (long long)json_integer_value(json_object_get(ok, "generation")));
+	json_decref(ok);
+	return r;
 }
 
 /* ---- changing ------------------------------------------------------------------------------------------ */

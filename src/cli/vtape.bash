@@ -18,7 +18,7 @@ _vtape() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     w=${COMP_WORDS[i]}
     case $w in
-      -s | -p | -o | -n | --store | --pool | --options | --count) i=$((i + 1)) ;;
+      -s | -p | -o | -n | --store | --pool | --options | --count | --until | --for | --rate | --live) i=$((i + 1)) ;;
       -*) ;;
       *) typed+=("$w") ;;
     esac
@@ -35,6 +35,8 @@ _vtape() {
   case $prev in
     -s | --store) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     -p | --pool) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
+    --until) COMPREPLY=($(compgen -W '+7d +30d +90d +1y' -- "$cur")); return ;;
+    --for) COMPREPLY=($(compgen -W '7d 30d 90d 1y' -- "$cur")); return ;;
     --severity) COMPREPLY=($(compgen -W 'info warning error' -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W 'tap aws' -- "$cur")); return ;;
     --compression) COMPREPLY=($(compgen -W 'zstd lz4 none' -- "$cur")); return ;;
@@ -56,11 +58,15 @@ _vtape() {
     case $verb:$operands in
       init:0 | mount:* | umount:0 | import:0 | export:1) COMPREPLY=($(compgen -f -- "$cur")) ;;
       'pool '*:0) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      scrub:0) COMPREPLY=($(compgen -W 'start stop status' -- "$cur")) ;;
+      get:* | set:*) COMPREPLY=($(compgen -W "$(vtape get -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'volume restore-generation:1')
+        COMPREPLY=($(compgen -W "$(vtape volume history -H "${typed[-1]}" 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'pool set:'* | 'pool get:'*)
         COMPREPLY=($(compgen -W "$(vtape pool get default -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'drive load:0' | 'drive unload:0')
         COMPREPLY=($(compgen -W "$(vtape drive list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
-      'drive load:1' | 'volume '* | export:0 | import:1 | stats:0)
+      'drive load:1' | 'volume '* | damage:* | export:0 | import:1 | stats:0)
         COMPREPLY=($(compgen -W "$(_vtape_volumes "$cur")" -- "$cur")) ;;
       help:*) COMPREPLY=($(compgen -W "$(cut -f1 <<<"$_vtape_table")" -- "$cur")) ;;
     esac

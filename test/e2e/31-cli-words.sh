@@ -40,7 +40,7 @@ done
 # No verb in the manual that the program does not have.
 while read -r verb; do
   "$VTAPE" help $verb >/dev/null || fail "vtape(1) has '$verb', the program has not"
-done < <(sed -n 's/^\.It Cm \(\([a-z]* \)\{0,1\}[a-z]*\).*/\1/p' "$man" | sed -E 's/ (Oo|Op|Ar|Fl).*//')
+done < <(sed -n 's/^\.It Cm \(\([a-z-]* \)\{0,1\}[a-z-]*\).*/\1/p' "$man" | sed -E 's/ (Oo|Op|Ar|Fl|Brq).*//')
 
 # The completion offers every verb and every option.
 . "$top/src/cli/vtape.bash"

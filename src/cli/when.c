@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Moments ahead, as a person types them.  A date that there is not, such as February 30, is refused, not counted on. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <time.h>
+
+static const char *const forms[] = { "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
+				     "%Y-%m-%d %H:%M:%S" };
+
+static bool same_day(const struct tm *a, const struct tm *b)
+{
+	return a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday;
+}
+
+static bool parse_date(const char *s, const char *form, uint64_t *ns)
+{
+	struct tm tm = { .tm_isdst = -1 }, typed;
+	const char *end = strptime(s, form, &tm);
+	time_t t;
+
+	if (!end || *end)
+		return false;
+	tm.tm_isdst = -1;
+	typed = tm;
+	t = mktime(&tm);
+	/* Beyond 2554 the nanoseconds do not fit. */
+	if (t <= 0 || !same_day(&tm, &typed) || (uint64_t)t > (uint64_t)INT64_MAX / 1000000000u)
+		return false;
+	*ns = (uint64_t)t * 1000000000u;
+	return true;
+}
+
+int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s)
+{
+	*until_ns = *for_s = 0;
+	if (s[0] == '+')
+		return parse_duration(s + 1, for_s);
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+		if (parse_date(s, forms[i], until_ns))
+			return 0;
+	return err_explain(-EINVAL, "\"%s\" is not a date (examples: 2027-01-31, 2027-01-31T12:00, +30d)", s);
+}
