@@ -161,6 +161,14 @@ static bool is_archive(struct archive *a)
 	}
 }
 
+static void describe(const struct listing *l, struct tarball_info *info)
+{
+	const char *format = archive_format_name(l->a);
+
+	info->compressed = l->compressed;
+	snprintf(info->format, sizeof(info->format), "%s", format ? format : "");
+}
+
 static int read_members(struct listing *l, struct tarball_info *info)
 {
 	struct archive_entry *e;
@@ -181,6 +189,8 @@ static int read_members(struct listing *l, struct tarball_info *info)
 			return TARBALL_E_NONE;
 		l->compressed = archive_filter_code(l->a, 0) != ARCHIVE_FILTER_NONE;
 		bad = 0;
+		if (!some)
+			describe(l, info);	/* who has seen enough ends it before the end */
 		some = true;
 		r = tell(l, position(l));
 		r = r ? r : keep(l, e, position(l));
@@ -189,9 +199,8 @@ static int read_members(struct listing *l, struct tarball_info *info)
 	}
 	if (l->w->error)
 		return l->w->error;
-	info->compressed = l->compressed;
-	snprintf(info->format, sizeof(info->format), "%s", some && archive_format_name(l->a) ?
-		 archive_format_name(l->a) : "");
+	if (some)
+		describe(l, info);
 	r = tell(l, l->compressed ? position(l) : l->w->src->size);
 	return r ? r : some ? 0 : TARBALL_E_NONE;
 }
