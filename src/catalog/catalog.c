@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The catalog as a whole: its schema, the numbers that it gives out, what is loaded in which drive.
+ * The catalog as a whole: its schema, the numbers that it gives out, what is loaded in which drive, where walks stand.
  * Guarantees: a catalog that was opened has its schema and the pool "default"; a number is given out once, whatever is
  * cut off when.  The rows' bytes are catalog_format.c's.
  */
@@ -141,6 +141,8 @@ static int fill(struct catalog *c)
 	if (!r)
 		r = event_find_last(c, &c->event_last);
 	if (!r)
+		r = clock_begin(c);
+	if (!r)
 		r = default_pool_ensure(c);
 	if (!r && fresh)
 		r = schema_write(c);
@@ -149,6 +151,7 @@ static int fill(struct catalog *c)
 
 static struct catalog *catalog_free(struct catalog *c)
 {
+	pthread_mutex_destroy(&c->clock_lock);
 	pthread_mutex_destroy(&c->event_lock);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -165,6 +168,7 @@ int catalog_open(struct kv *kv, struct catalog **out)
 	c->kv = kv;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->event_lock, NULL);
+	pthread_mutex_init(&c->clock_lock, NULL);
 	r = fill(c);
 	if (r) {
 		catalog_free(c);
@@ -178,6 +182,7 @@ struct catalog *catalog_close(struct catalog *c)
 {
 	if (!c)
 		return NULL;
+	clock_end(c);
 	counter_store(c, &c->volume_ids);
 	counter_store(c, &c->event_seqs);
 	return catalog_free(c);
@@ -214,5 +219,31 @@ int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume)
 		r = err_explain(-EUCLEAN, "catalog: the row of drive %u is damaged", drive);
 	if (!r)
 		*volume = get_be64(row.data);
+	return r;
+}
+
+/* ---- walks ---- */
+
+int catalog_work_put(struct catalog *c, const char *name, const void *p, size_t n)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct row_key key = key_work(name);
+	int r;
+
+	r = kv_batch_new(&b);
+	if (!r)
+		r = n ? kv_batch_put(b, KV_CATALOG, key.b, key.len, p, n) : row_delete(b, &key);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
+int catalog_work_get(struct catalog *c, const char *name, struct buf *out)
+{
+	struct row_key key = key_work(name);
+	int r = row_get(c, &key, out);
+
+	if (r == CATALOG_E_NONE) {
+		out->len = 0;
+		r = 0;
+	}
 	return r;
 }

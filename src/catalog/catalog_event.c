@@ -33,12 +33,21 @@ static const struct {
 	{ EVENT_VOLUME_OVERWRITTEN, EVENT_INFO, "volume-overwritten" },
 	{ EVENT_VOLUME_IMPORTED, EVENT_INFO, "volume-imported" },
 	{ EVENT_VOLUME_REPLACED, EVENT_INFO, "volume-replaced" },
+	{ EVENT_VOLUME_RESTORED, EVENT_INFO, "volume-restored" },
+	{ EVENT_LOCKED, EVENT_INFO, "locked" },
+	{ EVENT_LOCK_REFUSED, EVENT_WARNING, "lock-refused" },
 	{ EVENT_LOADED, EVENT_INFO, "loaded" },
 	{ EVENT_UNLOADED, EVENT_INFO, "unloaded" },
 	{ EVENT_WRITE_FAILED, EVENT_ERROR, "write-failed" },
 	{ EVENT_CHUNK_DAMAGED, EVENT_ERROR, "chunk-damaged" },
 	{ EVENT_NO_SPACE, EVENT_ERROR, "no-space" },
+	{ EVENT_PACK_LOST, EVENT_ERROR, "pack-lost" },
+	{ EVENT_CLOCK, EVENT_WARNING, "clock" },
+	{ EVENT_CHECK_FAILED, EVENT_ERROR, "check-failed" },
 	{ EVENT_SPACE_FREED, EVENT_INFO, "space-freed" },
+	{ EVENT_SCRUBBED, EVENT_INFO, "scrubbed" },
+	{ EVENT_CHECKED, EVENT_INFO, "checked" },
+	{ EVENT_REBUILT, EVENT_WARNING, "rebuilt" },
 };
 
 static const char *const severity_names[] = {

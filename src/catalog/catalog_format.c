@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The catalog as bytes.  A key begins with a letter that says what the row is; numbers in keys are big-endian, so that
- * rows lie in the order of their numbers.  A row begins with its version (1); numbers in rows are little-endian; a
- * string is a LEB128 length and that many bytes without a NUL.
+ * rows lie in the order of their numbers.  A row begins with its version (1, if nothing else is said); numbers in rows
+ * are little-endian; a string is a LEB128 length and that many bytes without a NUL.
  *
  *   key                              row                          what
  *   'S'                              u8 version, u32 schema       the schema of all that follows
@@ -18,15 +18,20 @@
  *   'T' u64 volume                   bytes                        the unfinished end of an image
  *   'D' u32 drive                    u64 volume (big-endian)      what is loaded in a drive
  *   'E' u64 seq                      event                        an event
+ *   'X'                              store                        properties of the store as a whole
+ *   'R'                              clock                        the retention clock
+ *   'W' name                         bytes                        where a long walk over the store stands
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
  *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
- *            u64 record_bytes, u64 capacity_bytes, u64 keep_s, u64 volumes
+ *            u64 record_bytes, u64 capacity_bytes, u64 keep_s, u64 volumes, from version 2 on u64 locked_until_ns
  *   volume   u8 version, u64 id, u32 pool, string name, string serial, u8 state, u8 access,
  *            u8 flags (1 protect, 2 worm, 4 image_eom), u64 image_eom_generation, u64 capacity_bytes,
- *            u64 record_bytes, u32 key_id, u64 created_ns, perm
+ *            u64 record_bytes, u32 key_id, u64 created_ns, perm, from version 2 on u64 locked_until_ns
  *   file     u8 version, u64 file, u64 mark_object, u64 stretch, string name, perm
  *   event    u8 version, u64 time_ns, u16 number, u8 severity, string about, string text
+ *   store    u8 version, u64 scrub_every_s, u64 scrub_rate_bytes, u64 gc_rate_bytes, u32 gc_live_percent
+ *   clock    u8 version, u8 flags (1 gap, 2 told), u64 time_ns, u64 boot_ns, 16 bytes boot
  *
  * A decoder takes the whole row or refuses it, so what it gives out need not be checked again.
  */
@@ -35,10 +40,12 @@
 #include <errno.h>
 
 #define ROW_VERSION 1
+#define ROW_VERSION_LOCKED 2	/* of pools and volumes: with locked_until_ns */
 #define CODEC_MAX 2	/* chunk.h: none, lz4, zstd */
 
 enum { POOL_VERIFY = 1, POOL_WORM = 2 };
 enum { VOLUME_PROTECT = 1, VOLUME_WORM = 2, VOLUME_IMAGE_EOM = 4 };
+enum { CLOCK_GAP = 1, CLOCK_TOLD = 2 };
 
 /* ---- keys ---- */
 
@@ -187,25 +194,56 @@ struct row_key key_event(uint64_t seq)
 	return k;
 }
 
+struct row_key key_store(void)
+{
+	return key_of('X');
+}
+
+struct row_key key_clock(void)
+{
+	return key_of('R');
+}
+
+struct row_key key_work(const char *name)
+{
+	struct row_key k = key_of('W');
+
+	key_text(&k, name);
+	return k;
+}
+
 /* ---- rows ---- */
 
 /* Room for any row, so that the puts behind it cannot fail. */
-static int row_begin(struct buf *out)
+static int row_begin_at(struct buf *out, uint8_t version)
 {
 	int r;
 
 	out->len = 0;
 	r = buf_reserve(out, ROW_MAX);
-	return r ? r : buf_put_u8(out, ROW_VERSION);
+	return r ? r : buf_put_u8(out, version);
+}
+
+static int row_begin(struct buf *out)
+{
+	return row_begin_at(out, ROW_VERSION);
+}
+
+static struct cursor row_cursor_upto(const void *row, size_t len, uint8_t newest, uint8_t *version)
+{
+	struct cursor c = cursor_of(row, len);
+
+	*version = cursor_u8(&c);
+	if (*version < ROW_VERSION || *version > newest)
+		c.bad = true;
+	return c;
 }
 
 static struct cursor row_cursor(const void *row, size_t len)
 {
-	struct cursor c = cursor_of(row, len);
+	uint8_t version;
 
-	if (cursor_u8(&c) != ROW_VERSION)
-		c.bad = true;
-	return c;
+	return row_cursor_upto(row, len, ROW_VERSION, &version);
 }
 
 static int row_end(const struct cursor *c, bool good, const char *what)
@@ -238,7 +276,7 @@ static struct catalog_perm cursor_perm(struct cursor *c)
 
 int pool_encode(const struct catalog_pool *p, struct buf *out)
 {
-	int r = row_begin(out);
+	int r = row_begin_at(out, ROW_VERSION_LOCKED);
 
 	if (r)
 		return r;
@@ -252,14 +290,15 @@ int pool_encode(const struct catalog_pool *p, struct buf *out)
 	buf_put_le64(out, p->capacity_bytes);
 	buf_put_le64(out, p->keep_s);
 	buf_put_le64(out, p->volumes);
+	buf_put_le64(out, p->locked_until_ns);
 	return 0;
 }
 
 int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 {
-	struct cursor c = row_cursor(row, len);
+	uint8_t version, flags;
+	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LOCKED, &version);
 	struct catalog_pool p = { 0 };
-	uint8_t flags;
 	bool good;
 	int r;
 
@@ -275,6 +314,7 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 	p.capacity_bytes = cursor_le64(&c);
 	p.keep_s = cursor_le64(&c);
 	p.volumes = cursor_le64(&c);
+	p.locked_until_ns = version >= ROW_VERSION_LOCKED ? cursor_le64(&c) : 0;
 	good = parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM));
 	r = row_end(&c, good, "a pool");
 	if (!r)
@@ -284,7 +324,7 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 
 int volume_encode(const struct catalog_volume *v, struct buf *out)
 {
-	int r = row_begin(out);
+	int r = row_begin_at(out, ROW_VERSION_LOCKED);
 
 	if (r)
 		return r;
@@ -302,14 +342,15 @@ int volume_encode(const struct catalog_volume *v, struct buf *out)
 	buf_put_le32(out, v->key_id);
 	buf_put_le64(out, v->created_ns);
 	perm_put(out, &v->perm);
+	buf_put_le64(out, v->locked_until_ns);
 	return 0;
 }
 
 int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 {
-	struct cursor c = row_cursor(row, len);
+	uint8_t version, state, access, flags;
+	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LOCKED, &version);
 	struct catalog_volume v = { 0 };
-	uint8_t state, access, flags;
 	bool good;
 	int r;
 
@@ -331,6 +372,7 @@ int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 	v.key_id = cursor_le32(&c);
 	v.created_ns = cursor_le64(&c);
 	v.perm = cursor_perm(&c);
+	v.locked_until_ns = version >= ROW_VERSION_LOCKED ? cursor_le64(&c) : 0;
 	good = state <= STATE_INCOMING && volume_name_is_good(v.name, v.state) &&
 	       access <= ACCESS_RESTRICTED && !(flags & ~(VOLUME_PROTECT | VOLUME_WORM | VOLUME_IMAGE_EOM));
 	r = row_end(&c, good, "a volume");
@@ -446,5 +488,64 @@ int number_decode(const void *row, size_t len, uint64_t *n)
 
 	if (!r)
 		*n = v;
+	return r;
+}
+
+int store_encode(const struct catalog_store *s, struct buf *out)
+{
+	int r = row_begin(out);
+
+	if (r)
+		return r;
+	buf_put_le64(out, s->scrub_every_s);
+	buf_put_le64(out, s->scrub_rate_bytes);
+	buf_put_le64(out, s->gc_rate_bytes);
+	return buf_put_le32(out, s->gc_live_percent);
+}
+
+int store_decode(const void *row, size_t len, struct catalog_store *out)
+{
+	struct cursor c = row_cursor(row, len);
+	struct catalog_store s;
+	int r;
+
+	s.scrub_every_s = cursor_le64(&c);
+	s.scrub_rate_bytes = cursor_le64(&c);
+	s.gc_rate_bytes = cursor_le64(&c);
+	s.gc_live_percent = cursor_le32(&c);
+	r = row_end(&c, s.scrub_rate_bytes > 0 && s.gc_live_percent <= 100, "the store's properties");
+	if (!r)
+		*out = s;
+	return r;
+}
+
+int clock_encode(const struct clock_row *k, struct buf *out)
+{
+	int r = row_begin(out);
+
+	if (r)
+		return r;
+	buf_put_u8(out, (k->gap ? CLOCK_GAP : 0) | (k->told ? CLOCK_TOLD : 0));
+	buf_put_le64(out, k->time_ns);
+	buf_put_le64(out, k->boot_ns);
+	return buf_append(out, k->boot, sizeof(k->boot));
+}
+
+int clock_decode(const void *row, size_t len, struct clock_row *out)
+{
+	struct cursor c = row_cursor(row, len);
+	uint8_t flags = cursor_u8(&c);
+	struct clock_row k = { .gap = flags & CLOCK_GAP, .told = flags & CLOCK_TOLD };
+	const uint8_t *boot;
+	int r;
+
+	k.time_ns = cursor_le64(&c);
+	k.boot_ns = cursor_le64(&c);
+	boot = cursor_bytes(&c, sizeof(k.boot));
+	if (boot)
+		memcpy(k.boot, boot, sizeof(k.boot));
+	r = row_end(&c, k.time_ns && !(flags & ~(CLOCK_GAP | CLOCK_TOLD)), "the retention clock");
+	if (!r)
+		*out = k;
 	return r;
 }

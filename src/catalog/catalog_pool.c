@@ -129,6 +129,7 @@ int catalog_pool_put(struct catalog *c, const struct catalog_pool *p)
 	if (r)
 		return r;
 	now.volumes = was.volumes;
+	now.locked_until_ns = clock_later_lock(was.locked_until_ns, now.locked_until_ns);
 	r = pool_stage(b, &now);
 	return r ? r : kv_write(c->kv, b, true);
 }
@@ -185,48 +186,6 @@ int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct cat
 
 /* ---- properties ---- */
 
-static int bad_value(const struct catalog_prop *prop, const char *value)
-{
-	return err_explain(-EINVAL, "\"%s\" is not a value of %s: %s", value, prop->name, prop->values);
-}
-
-static int set_bool(bool *out, const char *value)
-{
-	if (!strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true"))
-		*out = true;
-	else if (!strcmp(value, "off") || !strcmp(value, "no") || !strcmp(value, "false"))
-		*out = false;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-/* In the largest unit that loses nothing. */
-static int size_text(uint64_t bytes, struct buf *text)
-{
-	static const char units[] = "KMGTPE";
-	size_t u = 0;
-
-	while (bytes && bytes % 1024 == 0 && u < strlen(units)) {
-		bytes /= 1024;
-		u++;
-	}
-	if (!u)
-		return buf_printf(text, "%llu", (unsigned long long)bytes);
-	return buf_printf(text, "%llu%c", (unsigned long long)bytes, units[u - 1]);
-}
-
-static int duration_text(uint64_t s, struct buf *text)
-{
-	if (!s)
-		return buf_printf(text, "0");
-	if (s % 86400 == 0)
-		return buf_printf(text, "%llud", (unsigned long long)s / 86400);
-	if (s % 3600 == 0)
-		return buf_printf(text, "%lluh", (unsigned long long)s / 3600);
-	return buf_printf(text, "%llus", (unsigned long long)s);
-}
-
 static int codec_get(const struct catalog_pool *p, struct buf *text)
 {
 	return buf_printf(text, "%s", codec_words[p->codec]);
@@ -260,27 +219,27 @@ static int level_set(struct catalog_pool *p, const char *value)
 
 static int verify_get(const struct catalog_pool *p, struct buf *text)
 {
-	return buf_printf(text, "%s", p->verify ? "on" : "off");
+	return words_get_bool(p->verify, text);
 }
 
 static int verify_set(struct catalog_pool *p, const char *value)
 {
-	return set_bool(&p->verify, value);
+	return words_set_bool(&p->verify, value);
 }
 
 static int worm_get(const struct catalog_pool *p, struct buf *text)
 {
-	return buf_printf(text, "%s", p->worm ? "on" : "off");
+	return words_get_bool(p->worm, text);
 }
 
 static int worm_set(struct catalog_pool *p, const char *value)
 {
-	return set_bool(&p->worm, value);
+	return words_set_bool(&p->worm, value);
 }
 
 static int record_get(const struct catalog_pool *p, struct buf *text)
 {
-	return size_text(p->record_bytes, text);
+	return words_get_size(p->record_bytes, text);
 }
 
 static int record_set(struct catalog_pool *p, const char *value)
@@ -295,7 +254,7 @@ static int record_set(struct catalog_pool *p, const char *value)
 
 static int capacity_get(const struct catalog_pool *p, struct buf *text)
 {
-	return p->capacity_bytes ? size_text(p->capacity_bytes, text) : buf_printf(text, "none");
+	return p->capacity_bytes ? words_get_size(p->capacity_bytes, text) : buf_printf(text, "none");
 }
 
 static int capacity_set(struct catalog_pool *p, const char *value)
@@ -310,7 +269,7 @@ static int capacity_set(struct catalog_pool *p, const char *value)
 
 static int keep_get(const struct catalog_pool *p, struct buf *text)
 {
-	return duration_text(p->keep_s, text);
+	return words_get_duration(p->keep_s, text);
 }
 
 static int keep_set(struct catalog_pool *p, const char *value)
@@ -346,18 +305,10 @@ const struct catalog_prop *catalog_pool_props(size_t *count)
 	return props;
 }
 
-static int prop_find(const char *name, size_t *at)
-{
-	for (*at = 0; *at < ARRAY_LEN(props); ++*at)
-		if (!strcmp(props[*at].name, name))
-			return 0;
-	return err_explain(-ENOENT, "a pool has no property \"%s\"", name);
-}
-
 int catalog_pool_prop_get(const struct catalog_pool *p, const char *prop, struct buf *text)
 {
 	size_t i;
-	int r = prop_find(prop, &i);
+	int r = words_find(props, ARRAY_LEN(props), "a pool", prop, &i);
 
 	return r ? r : prop_verbs[i].get(p, text);
 }
@@ -365,9 +316,9 @@ int catalog_pool_prop_get(const struct catalog_pool *p, const char *prop, struct
 int catalog_pool_prop_set(struct catalog_pool *p, const char *prop, const char *value)
 {
 	size_t i;
-	int r = prop_find(prop, &i);
+	int r = words_find(props, ARRAY_LEN(props), "a pool", prop, &i);
 
 	if (r)
 		return r;
-	return prop_verbs[i].set(p, value) ? bad_value(&props[i], value) : 0;
+	return prop_verbs[i].set(p, value) ? words_bad_value(&props[i], value) : 0;
 }

@@ -13,8 +13,8 @@ struct counter {
 };
 
 /*
- * Reads need no lock: each takes rows as they are.  The locks are for read-modify-write; neither is taken under the
- * other.  While @lock is not held:
+ * Reads need no lock: each takes rows as they are.  The locks are for read-modify-write, in the order @lock,
+ * @clock_lock, @event_lock.  While @lock is not held:
  * 1. A volume's row, its name row and its member row say the same at every moment (one batch).
  * 2. The .volumes of a pool's row is the number of its member rows.
  */
@@ -25,6 +25,8 @@ struct catalog {
 	pthread_mutex_t event_lock;	/* event_seqs, event_last, and the order of event rows */
 	struct counter event_seqs;
 	uint64_t event_last;
+	pthread_mutex_t clock_lock;	/* clock */
+	struct clock_row clock;		/* as at the last tick, or at the start */
 };
 
 int row_get(struct catalog *c, const struct row_key *key, struct buf *out);	/* CATALOG_E_NONE */
@@ -36,6 +38,20 @@ int counter_take(struct catalog *c, struct counter *n, uint64_t *out);
 
 /* catalog_pool.c: the pool's row with other contents, as part of @b; c->lock is held. */
 int pool_stage(struct kv_batch *b, const struct catalog_pool *p);
+
+/* catalog_clock.c: a lock that lasts does not get shorter, whatever a caller's copy of the row says. */
+uint64_t clock_later_lock(uint64_t was_ns, uint64_t now_ns);
+int clock_begin(struct catalog *c);
+void clock_end(struct catalog *c);
+
+/* catalog_words.c: values of properties as words.  What is shown means the same when it is set again. */
+int words_get_bool(bool on, struct buf *text);
+int words_set_bool(bool *out, const char *value);
+int words_get_size(uint64_t bytes, struct buf *text);
+int words_get_duration(uint64_t s, struct buf *text);
+/* -ENOENT with words: @owner ("a pool") has no such property. */
+int words_find(const struct catalog_prop *props, size_t count, const char *owner, const char *name, size_t *at);
+int words_bad_value(const struct catalog_prop *prop, const char *value);
 
 /* catalog_event.c */
 int event_find_last(struct catalog *c, uint64_t *seq);

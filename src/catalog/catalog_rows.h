@@ -11,6 +11,14 @@
 /* Counters of numbers that are never used again. */
 enum number { NUMBER_POOL = 'p', NUMBER_VOLUME = 'v', NUMBER_EVENT = 'e' };
 
+/* The retention clock as it was when CLOCK_BOOTTIME of @boot was @boot_ns. */
+struct clock_row {
+	uint64_t time_ns, boot_ns;
+	uint8_t boot[16];	/* all zero: not known */
+	bool gap;		/* time may be missing: the machine was off for nobody knows how long */
+	bool told;		/* that the wall clock is far away has been told */
+};
+
 struct row_key {
 	uint8_t b[288];
 	size_t len;
@@ -31,6 +39,9 @@ struct row_key key_tail(uint64_t volume);
 struct row_key key_drive(uint32_t drive);
 struct row_key key_event(uint64_t seq);
 struct row_key key_events(void);				/* prefix of the former */
+struct row_key key_store(void);
+struct row_key key_clock(void);
+struct row_key key_work(const char *name);
 
 /* Each *_encode replaces @out; each *_decode gives -EUCLEAN with words for anything that *_encode does not write. */
 int pool_encode(const struct catalog_pool *p, struct buf *out);
@@ -45,6 +56,10 @@ int schema_encode(uint32_t schema, struct buf *out);
 int schema_decode(const void *row, size_t len, uint32_t *schema);
 int number_encode(uint64_t n, struct buf *out);
 int number_decode(const void *row, size_t len, uint64_t *n);
+int store_encode(const struct catalog_store *s, struct buf *out);
+int store_decode(const void *row, size_t len, struct catalog_store *out);
+int clock_encode(const struct clock_row *k, struct buf *out);
+int clock_decode(const void *row, size_t len, struct clock_row *out);
 
 /* A name that a tape file may have: what a folder can show. */
 bool file_name_is_good(const char *name);

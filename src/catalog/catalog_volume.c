@@ -212,13 +212,15 @@ int catalog_volume_add(struct catalog *c, struct catalog_volume *v, struct kv_ba
 int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct kv_batch *with)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct catalog_volume was;
+	struct catalog_volume was, now = *v;
 	int r;
 
 	LOCK_SCOPE(&c->lock);
 	r = name_check(v);
 	if (!r)
 		r = catalog_volume_by_id(c, v->id, &was);
+	if (!r)
+		now.locked_until_ns = clock_later_lock(was.locked_until_ns, v->locked_until_ns);
 	if (!r && strcmp(was.name, v->name))
 		r = name_is_free(c, v->name);
 	if (!r)
@@ -231,7 +233,7 @@ int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct
 			r = stage_count(c, b, was.pool, -1);
 	}
 	if (!r)
-		r = stage_rows(b, v);
+		r = stage_rows(b, &now);
 	return r ? r : kv_write(c->kv, b, true);
 }
 

@@ -7,6 +7,8 @@ union any {
 	struct catalog_volume volume;
 	struct catalog_file file;
 	struct catalog_event event;
+	struct catalog_store store;
+	struct clock_row clock;
 };
 
 static int decode_pool(const void *row, size_t len, union any *out)
@@ -29,26 +31,56 @@ static int decode_event(const void *row, size_t len, union any *out)
 	return event_decode(5, row, len, &out->event);
 }
 
+static int decode_store(const void *row, size_t len, union any *out)
+{
+	return store_decode(row, len, &out->store);
+}
+
+static int decode_clock(const void *row, size_t len, union any *out)
+{
+	return clock_decode(row, len, &out->clock);
+}
+
+static int encode_any(size_t kind, const union any *v, struct buf *out)
+{
+	switch (kind) {
+	case 0: return pool_encode(&v->pool, out);
+	case 1: return volume_encode(&v->volume, out);
+	case 2: return file_encode(&v->file, out);
+	case 3: return event_encode(&v->event, out);
+	case 4: return store_encode(&v->store, out);
+	default: return clock_encode(&v->clock, out);
+	}
+}
+
 static struct kind {
 	int (*decode)(const void *row, size_t len, union any *out);
+	uint8_t version;
 	struct buf row;
-} kinds[4];
+} kinds[6];
 
 static int setup(void **state)
 {
-	struct catalog_pool p = { .id = 3, .name = "pool", .perm = some_perm, .codec = 2, .level = 3, .worm = true };
-	struct catalog_volume v = { .id = 9, .pool = 3, .name = "A1", .serial = "0123456789ABCDEF", .perm = some_perm };
+	struct catalog_pool p = { .id = 3, .name = "pool", .perm = some_perm, .codec = 2, .level = 3, .worm = true,
+				  .locked_until_ns = 77 };
+	struct catalog_volume v = { .id = 9, .pool = 3, .name = "A1", .serial = "0123456789ABCDEF", .perm = some_perm,
+				    .locked_until_ns = 88 };
 	struct catalog_file f = { .file = 1, .mark_object = 2, .stretch = 3, .name = "etc.tar", .perm = some_perm };
 	struct catalog_event e = { .seq = 5, .time_ns = 1, .number = 400, .about = "a", .text = "b" };
 
-	kinds[0] = (struct kind){ decode_pool, BUF_INIT };
-	kinds[1] = (struct kind){ decode_volume, BUF_INIT };
-	kinds[2] = (struct kind){ decode_file, BUF_INIT };
-	kinds[3] = (struct kind){ decode_event, BUF_INIT };
-	pool_encode(&p, &kinds[0].row);
-	volume_encode(&v, &kinds[1].row);
-	file_encode(&f, &kinds[2].row);
-	event_encode(&e, &kinds[3].row);
+	const union any values[] = {
+		{ .pool = p }, { .volume = v }, { .file = f }, { .event = e },
+		{ .store = { 1, 2, 3, 70 } }, { .clock = { .time_ns = 5, .boot_ns = 6, .boot = "boot", .gap = true } },
+	};
+
+	kinds[0] = (struct kind){ decode_pool, 2, BUF_INIT };
+	kinds[1] = (struct kind){ decode_volume, 2, BUF_INIT };
+	kinds[2] = (struct kind){ decode_file, 1, BUF_INIT };
+	kinds[3] = (struct kind){ decode_event, 1, BUF_INIT };
+	kinds[4] = (struct kind){ decode_store, 1, BUF_INIT };
+	kinds[5] = (struct kind){ decode_clock, 1, BUF_INIT };
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		assert_int_equal(encode_any(i, &values[i], &kinds[i].row), 0);
 	return 0;
 }
 
@@ -89,11 +121,11 @@ static void another_version_is_refused(void **state)
 	union any out;
 
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-		assert_int_equal(kinds[k].row.data[0], 1);
+		assert_int_equal(kinds[k].row.data[0], kinds[k].version);
 		for (int version = 0; version < 256; version++) {
 			kinds[k].row.data[0] = (uint8_t)version;
 			assert_int_equal(kinds[k].decode(kinds[k].row.data, kinds[k].row.len, &out),
-					 version == 1 ? 0 : -EUCLEAN);
+					 version == kinds[k].version ? 0 : -EUCLEAN);
 		}
 	}
 }
@@ -112,14 +144,7 @@ static void what_is_accepted_is_what_we_would_write(void **state)
 
 				row->data[i] = (uint8_t)v;
 				if (kinds[k].decode(row->data, row->len, &out) == 0) {
-					if (k == 0)
-						pool_encode(&out.pool, &again);
-					else if (k == 1)
-						volume_encode(&out.volume, &again);
-					else if (k == 2)
-						file_encode(&out.file, &again);
-					else
-						event_encode(&out.event, &again);
+					encode_any(k, &out, &again);
 					assert_int_equal(again.len, row->len);
 					assert_memory_equal(again.data, row->data, again.len);
 				}
@@ -154,6 +179,38 @@ static void values_that_nothing_has_are_refused(void **state)
 	assert_int_equal(event_decode(1, row.data, row.len, &out.event), -EUCLEAN);
 }
 
+/* Bytes as the first release wrote them, without a lock. */
+static void rows_of_version_1_have_no_lock(void **state)
+{
+	static const uint8_t pool[] = "\x01\x03\0\0\0\x05vault\xed\x01\0\0\x01\0\0\0\x02\0\0\0"
+				      "\x11\0\0\0\0\0\0\0\x22\0\0\0\0\0\0\0\x02\x03\0\0\0\x02"
+				      "\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\x3a\x09\0\0\0\0\0\x01\0\0\0\0\0\0\0";
+	static const uint8_t volume[] = "\x01\x09\0\0\0\0\0\0\0\x03\0\0\0\x02""A1\x10""0123456789ABCDEF\x01\0\x03"
+					"\x04\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+					"\x33\0\0\0\0\0\0\0\xa4\x01\0\0\x01\0\0\0\x02\0\0\0"
+					"\x11\0\0\0\0\0\0\0\x22\0\0\0\0\0\0\0";
+	struct catalog_volume v;
+	struct catalog_pool p;
+
+	assert_int_equal(pool_decode(pool, sizeof(pool) - 1, &p), 0);
+	assert_string_equal(p.name, "vault");
+	assert_int_equal(p.perm.mode, 0755);
+	assert_true(p.worm);
+	assert_int_equal(p.keep_s, 7 * 86400);
+	assert_int_equal(p.volumes, 1);
+	assert_int_equal(p.locked_until_ns, 0);
+	assert_int_equal(volume_decode(volume, sizeof(volume) - 1, &v), 0);
+	assert_string_equal(v.serial, "0123456789ABCDEF");
+	assert_int_equal(v.state, STATE_ASSIGNED);
+	assert_true(v.protect && v.worm);
+	assert_int_equal(v.capacity_bytes, 1 << 20);
+	assert_int_equal(v.created_ns, 0x33);
+	assert_int_equal(v.perm.ctime_ns, 0x22);
+	assert_int_equal(v.locked_until_ns, 0);
+	/* A lock in them is no row of that version. */
+	assert_int_equal(pool_decode(pool, sizeof(pool), &p), -EUCLEAN);
+}
+
 /* Keys of one kind lie in the order of what they stand for, and apart from those of other kinds. */
 static void keys_are_in_order(void **state)
 {
@@ -162,8 +219,9 @@ static void keys_are_in_order(void **state)
 		key_event(256),	     key_event(UINT64_MAX),   key_file(1, UINT64_MAX), key_file(2, 0),
 		key_file_name(1, "a", 256), key_file_name(1, "aa", 1), key_file_name(2, "a", 1), key_member(1, "B"),
 		key_member(2, ""),   key_member(2, "A"),      key_member(256, ""),    key_number(NUMBER_EVENT),
-		key_pool(255),	     key_pool(256),	      key_pool_name("a"),     key_schema(),
-		key_tail(1),	     key_volume_name("A"),    key_volume(255),	      key_volume(256),
+		key_pool(255),	     key_pool(256),	      key_pool_name("a"),     key_clock(),
+		key_schema(),	     key_tail(1),	      key_volume_name("A"),   key_volume(255),
+		key_volume(256),     key_work("scrub"),	      key_store(),
 	};
 
 	for (size_t i = 0; i + 1 < ARRAY_LEN(in_order); i++) {
@@ -202,6 +260,7 @@ int main(void)
 		ON_ROWS(another_version_is_refused),
 		ON_ROWS(what_is_accepted_is_what_we_would_write),
 		cmocka_unit_test(values_that_nothing_has_are_refused),
+		cmocka_unit_test(rows_of_version_1_have_no_lock),
 		cmocka_unit_test(keys_are_in_order),
 		cmocka_unit_test(a_damaged_row_is_told_not_skipped),
 	};

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Do the rows tell one story?  A walk over all keys; each row is judged by itself, with the rows that it speaks of as
+ * they are at that moment and under the lock of those who change them, so the walk runs beside everything else and finds
+ * nothing that is only on its way.
+ *
+ * Mended is what another row tells: names, members, counts, numbers, what speaks of things that are gone.  The row of a
+ * pool or of a volume itself is never touched: nothing else has what is in it.
+ */
+#include "catalog/catalog_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+struct check {
+	struct catalog *c;
+	const struct catalog_check_config *cfg;
+	struct catalog_checked *done;
+	uint64_t pool_max, volume_max;
+};
+
+/* One key of the walk.  The number behind the letter, if the key has one there. */
+struct at {
+	struct row_key key;
+	uint64_t number;
+};
+
+static void tell(struct check *k, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void tell(struct check *k, bool repaired, const char *fmt, ...)
+{
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	k->done->faults++;
+	k->done->repaired += repaired;
+	if (k->cfg->found)
+		k->cfg->found(k->cfg->ctx, what, repaired);
+}
+
+/* ---- mending: one row at a time, c->lock is held ---- */
+
+/* NULL: it goes.  False: it was not asked for, or could not be written. */
+static bool mended(struct check *k, const struct row_key *key, const void *row, size_t len)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r;
+
+	if (!k->cfg->repair)
+		return false;
+	r = kv_batch_new(&b);
+	if (!r)
+		r = row ? kv_batch_put(b, KV_CATALOG, key->b, key->len, row, len) : row_delete(b, key);
+	if (!r)
+		r = kv_write(k->c->kv, b, true);
+	if (r)
+		log_error("catalog: a row cannot be mended: %s", err_text(r));
+	return !r;
+}
+
+static bool removed(struct check *k, const struct row_key *key)
+{
+	return mended(k, key, NULL, 0);
+}
+
+/* The number (big-endian, @len bytes) that the row of @key is; 0: none. */
+static int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	int r = row_get(k->c, key, &row);
+
+	*whom = 0;
+	if (!r && row.len == len)
+		*whom = len == 4 ? get_be32(row.data) : get_be64(row.data);
+	return r < 0 ? r : 0;
+}
+
+/* 1: there is such a row; 0: there is none. */
+static int is_there(struct check *k, const struct row_key *key)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	int r = row_get(k->c, key, &row);
+
+	return r < 0 ? r : r == 0;
+}
+
+/* ---- pools ---- */
+
+static int check_pool(struct check *k, const struct at *at)
+{
+	struct catalog_pool p, other;
+	struct row_key name;
+	uint64_t whom;
+	uint8_t id[4];
+	int r;
+
+	r = catalog_pool_by_id(k->c, (uint32_t)at->number, &p);
+	if (r == CATALOG_E_NONE)
+		return 0;
+	k->done->pools++;
+	if (at->number > k->pool_max)
+		k->pool_max = at->number;
+	if (r == -EUCLEAN || (!r && p.id != at->number)) {
+		tell(k, false, "the row of pool number %" PRIu64 " is damaged", at->number);
+		return 0;
+	}
+	if (r)
+		return r;
+	name = key_pool_name(p.name);
+	r = names_whom(k, &name, 4, &whom);
+	if (r)
+		return r;
+	if (whom != p.id) {
+		put_be32(id, p.id);
+		r = whom ? catalog_pool_by_id(k->c, (uint32_t)whom, &other) : CATALOG_E_NONE;
+		if (r < 0 && r != -EUCLEAN)
+			return r;
+		tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, p.name))) && mended(k, &name, id, 4),
+		     "pool %s, number %u: its name leads elsewhere", p.name, p.id);
+	}
+	return 0;
+}
+
+static int check_pool_name(struct check *k, const struct at *at)
+{
+	struct catalog_pool p;
+	uint64_t whom;
+	int r;
+
+	r = is_there(k, &at->key);
+	if (r <= 0)
+		return r;
+	r = names_whom(k, &at->key, 4, &whom);
+	if (!r && whom)
+		r = catalog_pool_by_id(k->c, (uint32_t)whom, &p);
+	else if (!r)
+		r = CATALOG_E_NONE;
+	if (r == CATALOG_E_NONE || (!r && (strlen(p.name) != at->key.len - 1 ||
+					   memcmp(p.name, at->key.b + 1, at->key.len - 1))))
+		tell(k, removed(k, &at->key), "the name %.*s of a pool leads to none", (int)at->key.len - 1,
+		     (const char *)at->key.b + 1);
+	return r < 0 && r != -EUCLEAN ? r : 0;
+}
+
+/* ---- volumes ---- */
+
+/* @key shall lead to volume @v; may it be made to? */
+static int check_leads(struct check *k, const struct row_key *key, const struct catalog_volume *v, const char *what)
+{
+	struct catalog_volume other;
+	uint64_t whom;
+	uint8_t id[8];
+	int r;
+
+	r = names_whom(k, key, 8, &whom);
+	if (r || whom == v->id)
+		return r;
+	r = whom ? catalog_volume_by_id(k->c, whom, &other) : CATALOG_E_NONE;
+	if (r < 0 && r != -EUCLEAN)
+		return r;
+	put_be64(id, v->id);
+	tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, v->name))) && mended(k, key, id, 8),
+	     "volume %s, number %" PRIu64 ": %s leads elsewhere", v->name, v->id, what);
+	return 0;
+}
+
+static int check_volume(struct check *k, const struct at *at)
+{
+	struct catalog_volume v;
+	struct row_key name, member;
+	struct catalog_pool p;
+	int r;
+
+	r = catalog_volume_by_id(k->c, at->number, &v);
+	if (r == CATALOG_E_NONE)
+		return 0;
+	k->done->volumes++;
+	if (at->number > k->volume_max)
+		k->volume_max = at->number;
+	if (r == -EUCLEAN || (!r && v.id != at->number)) {
+		tell(k, false, "the row of volume number %" PRIu64 " is damaged", at->number);
+		return 0;
+	}
+	if (r)
+		return r;
+	name = key_volume_name(v.name);
+	member = key_member(v.pool, v.name);
+	r = check_leads(k, &name, &v, "its name");
+	if (!r)
+		r = check_leads(k, &member, &v, "its place in the pool");
+	if (!r)
+		r = catalog_pool_by_id(k->c, v.pool, &p);
+	if (r == CATALOG_E_NONE) {
+		tell(k, false, "volume %s: its pool, number %u, is not there", v.name, v.pool);
+		r = 0;
+	}
+	if (r == -EUCLEAN)	/* the pool's own fault */
+		r = 0;
+	if (!r && k->cfg->has_head)
+		r = k->cfg->has_head(k->cfg->ctx, v.id);
+	if (r > 0)
+		tell(k, false, "volume %s has no tape", v.name);
+	return r < 0 ? r : 0;
+}
+
+/* Rows that lead to a volume by its name; the name begins at @skip. */
+static int check_lead(struct check *k, const struct at *at, size_t skip, uint32_t pool, const char *what)
+{
+	size_t len = at->key.len > skip ? at->key.len - skip : 0;
+	struct catalog_volume v;
+	uint64_t whom;
+	int r;
+
+	r = is_there(k, &at->key);
+	if (r <= 0)
+		return r;
+	r = names_whom(k, &at->key, 8, &whom);
+	if (!r)
+		r = whom ? catalog_volume_by_id(k->c, whom, &v) : CATALOG_E_NONE;
+	if (r == CATALOG_E_NONE || (!r && (strlen(v.name) != len || memcmp(v.name, at->key.b + skip, len) ||
+					   (pool && v.pool != pool))))
+		tell(k, removed(k, &at->key), "%s %.*s leads to no volume", what, (int)len,
+		     (const char *)at->key.b + skip);
+	return r < 0 && r != -EUCLEAN ? r : 0;
+}
+
+static int check_volume_name(struct check *k, const struct at *at)
+{
+	return check_lead(k, at, 1, 0, "the name");
+}
+
+static int check_member(struct check *k, const struct at *at)
+{
+	return check_lead(k, at, 5, at->key.len >= 5 ? get_be32(at->key.b + 1) : 0, "in a pool the name");
+}
+
+/* ---- what belongs to volumes ---- */
+
+/* 1: there is such a volume, also if its row is damaged. */
+static int volume_is_there(struct check *k, uint64_t volume)
+{
+	struct row_key key = key_volume(volume);
+
+	return is_there(k, &key);
+}
+
+static int check_file(struct check *k, const struct at *at)
+{
+	struct catalog_file f;
+	struct row_key name;
+	uint64_t file;
+	int r;
+
+	if (at->key.len != 17) {
+		tell(k, false, "the key of a tape file's name is damaged");
+		return 0;
+	}
+	file = get_be64(at->key.b + 9);
+	r = catalog_file_get(k->c, at->number, file, &f);
+	if (r == CATALOG_E_NONE)
+		return 0;
+	k->done->files++;
+	if (r == -EUCLEAN) {
+		tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged", at->number, file);
+		return 0;
+	}
+	if (!r)
+		r = volume_is_there(k, at->number);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		tell(k, removed(k, &at->key), "the name of a tape file of volume number %" PRIu64 ", which is gone",
+		     at->number);
+		return 0;
+	}
+	name = key_file_name(at->number, f.name, file);
+	r = is_there(k, &name);
+	if (r == 0)
+		tell(k, mended(k, &name, "", 0), "volume number %" PRIu64 ": tape file %s is not found by its name",
+		     at->number, f.name);
+	return r < 0 ? r : 0;
+}
+
+static int check_file_name(struct check *k, const struct at *at)
+{
+	struct catalog_file f;
+	size_t len = at->key.len;
+	int r;
+
+	r = is_there(k, &at->key);
+	if (r <= 0)
+		return r;
+	if (len < 18 || at->key.b[len - 9] != 0) {
+		tell(k, removed(k, &at->key), "the key of a tape file's name is damaged");
+		return 0;
+	}
+	r = catalog_file_get(k->c, at->number, get_be64(at->key.b + len - 8), &f);
+	if (r == CATALOG_E_NONE || (!r && strcmp(f.name, (const char *)at->key.b + 9)))
+		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": the name %s leads to no tape file", at->number,
+		     (const char *)at->key.b + 9);
+	return r < 0 && r != -EUCLEAN ? r : 0;
+}
+
+static int check_tail(struct check *k, const struct at *at)
+{
+	int r = volume_is_there(k, at->number);
+
+	if (r == 0)
+		tell(k, removed(k, &at->key), "the end of an image of volume number %" PRIu64 ", which is gone",
+		     at->number);
+	return r < 0 ? r : 0;
+}
+
+static int check_drive(struct check *k, const struct at *at)
+{
+	uint64_t whom;
+	int r;
+
+	r = is_there(k, &at->key);
+	if (r <= 0)
+		return r;
+	r = names_whom(k, &at->key, 8, &whom);
+	if (!r)
+		r = whom ? volume_is_there(k, whom) : 0;
+	if (r == 0)
+		tell(k, removed(k, &at->key), "drive nst%" PRIu64 " has a volume that is not there", at->number);
+	return r < 0 ? r : 0;
+}
+
+/* ---- the rest ---- */
+
+static int check_event(struct check *k, const struct at *at)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_event e;
+	int r = row_get(k->c, &at->key, &row);
+
+	if (r)
+		return r < 0 ? r : 0;
+	k->done->events++;
+	r = event_decode(at->number, row.data, row.len, &e);
+	if (r == -EUCLEAN)
+		tell(k, removed(k, &at->key), "event %" PRIu64 " is damaged", at->number);
+	return r == -EUCLEAN ? 0 : r;
+}
+
+/* Numbers and counts are judged at the end, when what they count is known and mended. */
+static int check_nothing(struct check *k, const struct at *at)
+{
+	(void)k;
+	(void)at;
+	return 0;
+}
+
+static int check_properties(struct check *k, const struct at *at)
+{
+	struct catalog_store s;
+	int r = catalog_store_get(k->c, &s);
+
+	if (r == -EUCLEAN)
+		tell(k, removed(k, &at->key), "the properties of the store are damaged");
+	return r == -EUCLEAN ? 0 : r;
+}
+
+static int check_clock(struct check *k, const struct at *at)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct clock_row clock;
+	int r = row_get(k->c, &at->key, &row);
+
+	if (!r)
+		r = clock_decode(row.data, row.len, &clock);
+	if (r == -EUCLEAN)
+		tell(k, k->cfg->repair && !catalog_clock_tick(k->c), "the row of the retention clock is damaged");
+	return r == -EUCLEAN || r > 0 ? 0 : r;
+}
+
+static const struct {
+	char letter;
+	uint8_t number;		/* bytes of the number behind it */
+	bool whole;		/* the key ends there */
+	int (*check)(struct check *k, const struct at *at);
+} kinds[] = {
+	{ 'D', 4, true, check_drive },		{ 'E', 8, true, check_event },
+	{ 'F', 8, false, check_file },		{ 'G', 8, false, check_file_name },
+	{ 'M', 4, false, check_member },	{ 'N', 0, false, check_nothing },
+	{ 'P', 4, true, check_pool },		{ 'Q', 0, false, check_pool_name },
+	{ 'R', 0, true, check_clock },		{ 'S', 0, true, check_nothing },
+	{ 'T', 8, true, check_tail },		{ 'U', 0, false, check_volume_name },
+	{ 'V', 8, true, check_volume },		{ 'W', 0, false, check_nothing },
+	{ 'X', 0, true, check_properties },
+};
+
+static int check_key(struct check *k, const uint8_t *key, size_t len)
+{
+	struct at at = { .key = { .len = len } };
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_LEN(kinds) && len && kinds[i].letter != (char)key[0]; i++)
+		;
+	n = i < ARRAY_LEN(kinds) ? kinds[i].number + 1u : 0;
+	if (!len || len > sizeof(at.key.b) || i == ARRAY_LEN(kinds) || len < n || (kinds[i].whole && len != n)) {
+		tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
+		return 0;
+	}
+	memcpy(at.key.b, key, len);
+	if (kinds[i].number)
+		at.number = kinds[i].number == 4 ? get_be32(key + 1) : get_be64(key + 1);
+	LOCK_SCOPE(&k->c->lock);
+	return kinds[i].check(k, &at);
+}
+
+/* What was given out is below what the row says, or it might be given out again.  The lock of @n is held. */
+static int check_number(struct check *k, struct counter *n, uint64_t highest, const char *what)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_number(n->which);
+	uint64_t below = 1;
+	int r;
+
+	r = row_get(k->c, &key, &row);
+	if (!r)
+		r = number_decode(row.data, row.len, &below);
+	if (r == -EUCLEAN || (r >= 0 && below <= highest && highest)) {
+		if (n->next <= highest)
+			n->next = highest + 1;
+		if (n->limit < n->next)
+			n->limit = n->next;
+		r = number_encode(n->limit, &row);
+		tell(k, !r && mended(k, &key, row.data, row.len), "numbers of %s could be given out again", what);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int count_members(struct check *k, uint32_t pool, uint64_t *out)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_member(pool, "");
+	int r = kv_iter_new(k->c->kv, KV_CATALOG, &it);
+
+	*out = 0;
+	if (r)
+		return r;
+	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it))
+		++*out;
+	return kv_iter_error(it);
+}
+
+static int mend_count(struct check *k, struct catalog_pool *p, uint64_t members)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool(p->id);
+	uint64_t was = p->volumes;
+	int r;
+
+	p->volumes = members;
+	r = pool_encode(p, &row);
+	if (!r)
+		tell(k, mended(k, &key, row.data, row.len), "pool %s says it has %" PRIu64 " volumes; it has %" PRIu64,
+		     p->name, was, members);
+	return r;
+}
+
+static int check_count(void *ctx, const struct catalog_pool *p)
+{
+	struct check *k = ctx;
+	struct catalog_pool now;
+	uint64_t members;
+	int r;
+
+	LOCK_SCOPE(&k->c->lock);
+	r = catalog_pool_by_id(k->c, p->id, &now);
+	if (!r)
+		r = count_members(k, p->id, &members);
+	if (r || members == now.volumes)
+		return r < 0 ? r : 0;
+	return mend_count(k, &now, members);
+}
+
+/* A damaged row ends the walk over pools; it was told already. */
+static int check_counts(struct check *k)
+{
+	int r = catalog_pool_each(k->c, check_count, k);
+
+	return r == -EUCLEAN ? 0 : r;
+}
+
+static int check_numbers(struct check *k)
+{
+	int r;
+
+	{
+		LOCK_SCOPE(&k->c->lock);
+		r = check_number(k, &k->c->pool_ids, k->pool_max, "pools");
+		if (!r)
+			r = check_number(k, &k->c->volume_ids, k->volume_max, "volumes");
+	}
+	LOCK_SCOPE(&k->c->event_lock);
+	return r ? r : check_number(k, &k->c->event_seqs, k->c->event_last, "events");
+}
+
+int catalog_check(struct catalog *c, const struct catalog_check_config *cfg, struct catalog_checked *out)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct check k = { .c = c, .cfg = cfg, .done = out };
+	const uint8_t *key;
+	size_t len;
+	int r;
+
+	*out = (struct catalog_checked){ 0 };
+	r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, "", 0); !r && kv_iter_valid(it); kv_iter_next(it)) {
+		key = kv_iter_key(it, &len);
+		r = check_key(&k, key, len);
+	}
+	if (!r)
+		r = kv_iter_error(it);
+	if (!r)
+		r = check_counts(&k);
+	return r ? r : check_numbers(&k);
+}

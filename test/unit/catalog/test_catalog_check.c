@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Each row is hurt in turn: the check finds it, mends what another row tells, and finds nothing after that. */
+#include "catalog_fixture.h"
+
+static unsigned found_count;
+static char found_all[8192];
+
+static void found(void *ctx, const char *what, bool repaired)
+{
+	found_count++;
+	snprintf(found_all + strlen(found_all), sizeof(found_all) - strlen(found_all), "%s\n", what);
+}
+
+static int has_head(void *ctx, uint64_t volume) { return volume == *(uint64_t *)ctx; }
+
+static struct catalog_checked check(void **state, bool repair, uint64_t headless)
+{
+	const struct catalog_check_config cfg = { repair, has_head, found, &headless };
+	struct catalog_checked done;
+
+	found_count = 0;
+	found_all[0] = 0;
+	assert_int_equal(catalog_check(cat_of(state), &cfg, &done), 0);
+	assert_int_equal(done.faults, found_count);
+	return done;
+}
+
+static void raw_delete(void **state, const struct row_key *key)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_batch_delete(b, KV_CATALOG, key->b, key->len), 0);
+	assert_int_equal(kv_write(kv_of(state), b, true), 0);
+}
+
+/* A pool, two volumes, a named tape file, a tail, a drive, an event, properties. */
+static uint64_t fill(void **state)
+{
+	struct catalog_file f = { .file = 3, .mark_object = 7, .stretch = 8, .name = "etc.tar" };
+	struct catalog_store s;
+	uint64_t id = add_volume(state, default_pool(state), "A1");
+
+	add_volume(state, default_pool(state), "B1");
+	assert_int_equal(catalog_file_put(cat_of(state), id, &f), 0);
+	assert_int_equal(catalog_tail_put(cat_of(state), id, "x", 1), 0);
+	assert_int_equal(catalog_drive_put(cat_of(state), 0, id), 0);
+	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "default/A1");
+	assert_int_equal(catalog_store_get(cat_of(state), &s), 0);
+	assert_int_equal(catalog_store_put(cat_of(state), &s), 0);
+	assert_int_equal(catalog_work_put(cat_of(state), "scrub", "here", 4), 0);
+	return id;
+}
+
+static void a_whole_catalog_has_no_faults(void **state)
+{
+	struct catalog_checked done;
+
+	fill(state);
+	done = check(state, true, 0);
+	assert_int_equal(done.faults, 0);
+	assert_int_equal(done.pools, 1);
+	assert_int_equal(done.volumes, 2);
+	assert_int_equal(done.files, 1);
+	assert_int_equal(done.events, 1);
+}
+
+/* What is done to a row, and whether another one tells what it was. */
+struct hurt {
+	struct row_key key;
+	const char *row;	/* NULL: it goes */
+	size_t len;
+	bool mended;
+	const char *words;
+};
+
+static void every_row_that_is_hurt_is_found(void **state)
+{
+	const struct hurt hurts[] = {
+		{ key_pool_name("default"), NULL, 0, true, "default" },
+		{ key_pool_name("default"), "\0\0\0\x09", 4, true, "default" },
+		{ key_pool_name("default"), "x", 1, true, "default" },
+		{ key_pool_name("nobody"), "\0\0\0\x01", 4, true, "nobody" },
+		{ key_pool(1), "x", 1, false, "pool number 1" },
+		{ key_volume_name("A1"), NULL, 0, true, "A1" },
+		{ key_volume_name("A1"), "\0\0\0\0\0\0\0\x02", 8, true, "A1" },
+		{ key_volume_name("A9"), "\0\0\0\0\0\0\0\x02", 8, true, "A9" },
+		{ key_member(1, "A1"), NULL, 0, true, "A1" },
+		{ key_member(1, "A9"), "\0\0\0\0\0\0\0\x01", 8, true, "A9" },
+		{ key_member(7, "A1"), "\0\0\0\0\0\0\0\x01", 8, true, "A1" },
+		{ key_volume(1), "x", 1, false, "volume number 1" },
+		{ key_file(1, 3), "x", 1, false, "tape file 3" },
+		{ key_file(1, 3), NULL, 0, true, "etc.tar" },
+		{ key_file_name(1, "etc.tar", 3), NULL, 0, true, "etc.tar" },
+		{ key_file_name(1, "usr.tar", 3), "", 0, true, "usr.tar" },
+		{ key_tail(77), "x", 1, true, "77" },
+		{ key_drive(0), "x", 1, true, "nst0" },
+		{ key_drive(1), "\0\0\0\0\0\0\0\x4d", 8, true, "nst1" },
+		{ key_event(1), "x", 1, true, "event 1" },
+		{ key_store(), "x", 1, true, "properties" },
+		{ key_clock(), "x", 1, true, "clock" },
+		{ key_number(NUMBER_VOLUME), NULL, 0, true, "volumes" },
+		{ key_number(NUMBER_POOL), "\x01\x01\0\0\0\0\0\0\0", 9, true, "pools" },
+		{ key_number(NUMBER_EVENT), "x", 1, true, "events" },
+		{ { .b = "Z", .len = 1 }, "x", 1, false, "no kind" },
+		{ { .b = "V123", .len = 4 }, "x", 1, false, "no kind" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hurts); i++) {
+		struct catalog_checked done;
+
+		fixture_setup(state);
+		assert_int_equal(fill(state), 1);
+		if (hurts[i].row)
+			raw_put(state, &hurts[i].key, hurts[i].row, hurts[i].len);
+		else
+			raw_delete(state, &hurts[i].key);
+		done = check(state, false, 0);
+		if (!done.faults || !strstr(found_all, hurts[i].words))
+			fail_msg("hurt %zu: %lu faults, \"%s\"", i, (unsigned long)done.faults, found_all);
+		assert_int_equal(done.repaired, 0);
+		check(state, true, 0);
+		done = check(state, true, 0);
+		if ((done.faults == 0) != hurts[i].mended)
+			fail_msg("hurt %zu: after mending: \"%s\"", i, found_all);
+		fixture_teardown(state);
+	}
+}
+
+static void a_volume_row_that_is_gone_takes_its_names_with_it(void **state)
+{
+	struct row_key key = key_volume(1);
+	struct catalog_pool p;
+
+	fill(state);
+	raw_delete(state, &key);
+	assert_true(check(state, true, 0).faults >= 6);	/* name, member, count, file, tail, drive */
+	while (check(state, true, 0).repaired)
+		;
+	assert_int_equal(check(state, false, 0).faults, 0);
+	assert_int_equal(catalog_pool_get(cat_of(state), "default", &p), 0);
+	assert_int_equal(p.volumes, 1);
+}
+
+static void a_wrong_count_is_put_right(void **state)
+{
+	struct catalog_pool p;
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_pool(1);
+
+	fill(state);
+	assert_int_equal(catalog_pool_get(cat_of(state), "default", &p), 0);
+	p.volumes = 99;
+	assert_int_equal(pool_encode(&p, &row), 0);
+	raw_put(state, &key, row.data, row.len);
+	assert_int_equal(check(state, true, 0).repaired, 1);
+	assert_int_equal(catalog_pool_get(cat_of(state), "default", &p), 0);
+	assert_int_equal(p.volumes, 2);
+}
+
+static void a_volume_without_a_tape_is_told(void **state)
+{
+	fill(state);
+	assert_int_equal(check(state, true, 2).faults, 1);
+	assert_non_null(strstr(found_all, "B1"));
+}
+
+static void a_number_is_not_given_out_again_after_its_row_was_lost(void **state)
+{
+	struct row_key key = key_number(NUMBER_VOLUME);
+	uint64_t id;
+
+	fill(state);
+	raw_delete(state, &key);
+	restart(state, true);
+	assert_int_equal(check(state, true, 0).repaired, 1);
+	assert_int_equal(catalog_volume_new_id(cat_of(state), &id), 0);
+	assert_int_equal(id, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_CATALOG(a_whole_catalog_has_no_faults),
+		cmocka_unit_test(every_row_that_is_hurt_is_found),
+		ON_CATALOG(a_volume_row_that_is_gone_takes_its_names_with_it),
+		ON_CATALOG(a_wrong_count_is_put_right),
+		ON_CATALOG(a_volume_without_a_tape_is_told),
+		ON_CATALOG(a_number_is_not_given_out_again_after_its_row_was_lost),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
