@@ -300,7 +300,7 @@ static int add_volume(struct search *q, uint64_t volume)
 	size_t damaged;
 	int r = head_newest(q->kv, volume, &newest);
 
-	r = r ? r : heads_read(q->kv, volume, &damaged, &hs);
+	r = r ? r : heads_read_whole(q->kv, volume, &hs, &damaged);
 	for (size_t i = 0; !r && i < hs.count; i++)
 		r = add_head(q, volume, &hs.row[i].head, hs.row[i].head.generation == newest);
 	return r;

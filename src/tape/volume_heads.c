@@ -97,7 +97,7 @@ static int heads_push(struct heads *hs, struct head *h)
 	return 0;
 }
 
-int heads_read(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *out)
+static int read_all(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *out)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct map_key heads = key_heads(volume);
@@ -121,6 +121,16 @@ int heads_read(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *ou
 	if (damaged)
 		*damaged = passed;
 	return out->count || passed ? 0 : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
+}
+
+int heads_read(struct kv *kv, uint64_t volume, struct heads *out)
+{
+	return read_all(kv, volume, NULL, out);
+}
+
+int heads_read_whole(struct kv *kv, uint64_t volume, struct heads *out, size_t *damaged)
+{
+	return read_all(kv, volume, damaged, out);
 }
 
 int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)

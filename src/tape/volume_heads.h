@@ -20,8 +20,9 @@ struct heads {
 	size_t count, room;
 };
 void heads_fini(struct heads *hs);
-/* -ENOENT.  Damaged ones are passed over and counted, if @damaged is not NULL: it fails if it is. */
-int heads_read(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *out);
+int heads_read(struct kv *kv, uint64_t volume, struct heads *out);	/* -ENOENT; fails if one is damaged */
+/* The same, but damaged ones are passed over and counted. */
+int heads_read_whole(struct kv *kv, uint64_t volume, struct heads *out, size_t *damaged);
 
 /* The next volume, in order, that has a head; KV_E_NONE. */
 int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume);

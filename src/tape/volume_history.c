@@ -87,7 +87,7 @@ int volume_create(struct kv_batch *b, uint64_t id)
 int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_read(kv, id, NULL, &hs);
+	int r = heads_read(kv, id, &hs);
 
 	for (size_t i = 0; i < hs.count; i++)
 		hs.row[i].goes = true;
@@ -102,7 +102,7 @@ int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from
 	struct head *moved;
 	int r = head_read(kv, to, &old);
 
-	r = r ? r : heads_read(kv, from, NULL, &hs);
+	r = r ? r : heads_read(kv, from, &hs);
 	if (r)
 		return r;
 	for (size_t i = 1; i < hs.count; i++)
@@ -182,7 +182,7 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_read(kv, id, NULL, &hs);
+	int r = heads_read(kv, id, &hs);
 
 	for (size_t i = 0; !r && i < hs.count; i++) {
 		struct volume_stat st;
@@ -197,7 +197,7 @@ int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
 	uint64_t count = 0;
-	int r = heads_read(kv, id, NULL, &hs);
+	int r = heads_read(kv, id, &hs);
 
 	for (size_t i = 1; i < hs.count; i++) {
 		hs.row[i].goes = hs.row[i].head.ended_ns <= ended_ns;
