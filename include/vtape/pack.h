@@ -5,6 +5,10 @@
  *
  * Durability: what pack_append() took is safe after pack_sync() returns 0.  pack_seal() writes the table and syncs.
  * A pack that was never sealed is finished by pack_recover(): its whole entries up to the first torn one.
+ *
+ * Damage: what is said twice, in the table and in the entries, is believed from either if its sum is right, so a damaged
+ * table, header, trailer or entry header costs nobody's data.  Neither is believed of a file that cannot prove its
+ * number.  Blocks of 64 bytes (headers, trailer) in which one bit is wrong are read as if it were not.
  */
 #ifndef VTAPE_PACK_H
 #define VTAPE_PACK_H
@@ -39,6 +43,15 @@ struct packs *packs_close(struct packs *ps);
 /* Bytes that an ordinary writer may still use in the file system of the packs, and its size. */
 int packs_space(struct packs *ps, uint64_t *avail, uint64_t *total);
 
+/* Every pack file from @from on, in order; other files are passed over.  What comes or goes meanwhile may be missed.
+ * Memory: eight bytes for each subfolder and for each pack of one of them. */
+struct pack_walk;
+int pack_walk_new(struct packs *ps, uint64_t from, struct pack_walk **out);
+struct pack_walk *pack_walk_free(struct pack_walk *w);
+void pack_walk_freep(struct pack_walk **w);
+/* PACK_E_NONE behind the last; < 0 if a subfolder cannot be read: the next call goes on behind it. */
+int pack_walk_next(struct pack_walk *w, uint64_t *number);
+
 /* Twin in memory.  Faults: append number @fail_append (1 is the next, 0 none; writing the table of contents counts as
  * one) fails with @error after storing a part; sync number @fail_sync likewise (pack_seal() syncs twice). */
 int packs_mem_new(struct packs **out);
@@ -49,9 +62,28 @@ void packs_mem_set_space(struct packs *ps, uint64_t avail, uint64_t total);
 /* The twin after a power cut: unsynced bytes are gone (@seed 0), or a random part of them is left, sectors missing. */
 int packs_mem_cut(struct packs *ps, uint64_t seed, struct packs **out);
 
+/*
+ * A layer that fails as planned, over any other packs (borrowed).  Operations of the kinds in @kinds are counted from 1;
+ * number @step fails, and with @lasting all behind it.
+ */
+enum packs_step {
+	PACKS_CREATE = 1, PACKS_OPEN = 2, PACKS_READ = 4, PACKS_WRITE = 8, PACKS_SYNC = 16, PACKS_TRUNCATE = 32,
+	PACKS_UNLINK = 64, PACKS_LIST = 128
+};
+enum packs_failure {
+	PACKS_REFUSED,		/* nothing was done */
+	PACKS_PARTLY,		/* a write stored a part; a sync lost what was written since the last */
+	PACKS_FLIPPED		/* a read gives one wrong bit and no error */
+};
+struct packs_fault { unsigned kinds; uint64_t step; bool lasting; enum packs_failure how; int error; };
+int packs_faulty_new(struct packs *under, struct packs **out);
+void packs_faulty_plan(struct packs *ps, const struct packs_fault *f);	/* NULL: none; the count begins anew */
+bool packs_faulty_met(struct packs *ps);				/* since it was planned */
+
 int pack_create(struct packs *ps, uint64_t number, struct pack **out);	/* -EEXIST if it is there */
-/* Reads the table of contents.  -ENOENT; -EUCLEAN if it is not sealed or not a pack; -EBADMSG if the table is damaged;
- * -EPROTONOSUPPORT if another version of vtape wrote it. */
+/* Reads the table of contents; if that is damaged, what table and entries still prove (logged once, nothing is written),
+ * also of a pack that was never sealed.  -ENOENT; -EUCLEAN if it is not a pack or another one; -EBADMSG if nothing in it
+ * can be believed; -EPROTONOSUPPORT if another version of vtape wrote it. */
 int pack_open(struct packs *ps, uint64_t number, struct pack **out);
 struct pack *pack_hold(struct pack *p);		/* one more reference; returns @p */
 struct pack *pack_release(struct pack *p);	/* one less; an unsealed pack stays on disk as it is.  Returns NULL */
@@ -61,6 +93,9 @@ uint64_t pack_number(const struct pack *p);
 uint32_t pack_count(struct pack *p);
 uint64_t pack_bytes(struct pack *p);		/* of the file so far */
 bool pack_sealed(struct pack *p);
+/* False: opened without a whole table.  Slots may be missing, in it (lost: pack_entry() says -EBADMSG) or behind the last,
+ * and it may never have been synced. */
+bool pack_whole(const struct pack *p);
 
 /* Appends one chunk.  0, *slot its number from 0; PACK_E_FULL if it must go to another pack; -ENOSPC and other errors
  * leave the pack as it was. */
@@ -72,7 +107,8 @@ int pack_sync(struct pack *p);
  * that appends.  If it fails, the pack is unsealed as before. */
 int pack_seal(struct pack *p);
 
-int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out);	/* -EUCLEAN if there is no such slot */
+/* -EUCLEAN if there is no such slot, -EBADMSG if nobody can tell any more what was in it. */
+int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out);
 /* The slot with this digest, all 32 bytes; 0 or -ENOENT.  Linear; the caller has an index. */
 int pack_find(struct pack *p, const struct digest *d, uint32_t *slot);
 /* @n bytes from @offset of the file.  Stored bytes of neighbouring slots lie one behind the other with PACK_ENTRY_GAP
@@ -80,16 +116,32 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot);
 #define PACK_ENTRY_GAP 64u
 int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
 
-/* Finish a pack left unsealed by a crash: keeps the whole, valid entries, cuts the rest, seals.  An empty one is
- * removed: -ENOENT.  A sealed one is left alone: 0.  A damaged table or header is written anew if every chunk is whole;
- * if one of a once sealed pack is not, nothing is changed: -EBADMSG.  -EUCLEAN if it is not a pack or another one. */
-int pack_recover(struct packs *ps, uint64_t number);
+/* Not from the system's cache, and nothing is left there: a hint, before and after a pack is looked through. */
+void pack_uncache(struct pack *p);
+
+/*
+ * pack_recover() - finish a pack left unsealed by a crash, or write a damaged table or header anew
+ * @promised:  whether anybody was told that this entry is safe; asked of those from the first damaged one on.  NULL:
+ *             nobody knows
+ * @bad:       told of each slot that stays although its stored bytes are damaged.  May be NULL
+ *
+ * Entries up to the last that is promised stay, and whole ones up to the first that is not; behind them is what a crash
+ * tore, it is cut.  If nobody knows, all up to the last whole one stay.  A pack without a chunk is removed: -ENOENT.
+ * A whole sealed one is left alone: 0.
+ * Return: 0; -EBADMSG, nothing changed, if entries that were safe once or are whole would go; -EUCLEAN if it is not a
+ * pack or another one; -EPROTONOSUPPORT.
+ */
+struct pack_recovery {
+	bool (*promised)(void *ctx, uint32_t slot, const struct digest *d);
+	void (*bad)(void *ctx, uint32_t slot, const struct digest *d);
+	void *ctx;
+};
+int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *how);
 bool pack_exists(struct packs *ps, uint64_t number);
-/* The first pack file with a number >= @from, in order; PACK_E_NONE.  Other files in the folders are passed over. */
-int pack_next(struct packs *ps, uint64_t from, uint64_t *number);
 int pack_unlink(struct packs *ps, uint64_t number);		/* safe when it returns; 0 also if it was not there */
-/* Offline check of one pack, trusting nothing: headers, sums of stored bytes, table.  @bad is called for each fault,
- * also for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */
-int pack_check(struct packs *ps, uint64_t number, void (*bad)(void *ctx, uint32_t slot, const char *what), void *ctx);
+/* Check of one pack, trusting nothing: headers and table, and with @data the sums of stored bytes.  @bad is called for
+ * each fault, also for one that was not sealed; 0 if it could be looked at, -ENOENT, ... */
+int pack_check(struct packs *ps, uint64_t number, bool data, void (*bad)(void *ctx, uint32_t slot, const char *what),
+	       void *ctx);
 
 #endif

@@ -5,6 +5,12 @@
  * After an orderly close there is nothing to do.  Otherwise packs that were being written are finished and indexed:
  * those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but
  * they can be shared by the next backup, and the collector finds the pack.
+ *
+ * What such a pack holds was promised if it has an index row that leads there: rows come with the commit, behind the
+ * sync.  A promised chunk that is damaged stays in its slot, known to be bad; what was not promised may go.
+ *
+ * Nothing that is wrong with one pack or one row keeps the store from opening.  What does: not to know which numbers
+ * were given away.
  */
 #include <errno.h>
 
@@ -31,6 +37,28 @@ static int each_row(struct chunk_store *cs, enum pack_key kind,
 	return r ? r : kv_iter_error(it);
 }
 
+/* A row that cannot be read is chunk_store_check()'s business. */
+static int pass_over(int r)
+{
+	if (r == -EUCLEAN)
+		log_error("%s: passed over", err_text(r));
+	return r == -EUCLEAN ? 0 : r;
+}
+
+/* The first number is written down before the first file is made, so a store without this row has none. */
+static int check_new(struct chunk_store *cs)
+{
+	CLEANUP(pack_walk_freep) struct pack_walk *w = NULL;
+	uint64_t number;
+	int r = pack_walk_new(cs->packs, 0, &w);
+
+	if (!r)
+		r = pack_walk_next(w, &number);
+	if (r == PACK_E_NONE)
+		return 0;
+	return r ? r : err_explain(-EUCLEAN, "there are packs, but the index of them is lost: rebuild it");
+}
+
 static int load_reserved(struct chunk_store *cs)
 {
 	static const uint8_t key = PACK_KEY_NEXT;
@@ -44,7 +72,7 @@ static int load_reserved(struct chunk_store *cs)
 		cs->reserved = get_le64(value.data);
 	buf_fini(&value);
 	cs->next_number = cs->reserved;
-	return r < 0 ? r : 0;
+	return r == KV_E_NONE ? check_new(cs) : r;
 }
 
 static int load_bad(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
@@ -53,18 +81,24 @@ static int load_bad(struct chunk_store *cs, struct cursor key, struct cursor val
 	bool news;
 	int r = bad_key_unpack(key.p, cursor_left(&key), &ref);
 
-	return r ? r : index_mark_bad(&cs->index, ref, &news);
+	return r ? pass_over(r) : index_mark_bad(&cs->index, ref, &news);
 }
 
-/* The collector was about to remove these. */
+/* The collector was about to remove these.  If that fails, the next open tries again. */
 static int remove_doomed(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
 {
 	uint64_t number;
 	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_DOOMED, &number);
 
-	if (!r)
-		r = pack_unlink(cs->packs, number);
-	return r ? r : kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
+	if (r)
+		return pass_over(r);
+	r = pack_unlink(cs->packs, number);
+	if (r) {
+		log_error("pack %012llx is not needed and cannot be removed: %s", (unsigned long long)number,
+			  err_text(r));
+		return 0;
+	}
+	return kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
 }
 
 static int load_totals(struct chunk_store *cs)
@@ -74,7 +108,7 @@ static int load_totals(struct chunk_store *cs)
 	int r = kv_get(cs->kv, KV_PACK, &key, 1, &value);
 
 	if (!r)
-		r = totals_unpack(value.data, value.len, &cs->sealed);
+		r = pass_over(totals_unpack(value.data, value.len, &cs->sealed));
 	buf_fini(&value);
 	return r < 0 ? r : 0;	/* none: the store has no pack yet */
 }
@@ -89,6 +123,47 @@ static int has_row(struct chunk_store *cs, uint64_t number)
 	return kv_any(cs->kv, KV_PACK, key, sizeof(key));
 }
 
+struct unfinished {
+	struct chunk_store *cs;
+	uint64_t number;
+	struct kv_batch *b;
+	int error;
+};
+
+static bool was_promised(void *ctx, uint32_t slot, const struct digest *d)
+{
+	struct unfinished *u = ctx;
+	struct buf value = BUF_INIT;
+	struct index_value row;
+	int r = kv_get(u->cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
+	bool yes = !r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == u->number &&
+		   (slot == PACK_NO_SLOT || row.ref.slot == slot);
+
+	buf_fini(&value);
+	if (r < 0)
+		u->error = r;
+	return yes || r < 0;
+}
+
+static void is_bad(void *ctx, uint32_t slot, const struct digest *d)
+{
+	struct unfinished *u = ctx;
+	struct pack_ref ref = { u->number, slot };
+	uint8_t key[BAD_KEY_LEN];
+	bool news;
+	int r = index_mark_bad(&u->cs->index, ref, &news);
+
+	log_error("chunk %u of pack %012llx is damaged and no longer shared", slot, (unsigned long long)u->number);
+	bad_key_pack(key, ref);
+	if (!r)
+		r = kv_batch_put(u->b, KV_PACK, key, sizeof(key), NULL, 0);
+	if (!r && was_promised(u, slot, d))
+		r = kv_batch_delete(u->b, KV_INDEX, d->b, INDEX_KEY_LEN);
+	if (r)
+		u->error = r;
+}
+
+/* Its table stays in memory: what was written last is met again soon. */
 static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
 	struct pack_tally tally;
@@ -100,13 +175,14 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 		return r;
 	r = table_read(p, &t);
 	if (!r) {
+		index_add_table(&cs->index, t);
 		t->indexed = 0;
 		tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(p) };
 		r = store_index_rows(t, t->count, b);
+		t->indexed = t->count;
 		if (!r)
 			r = store_sealed_rows(number, &tally, b);
 		totals_change(&cs->sealed, SUMS_MORE, &tally);
-		table_free(t);
 	}
 	pack_release(p);
 	return r;
@@ -125,15 +201,18 @@ static int leave_pack(uint64_t number, int why, struct kv_batch *b)
 
 static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
+	struct unfinished u = { cs, number, b, 0 };
 	int r = has_row(cs, number);
 
 	if (r <= 0)
 		return r;
 	if (!pack_exists(cs->packs, number))
 		return 0;
-	r = pack_recover(cs->packs, number);
+	r = pack_recover(cs->packs, number, &(struct pack_recovery){ was_promised, is_bad, &u });
 	if (r == -ENOENT)
 		return 0;
+	if (!r)
+		r = u.error;
 	if (!r)
 		r = index_recovered(cs, number, b);
 	if (r && r != -ENOMEM)
@@ -156,8 +235,9 @@ static int finish_old(struct chunk_store *cs, struct cursor key, struct cursor v
 	uint64_t number;
 	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_OPEN, &number);
 
-	if (!r)
-		r = kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
+	if (r)
+		return pass_over(r);
+	r = kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
 	if (!r && number + NUMBER_STEP < cs->reserved)
 		r = finish_pack(cs, number, ctx);
 	return r;

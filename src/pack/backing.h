@@ -14,13 +14,24 @@ struct pack_file {
 
 struct packs {
 	const struct packs_ops *ops;
+	_Atomic uint64_t told; /* 1 + the pack whose damage was logged last: it is opened again and again */
 };
+
+/* Numbers of packs or of their subfolders, in any order and without doubles. */
+struct pack_numbers {
+	uint64_t *of;
+	size_t count, cap;
+};
+int pack_numbers_add(struct pack_numbers *n, uint64_t number);
+#define PACK_FOLDER_BITS 12	/* the low bits of a number, which its subfolder does not tell */
 
 struct packs_ops {
 	struct packs *(*close)(struct packs *ps);
 	int (*space)(struct packs *ps, uint64_t *avail, uint64_t *total);
 	bool (*exists)(struct packs *ps, uint64_t number);
 	int (*unlink)(struct packs *ps, uint64_t number); /* durable; 0 if it was not there */
+	int (*folders)(struct packs *ps, struct pack_numbers *out);
+	int (*list)(struct packs *ps, uint64_t folder, struct pack_numbers *out); /* the packs in it; none: 0 */
 
 	/* A new file that begins with these bytes; -EEXIST. If it fails, there is none. */
 	int (*create)(struct packs *ps, uint64_t number, const void *head, size_t n, struct pack_file **out);
@@ -36,6 +47,8 @@ struct packs_ops {
 	int (*sync)(struct pack_file *f);
 	/* A hint: begin to write these bytes out, so that the sync to come is short. */
 	void (*push)(struct pack_file *f, uint64_t off, uint64_t n);
+	/* A hint: what the system's cache has of the file goes. */
+	void (*uncache)(struct pack_file *f);
 };
 
 #endif

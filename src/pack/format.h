@@ -58,6 +58,7 @@ enum {
 	PACK_TRAILER_BYTES = 64,
 	PACK_SUMMED_BYTES = 56, /* of header, entry and trailer: what their last eight bytes are the sum of */
 };
+#define PACK_ENTRY_MAGIC 0x4b4e4843u
 static_assert(PACK_ENTRY_BYTES == PACK_ENTRY_GAP, "a run of slots is one read: nothing but a header lies between");
 static_assert(4 + 1 + 3 + 4 + 4 + sizeof(struct digest) + 8 + 8 == PACK_ENTRY_BYTES, "entry fields");
 static_assert(sizeof(struct digest) + 4 + 3 + 1 == PACK_ROW_BYTES, "row fields");
@@ -93,5 +94,9 @@ int pack_row_unpack(const uint8_t in[PACK_ROW_BYTES], struct pack_entry *e);
 
 void pack_trailer_pack(const struct pack_trailer *t, uint8_t out[PACK_TRAILER_BYTES]);
 int pack_trailer_unpack(const uint8_t in[PACK_TRAILER_BYTES], struct pack_trailer *t);
+
+/* A header, an entry's header or a trailer in which at most one bit is wrong, its sum included: that bit is turned back.
+ * False, and unchanged, if more is wrong.  The sum has 64 bits, so another block is not made right by chance. */
+bool pack_mend_bit(uint8_t block[PACK_SUMMED_BYTES + 8]);
 
 #endif

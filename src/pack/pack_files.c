@@ -6,6 +6,7 @@
  * above it if this process has not done so since it last met another subfolder.  Space is never allocated ahead of the
  * bytes: a crash would leave a tail of blocks that nobody wrote.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #include "pack/backing.h"
 
 #define NAME_BYTES 32
-#define FOLDER_BITS 12
 #define NO_FOLDER UINT64_MAX
 
 struct folder {
@@ -50,12 +50,12 @@ static struct file *file_of(struct pack_file *f)
 
 static void name_of_folder(uint64_t number, char out[NAME_BYTES])
 {
-	snprintf(out, NAME_BYTES, "%09llx", (unsigned long long)(number >> FOLDER_BITS));
+	snprintf(out, NAME_BYTES, "%09llx", (unsigned long long)(number >> PACK_FOLDER_BITS));
 }
 
 static void name_of_file(uint64_t number, char out[NAME_BYTES])
 {
-	snprintf(out, NAME_BYTES, "%09llx/%012llx.pack", (unsigned long long)(number >> FOLDER_BITS),
+	snprintf(out, NAME_BYTES, "%09llx/%012llx.pack", (unsigned long long)(number >> PACK_FOLDER_BITS),
 		 (unsigned long long)number);
 }
 
@@ -132,11 +132,11 @@ static int sync_folder(struct folder *fo, uint64_t number)
 {
 	LOCK_SCOPE(&fo->lock);
 
-	if (fo->safe == number >> FOLDER_BITS)
+	if (fo->safe == number >> PACK_FOLDER_BITS)
 		return 0;
 	if (fsync(fo->fd) != 0)
 		return failed("sync the folder above", number);
-	fo->safe = number >> FOLDER_BITS;
+	fo->safe = number >> PACK_FOLDER_BITS;
 	return 0;
 }
 
@@ -150,6 +150,72 @@ static int files_unlink(struct packs *ps, uint64_t number)
 		return errno == ENOENT ? 0 : failed("remove", number);
 	return sync_subfolder(fo, number);
 }
+
+/* ---- which packs are there ------------------------------------------------------------------------------------- */
+
+/* Exactly @digits hexadecimal digits as we write them, and @rest behind them. */
+static bool read_name(const char *name, size_t digits, const char *rest, uint64_t *out)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < digits; i++) {
+		const char *at = name[i] ? strchr(hex, name[i]) : NULL;
+
+		if (!at)
+			return false;
+		v = v << 4 | (uint64_t)(at - hex);
+	}
+	*out = v;
+	return strcmp(name + digits, rest) == 0;
+}
+
+/* The names below @fd, which it takes, that are numbers of this form. */
+static int read_names(int fd, size_t digits, const char *rest, struct pack_numbers *out)
+{
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+	uint64_t number;
+	int r = 0;
+
+	if (!d) {
+		r = -errno;
+		close(fd);
+		return err_origin(r);
+	}
+	errno = 0;
+	while (!r && (e = readdir(d))) {
+		if (read_name(e->d_name, digits, rest, &number))
+			r = pack_numbers_add(out, number);
+		errno = 0;
+	}
+	if (!r && errno)
+		r = err_explain(-errno, "read a folder of packs: %s", strerror(errno));
+	closedir(d);
+	return r;
+}
+
+static int files_folders(struct packs *ps, struct pack_numbers *out)
+{
+	int fd = openat(folder_of(ps)->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_origin(-errno) : read_names(fd, 9, "", out);
+}
+
+static int files_list(struct packs *ps, uint64_t folder, struct pack_numbers *out)
+{
+	char name[NAME_BYTES];
+	int fd;
+
+	name_of_folder(folder << PACK_FOLDER_BITS, name);
+	fd = openat(folder_of(ps)->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : failed("list the folder of",
+									folder << PACK_FOLDER_BITS);
+	return read_names(fd, 12, ".pack", out);
+}
+
+/* ---- one file -------------------------------------------------------------------------------------------------- */
 
 static int file_new(struct folder *fo, uint64_t number, int fd, struct pack_file **out)
 {
@@ -301,11 +367,19 @@ static void file_push(struct pack_file *pf, uint64_t off, uint64_t n)
 	(void)sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE);
 }
 
+/* Pages that are not written yet stay, which is right: they are not on the disk. */
+static void file_uncache(struct pack_file *pf)
+{
+	(void)posix_fadvise(file_of(pf)->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static const struct packs_ops files_ops = {
 	.close = files_close,
 	.space = files_space,
 	.exists = files_exists,
 	.unlink = files_unlink,
+	.folders = files_folders,
+	.list = files_list,
 	.create = files_create,
 	.open = files_open,
 	.release = file_release,
@@ -315,4 +389,5 @@ static const struct packs_ops files_ops = {
 	.truncate = file_truncate,
 	.sync = file_sync,
 	.push = file_push,
+	.uncache = file_uncache,
 };

@@ -10,7 +10,6 @@
 
 static const char header_magic[8] = { 'V', 'T', 'A', 'P', 'E', 'P', 'K', '1' };
 static const char trailer_magic[8] = { 'V', 'T', 'A', 'P', 'E', 'P', 'K', 'T' };
-#define ENTRY_MAGIC 0x4b4e4843u
 
 static void put_sum(uint8_t *p)
 {
@@ -59,7 +58,7 @@ int pack_header_unpack(const uint8_t in[PACK_HEADER_BYTES], struct pack_header *
 void pack_entry_pack(const struct pack_entry *e, uint64_t stored_sum, uint8_t out[PACK_ENTRY_BYTES])
 {
 	memset(out, 0, PACK_ENTRY_BYTES);
-	put_le32(out, ENTRY_MAGIC);
+	put_le32(out, PACK_ENTRY_MAGIC);
 	out[4] = e->codec;
 	put_le32(out + 8, e->raw_len);
 	put_le32(out + 12, e->stored_len);
@@ -73,7 +72,7 @@ int pack_entry_unpack(const uint8_t in[PACK_ENTRY_BYTES], struct pack_entry *e, 
 	struct cursor c = cursor_of(in, PACK_SUMMED_BYTES);
 	struct pack_entry got = { 0 };
 
-	if (cursor_le32(&c) != ENTRY_MAGIC)
+	if (cursor_le32(&c) != PACK_ENTRY_MAGIC)
 		return -EUCLEAN;
 	if (!sum_fits(in))
 		return -EBADMSG;
@@ -145,4 +144,21 @@ int pack_trailer_unpack(const uint8_t in[PACK_TRAILER_BYTES], struct pack_traile
 	got.table_sum = cursor_le64(&c);
 	*t = got;
 	return 0;
+}
+
+bool pack_mend_bit(uint8_t block[PACK_SUMMED_BYTES + 8])
+{
+	uint64_t is = sum64(block, PACK_SUMMED_BYTES), want = get_le64(block + PACK_SUMMED_BYTES);
+
+	if (__builtin_popcountll(is ^ want) <= 1) {
+		put_sum(block);
+		return true;
+	}
+	for (unsigned bit = 0; bit < PACK_SUMMED_BYTES * 8; bit++) {
+		block[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		if (sum_fits(block))
+			return true;
+		block[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	return false;
 }

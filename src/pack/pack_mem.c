@@ -166,6 +166,36 @@ static int mem_unlink(struct packs *ps, uint64_t number)
 	return 0;
 }
 
+static int mem_folders(struct packs *ps, struct pack_numbers *out)
+{
+	struct memory *m = memory_of(ps);
+	int r = 0;
+
+	LOCK_SCOPE(&m->lock);
+	for (const struct node *n = m->nodes; n && !r; n = n->next) {
+		uint64_t folder = n->number >> PACK_FOLDER_BITS;
+		size_t i = 0;
+
+		while (i < out->count && out->of[i] != folder)
+			i++;
+		if (i == out->count)
+			r = pack_numbers_add(out, folder);
+	}
+	return r;
+}
+
+static int mem_list(struct packs *ps, uint64_t folder, struct pack_numbers *out)
+{
+	struct memory *m = memory_of(ps);
+	int r = 0;
+
+	LOCK_SCOPE(&m->lock);
+	for (const struct node *n = m->nodes; n && !r; n = n->next)
+		if (n->number >> PACK_FOLDER_BITS == folder)
+			r = pack_numbers_add(out, n->number);
+	return r;
+}
+
 /* As much as there is space for; -ENOSPC if that is not all. */
 static int node_write(struct memory *m, struct node *n, uint64_t off, const void *p, size_t len)
 {
@@ -330,6 +360,10 @@ static void mem_push(struct pack_file *pf, uint64_t off, uint64_t n)
 {
 }
 
+static void mem_uncache(struct pack_file *pf)
+{
+}
+
 /* ---- the power cut ---------------------------------------------------------------------------------------- */
 
 /* splitmix64: the same seed, the same cut. */
@@ -396,6 +430,8 @@ static const struct packs_ops mem_ops = {
 	.space = mem_space,
 	.exists = mem_exists,
 	.unlink = mem_unlink,
+	.folders = mem_folders,
+	.list = mem_list,
 	.create = mem_create,
 	.open = mem_open,
 	.release = mem_release,
@@ -405,4 +441,5 @@ static const struct packs_ops mem_ops = {
 	.truncate = mem_truncate,
 	.sync = mem_sync,
 	.push = mem_push,
+	.uncache = mem_uncache,
 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A pack in memory: opened from its table of contents, counted, looked at, read.  What pack_open() gives back fits
- * together: the rows fill the file from its header to its table without a gap.  That stored bytes are the right ones is
- * left to the reader, who has the digest.
+ * together: the rows fill the file from its header to its table without a gap, unless pack_salvage.c had to find them.
+ * That stored bytes are the right ones is left to the reader, who has the digest.
  *
- * The header of a pack is not needed here: the trailer has the number and the version, so a header that went bad costs
- * nobody's data.  pack_check() reports it, pack_recover() does not trust it either.
+ * The header of a pack is not needed for a whole table: the trailer has the number and the version, so a header that
+ * went bad costs nobody's data.  pack_check() reports it.
  */
 #include <errno.h>
 
@@ -28,6 +28,17 @@ int pack_state_new(uint64_t number, struct pack_file *f, struct pack **out)
 	pthread_mutex_init(&p->lock, NULL);
 	*out = p;
 	return 0;
+}
+
+void pack_state_empty(struct pack *p)
+{
+	LOCK_SCOPE(&p->lock);
+
+	free(p->rows);
+	p->rows = NULL;
+	p->count = p->cap = 0;
+	p->raw_bytes = 0;
+	p->end = p->bytes = PACK_HEADER_BYTES;
 }
 
 int pack_state_reserve(struct pack *p)
@@ -140,7 +151,7 @@ int pack_state_load(struct pack *p)
 	return 0;
 }
 
-int pack_open(struct packs *ps, uint64_t number, struct pack **out)
+int pack_open_bare(struct packs *ps, uint64_t number, bool writable, struct pack **out, uint64_t *size)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
 	struct pack_file *f;
@@ -149,13 +160,31 @@ int pack_open(struct packs *ps, uint64_t number, struct pack **out)
 	r = pack_number_check(number);
 	if (r)
 		return r;
-	r = ps->ops->open(ps, number, false, &f);
+	r = ps->ops->open(ps, number, writable, &f);
 	if (r)
 		return r;
 	r = pack_state_new(number, f, &p);
 	if (r)
 		return r;
+	r = p->file->ops->size(p->file, size);
+	if (r)
+		return r;
+	*out = STEAL(p);
+	return 0;
+}
+
+int pack_open(struct packs *ps, uint64_t number, struct pack **out)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	uint64_t size;
+	int r;
+
+	r = pack_open_bare(ps, number, false, &p, &size);
+	if (r)
+		return r;
 	r = pack_state_load(p);
+	if (r == -EUCLEAN || r == -EBADMSG || r == -EIO)
+		r = pack_salvage(ps, p);
 	if (r)
 		return r;
 	*out = STEAL(p);
@@ -207,12 +236,19 @@ bool pack_sealed(struct pack *p)
 	return p->sealed;
 }
 
+bool pack_whole(const struct pack *p)
+{
+	return !p->salvaged;
+}
+
 int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out)
 {
 	LOCK_SCOPE(&p->lock);
 
 	if (slot >= p->count)
 		return err_explain(-EUCLEAN, "pack %012llx has no slot %u, it has %u", NUMBER(p), slot, p->count);
+	if (!p->rows[slot].offset)
+		return err_explain(-EBADMSG, "what slot %u of pack %012llx was is lost", slot, NUMBER(p));
 	*out = (struct pack_entry){ .digest = p->rows[slot].digest,
 				    .raw_len = p->rows[slot].raw_len,
 				    .stored_len = p->rows[slot].stored_len,
@@ -226,7 +262,7 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot)
 	LOCK_SCOPE(&p->lock);
 
 	for (uint32_t i = 0; i < p->count; i++) {
-		if (!digest_equal(&p->rows[i].digest, d))
+		if (!p->rows[i].offset || !digest_equal(&p->rows[i].digest, d))
 			continue;
 		*slot = i;
 		return 0;
@@ -238,6 +274,11 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot)
 int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset)
 {
 	return p->file->ops->pread(p->file, buf, n, offset);
+}
+
+void pack_uncache(struct pack *p)
+{
+	p->file->ops->uncache(p->file);
 }
 
 /* ---- the folder of packs, whatever it lies in ------------------------------------------------------------- */

@@ -3,9 +3,10 @@
  * Reading a pack entry by entry, without its table: pack_recover() finishes what a crash left, pack_check() looks for
  * damage.
  *
- * Recovery only ever cuts off what was never promised: bytes behind the first entry that is not whole.  A trailer says
- * that everything before it was safe once, so if the entries do not lead up to it, that is damage and not a torn end;
- * then nothing is changed and pack_check() can say what is wrong.
+ * Recovery only ever cuts off what was never promised.  What a crash tears is behind the last sync; so entries at the
+ * end that are torn go, unless somebody was told that they are safe: then it is damage, and the entry stays, known to be
+ * bad.  A trailer, or a table where one must be, says that everything before it was safe; if the entries do not lead up
+ * to it, nothing is changed.
  */
 #include <errno.h>
 
@@ -13,71 +14,65 @@
 
 #define NUMBER(p) ((unsigned long long)(p)->number)
 
-/* The bytes as they are: no rows, nothing believed. */
-static int open_bare(struct packs *ps, uint64_t number, bool writable, struct pack **out, uint64_t *size)
-{
-	CLEANUP(pack_releasep) struct pack *p = NULL;
-	struct pack_file *f;
-	int r;
+/* ---- recovery --------------------------------------------------------------------------------------------- */
 
-	r = ps->ops->open(ps, number, writable, &f);
-	if (r)
-		return r;
-	r = pack_state_new(number, f, &p);
-	if (r)
-		return r;
-	r = p->file->ops->size(p->file, size);
-	if (r)
-		return r;
-	*out = STEAL(p);
+struct recovery {
+	struct pack *p; /* a row for each entry that the headers lead to */
+	const struct pack_recovery *how;
+	struct pack_look look;
+	uint64_t size;
+	int header;   /* HEADER_E_*, or 0 */
+	uint8_t *buf; /* PACK_CHUNK_MAX */
+	bool *torn;   /* a flag a row: its stored bytes are not the right ones */
+	uint32_t torn_cap;
+};
+
+static int note_torn(struct recovery *c, uint32_t slot, bool torn)
+{
+	if (slot >= c->torn_cap) {
+		uint32_t cap = c->torn_cap ? 2 * c->torn_cap : 64;
+		bool *more = realloc(c->torn, cap * sizeof(*more));
+
+		if (!more)
+			return err_origin(-ENOMEM);
+		c->torn = more;
+		c->torn_cap = cap;
+	}
+	c->torn[slot] = torn;
 	return 0;
 }
 
-/* ---- recovery --------------------------------------------------------------------------------------------- */
-
-enum { SCAN_E_TORN = 1 };
-
-/* The entry whose header stands at @offset, its sum right.  @buf: PACK_CHUNK_MAX bytes. */
-static int read_entry(struct pack *p, uint64_t offset, uint64_t size, uint8_t *buf, struct pack_entry *e)
+/* Are the stored bytes of the entry at @offset the right ones? */
+static int check_bytes(struct recovery *c, uint64_t offset, const struct pack_entry *e, uint64_t sum, bool *fit)
 {
-	uint8_t head[PACK_ENTRY_BYTES];
-	uint64_t sum;
-	int r;
+	int r = c->p->file->ops->pread(c->p->file, c->buf, e->stored_len, offset + PACK_ENTRY_BYTES);
 
-	if (size - offset < sizeof(head))
-		return SCAN_E_TORN;
-	r = p->file->ops->pread(p->file, head, sizeof(head), offset);
-	if (r)
-		return r;
-	if (pack_entry_unpack(head, e, &sum) != 0 || size - offset - sizeof(head) < e->stored_len)
-		return SCAN_E_TORN;
-	r = p->file->ops->pread(p->file, buf, e->stored_len, offset + sizeof(head));
-	if (r)
-		return r;
-	return sum64(buf, e->stored_len) == sum ? 0 : SCAN_E_TORN;
+	*fit = !r && sum64(c->buf, e->stored_len) == sum;
+	return r;
 }
 
-/* A row for each whole entry up to the first that is not; < 0 only if reading or memory failed. */
-static int scan(struct pack *p, uint64_t size)
+/* A row for each entry with a whole header, up to the first without. */
+static int scan(struct recovery *c)
 {
-	CLEANUP(freep) uint8_t *buf = malloc(PACK_CHUNK_MAX);
+	struct pack *p = c->p;
 	struct pack_entry e;
+	uint64_t sum;
+	bool fit;
 	int r;
 
-	if (!buf)
-		return err_origin(-ENOMEM);
-	while (p->end <= size) {
-		r = read_entry(p, p->end, size, buf, &e);
-		if (r)
-			return r == SCAN_E_TORN ? 0 : r;
-		if (!pack_state_has_room(p, &e))
-			return 0;
-		r = pack_state_reserve(p);
+	for (;;) {
+		r = pack_entry_read(p, p->end, c->look.limit, &e, &sum);
+		if (r || !pack_state_has_room(p, &e))
+			return r == BLOCK_E_DAMAGED ? 0 : r;
+		r = check_bytes(c, p->end, &e, sum, &fit);
+		if (!r)
+			r = note_torn(c, p->count, !fit);
+		if (!r)
+			r = pack_state_reserve(p);
 		if (r)
 			return r;
 		pack_state_add(p, &e);
 	}
-	return 0;
 }
 
 enum { HEADER_E_ABSENT = 1, HEADER_E_DAMAGED };
@@ -106,16 +101,111 @@ static int check_header(struct pack *p, uint64_t size)
 	return 0;
 }
 
-/* A trailer was written after a sync of the entries, so they must lead up to it. */
-static int check_promise(struct pack *p, uint64_t size)
+/* @slot PACK_NO_SLOT: whichever it has.  Where nobody knows, what is whole is promised. */
+static bool is_promised(struct recovery *c, uint32_t slot, const struct digest *d)
 {
-	struct pack_trailer t;
+	if (c->how->promised)
+		return c->how->promised(c->how->ctx, slot, d);
+	return slot == PACK_NO_SLOT || !c->torn[slot];
+}
 
-	if (pack_trailer_read(p, size, &t) != 0 || (t.table_offset == p->end && t.count == p->count))
+/* How many of the entries found are to stay. */
+static uint32_t count_kept(struct recovery *c)
+{
+	uint32_t kept = 0;
+
+	while (kept < c->p->count && !c->torn[kept])
+		kept++;
+	for (uint32_t slot = kept; slot < c->p->count; slot++)
+		if (is_promised(c, slot, &c->p->rows[slot].digest))
+			kept = slot + 1;
+	return kept;
+}
+
+/* Does a whole entry begin at @offset that must not be cut? */
+static bool is_owed(struct recovery *c, uint64_t offset)
+{
+	struct pack_entry e;
+	uint64_t sum;
+	bool fit;
+
+	return pack_entry_read(c->p, offset, c->look.limit, &e, &sum) == 0 && check_bytes(c, offset, &e, sum, &fit) == 0 &&
+	       fit && is_promised(c, PACK_NO_SLOT, &e.digest);
+}
+
+/* Among the @n bytes at @b, which stand at @at of the file, does an entry begin that must not be cut? */
+static bool owes(struct recovery *c, const uint8_t *b, size_t n, uint64_t at)
+{
+	const uint8_t *hit = b;
+	uint8_t magic[4];
+
+	put_le32(magic, PACK_ENTRY_MAGIC);
+	while ((hit = memmem(hit, n - (size_t)(hit - b), magic, sizeof(magic)))) {
+		if (is_owed(c, at + (uint64_t)(hit - b)))
+			return true;
+		hit++;
+	}
+	return false;
+}
+
+/* Behind the last header that was found: is there an entry that must not be cut, and cannot be counted either? */
+static int check_rest(struct recovery *c)
+{
+	CLEANUP(freep) uint8_t *b = malloc(PACK_CHUNK_MAX);
+	uint64_t at = c->p->end;
+
+	if (!b)
+		return err_origin(-ENOMEM);
+	while (at + PACK_ENTRY_BYTES < c->look.limit) {
+		size_t n = c->look.limit - at < PACK_CHUNK_MAX ? (size_t)(c->look.limit - at) : PACK_CHUNK_MAX;
+		int r = c->p->file->ops->pread(c->p->file, b, n, at);
+
+		if (r)
+			return r;
+		if (owes(c, b, n, at))
+			return err_explain(-EBADMSG, "pack %012llx: damaged behind chunk %u, and chunks lie behind that",
+					   NUMBER(c->p), c->p->count);
+		at += n - PACK_ENTRY_BYTES;
+	}
+	return 0;
+}
+
+static void keep_rows(struct pack *p, uint32_t n)
+{
+	p->raw_bytes = 0;
+	for (uint32_t i = 0; i < n; i++)
+		p->raw_bytes += p->rows[i].raw_len;
+	p->end = p->bytes = n ? (uint64_t)p->rows[n - 1].offset + p->rows[n - 1].stored_len : PACK_HEADER_BYTES;
+	p->count = n;
+}
+
+/* A trailer was written after a sync of the entries, so they must lead up to it. */
+static int check_promise(struct recovery *c)
+{
+	struct pack *p = c->p;
+
+	if (p->count == c->look.count && p->end == c->look.limit)
 		return 0;
-	return err_explain(-EBADMSG,
-			   "pack %012llx was sealed with %u chunks, only %u are whole before the first damage",
-			   NUMBER(p), t.count, p->count);
+	return err_explain(-EBADMSG, "pack %012llx was sealed once; only %u chunks of it come before the first damage",
+			   NUMBER(p), p->count);
+}
+
+/* Leaves the rows that are to stay. */
+static int choose(struct recovery *c)
+{
+	uint32_t kept;
+	int r;
+
+	if (c->look.sealed)
+		return check_promise(c);
+	kept = count_kept(c);
+	if (!c->look.known && c->header == HEADER_E_DAMAGED &&
+	    !(kept && c->how->promised && is_promised(c, 0, &c->p->rows[0].digest)))
+		return err_explain(-EUCLEAN, "pack %012llx: not a pack, or its header is destroyed", NUMBER(c->p));
+	r = check_rest(c);
+	if (!r)
+		keep_rows(c->p, kept);
+	return r;
 }
 
 static int write_header(struct pack *p)
@@ -128,59 +218,76 @@ static int write_header(struct pack *p)
 }
 
 /* The rows are in @p; make the file what they say. */
-static int finish(struct pack *p, uint64_t size, bool header_lost)
+static int finish(struct recovery *c)
 {
-	int r;
+	struct pack *p = c->p;
+	int r = 0;
 
-	if (size > p->end)
-		log_info("pack %012llx: %u whole chunks; %llu bytes behind them go", NUMBER(p), p->count,
-			 (unsigned long long)(size - p->end));
-	if (header_lost) {
+	log_info("pack %012llx: %u chunks; %llu bytes behind them are written anew or go", NUMBER(p), p->count,
+		 (unsigned long long)(c->size - p->end));
+	if (c->header)
 		r = write_header(p);
-		if (r)
-			return r;
-	}
-	r = p->file->ops->truncate(p->file, p->end);
-	if (r)
-		return r;
-	return pack_seal(p);
+	if (!r)
+		r = p->file->ops->truncate(p->file, p->end);
+	if (!r)
+		r = pack_seal(p);
+	for (uint32_t i = 0; i < p->count && !r && c->how->bad; i++)
+		if (c->torn[i])
+			c->how->bad(c->how->ctx, i, &p->rows[i].digest);
+	return r;
 }
 
-int pack_recover(struct packs *ps, uint64_t number)
+static int recover(struct packs *ps, struct recovery *c)
 {
-	CLEANUP(pack_releasep) struct pack *p = NULL;
-	uint64_t size;
-	int header, r;
+	int r = pack_look_init(&c->look, c->p, c->size);
 
-	r = pack_open(ps, number, &p);
+	if (!r)
+		r = c->look.unread;
+	if (r)
+		return r;
+	c->header = check_header(c->p, c->size);
+	if (c->header < 0)
+		return c->header;
+	c->buf = malloc(PACK_CHUNK_MAX);
+	if (!c->buf)
+		return err_origin(-ENOMEM);
+	r = scan(c);
+	if (!r)
+		r = choose(c);
+	if (r)
+		return r;
+	if (c->p->count > 0)
+		return finish(c);
+	r = pack_unlink(ps, c->p->number);
+	return r ? r : -ENOENT;
+}
+
+int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *how)
+{
+	static const struct pack_recovery alone;
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	struct recovery c = { .how = how ? how : &alone };
+	int r = pack_open_bare(ps, number, true, &p, &c.size);
+
+	if (r)
+		return r;
+	r = pack_state_load(p);
 	if (r != -EUCLEAN && r != -EBADMSG)
 		return r;
-	r = open_bare(ps, number, true, &p, &size);
-	if (r)
-		return r;
-	header = check_header(p, size);
-	if (header < 0)
-		return header;
-	r = scan(p, size);
-	if (r)
-		return r;
-	r = check_promise(p, size);
-	if (r)
-		return r;
-
-	if (p->count > 0)
-		return finish(p, size, header != 0);
-	if (header == HEADER_E_DAMAGED)
-		return err_explain(-EUCLEAN, "pack %012llx: not a pack", (unsigned long long)number);
-	r = pack_unlink(ps, number);
-	return r ? r : -ENOENT;
+	pack_state_empty(p);
+	c.p = p;
+	r = recover(ps, &c);
+	pack_look_fini(&c.look);
+	free(c.buf);
+	free(c.torn);
+	return r;
 }
 
 /* ---- check ------------------------------------------------------------------------------------------------ */
 
 struct check {
 	struct pack *p;	      /* with rows, if the table can be right */
-	bool has_table;
+	bool has_table, data;
 	uint64_t size, limit; /* of the file; where entries must end */
 	void (*bad)(void *ctx, uint32_t slot, const char *what);
 	void *ctx;
@@ -247,6 +354,8 @@ static const char *check_slot(struct check *c, uint64_t offset, const struct pac
 	if (fault)
 		return fault;
 	*next = offset + sizeof(head) + e.stored_len;
+	if (!c->data)
+		return NULL;
 	if (c->p->file->ops->pread(c->p->file, buf, e.stored_len, offset + sizeof(head)) != 0)
 		return "the stored bytes cannot be read";
 	return sum64(buf, e.stored_len) == sum ? NULL : "the stored bytes are damaged";
@@ -279,16 +388,14 @@ static int check_slots(struct check *c)
 	return 0;
 }
 
-int pack_check(struct packs *ps, uint64_t number, void (*bad)(void *ctx, uint32_t slot, const char *what), void *ctx)
+int pack_check(struct packs *ps, uint64_t number, bool data, void (*bad)(void *ctx, uint32_t slot, const char *what),
+	       void *ctx)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
-	struct check c = { .bad = bad, .ctx = ctx };
+	struct check c = { .data = data, .bad = bad, .ctx = ctx };
 	int r;
 
-	r = pack_number_check(number);
-	if (r)
-		return r;
-	r = open_bare(ps, number, false, &p, &c.size);
+	r = pack_open_bare(ps, number, false, &p, &c.size);
 	if (r)
 		return r;
 	c.p = p;

@@ -158,7 +158,7 @@ static inline struct faults checked(struct packs *ps, uint64_t number)
 {
 	struct faults f = { 0 };
 
-	assert_int_equal(pack_check(ps, number, count_fault, &f), 0);
+	assert_int_equal(pack_check(ps, number, true, count_fault, &f), 0);
 	return f;
 }
 

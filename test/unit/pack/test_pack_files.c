@@ -111,7 +111,7 @@ static void packs_outlive_the_process(void **state)
 	p = opened(f->ps, 5);
 	assert_pieces(p, 30);
 	pack_release(p);
-	assert_int_equal(pack_recover(f->ps, 6), 0);
+	assert_int_equal(pack_recover(f->ps, 6, NULL), 0);
 	p = opened(f->ps, 6);
 	assert_pieces(p, 20);
 	pack_release(p);
@@ -217,7 +217,7 @@ static void sparse_giant_is_refused(void **state)
 	assert_int_equal(truncate(path, 1ll << 40), 0);
 	assert_int_equal(pack_open(f->ps, 1, &p), -EUCLEAN);
 	assert_true(checked(f->ps, 1).count > 0);
-	assert_int_equal(pack_recover(f->ps, 1), -ENOENT);
+	assert_int_equal(pack_recover(f->ps, 1, NULL), -ENOENT);
 }
 
 /* A new file is safe when its bytes, its name, and the name of its folder are. */
@@ -242,7 +242,7 @@ static void first_sync_makes_the_name_safe_too(void **state)
 	pack_release(r);
 
 	/* Whoever finds a file after a crash does not know whether its name is safe. */
-	assert_int_equal(pack_recover(f->ps, 0x5000), 0);
+	assert_int_equal(pack_recover(f->ps, 0x5000, NULL), 0);
 	assert_synced(2, 2);
 }
 
@@ -260,7 +260,7 @@ static void failed_sync_of_file_or_folder_is_final(void **state)
 		assert_int_equal(pack_sync(p), -EIO);
 		assert_int_equal(pack_seal(p), -EIO);
 		pack_release(p);
-		assert_int_equal(pack_recover(f->ps, at << 12), 0);
+		assert_int_equal(pack_recover(f->ps, at << 12, NULL), 0);
 	}
 }
 
