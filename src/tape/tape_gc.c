@@ -1,146 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Space comes back.  Two walks, both of which may stop at any moment and begin again:
+ * Space comes back.  The steps of a collection; each may stop at any moment, for all that counts is in rows:
  *
- * 1. Every drop row: the pages of the dropped part of a map, from its end backwards, one batch a page.  It takes the
- *    page away (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at
- *    any moment and nothing is counted twice.
- * 2. Every pack that has no use row at all, whatever left it there: a dropped map, a write that failed, a crash.
- *    chunk_gc_pack() asks again for use rows while no writer can share from it.
+ * 1. What drop rows tell is swept (tape_sweep.c): use rows shrink.
+ * 2. Packs without a use row, whatever left them there (a dropped map, a write that failed, a crash), are removed.
+ * 3. Packs that are not known to be used well enough are looked at (tape_mark.c).  What is found is kept in a row: bytes
+ *    in use, at least; they can only grow until a use row of that pack shrinks, and then the row goes.  So a pack is
+ *    looked at once, and again when something was taken from it.
+ * 4. Packs with too little in use, the sparsest first, and small ones when there are many, are copied forward
+ *    (tape_move.c).  They have no use rows then, and are removed.
  *
- * Between the two lies a synced write: no pack goes before the rows that named it are gone for good.
+ * Between the last change of use rows and a removal lies a synced write: no pack goes before the rows that named it are
+ * gone for good; and chunk_gc_pack() asks again for use rows while no writer can share from it.
  */
-#include "tape/shelf.h"
-#include "tape/volume_use.h"
+#include "tape/tape_gc.h"
 
 #include <errno.h>
 
-#define DELETES_MAX 1000u	/* a batch of deletes holds so many */
+/* A pack of less than this was closed before it was full: writers come and go.  So many of them are made one. */
+#define SMALL_BYTES (PACK_BYTES_MAX / 8)
+#define SMALL_MANY 16u
+/* A row that is wanted is often near: so many are passed over before a search begins at the top. */
+#define STEPS_MAX 8u
 
-/* ---- a dropped part of a map ------------------------------------------------------------------------------------ */
-
-struct sweep {
-	struct kv *kv;
-	uint64_t map;
-	struct drop drop;
+/* A pack that may be worth copying. */
+struct candidate {
+	uint64_t pack, file_bytes;
+	uint64_t live, all;	/* of its chunks, headers included; all 0: not known */
+	bool tried;
 };
 
-/* One chunk page: its part behind drop.from goes. */
-static int sweep_page(const struct sweep *s, struct page *p)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	CLEANUP(uses_fini) struct uses uses = { 0 };
-	struct map_key key = key_page(PAGE_CHUNKS, s->map, p->from.bytes);
-	const struct tape_tally from = { .bytes = s->drop.from };
-	int r = kv_batch_new(&b);
+struct survey {
+	struct gc *g;
+	struct kv_iter *uses, *looks;
+	struct buf unknown, sparse, small;	/* of struct candidate */
+	bool synced;			/* all rows that named what is unused now are gone for good */
+};
 
-	r = r ? r : uses_add_page(&uses, p, s->drop.from, s->drop.to);
-	r = r ? r : uses_take(&uses, s->kv, b, s->map);
-	if (r)
+int gc_step(struct gc *g)
+{
+	return g->cfg->progress && g->cfg->progress(g->cfg->ctx, &g->report) ? GC_E_STOP : 0;
+}
+
+int gc_pass_over(struct gc *g, int r)
+{
+	if (r != -EBADMSG && r != -EUCLEAN && r != -EPROTONOSUPPORT)
 		return r;
-	if (p->from.bytes >= s->drop.from) {
-		r = kv_batch_delete(b, KV_MAP, key.b, key.len);
-	} else {
-		CLEANUP(buf_fini) struct buf value = BUF_INIT;
-
-		page_clip(p, &from);
-		r = page_pack(p, &value);
-		r = r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
+	if (!g->failed) {
+		g->failed = r;
+		log_error("a collection passes over what is damaged: %s", err_text(r));
 	}
-	return r ? r : kv_write(s->kv, b, false);
+	return 0;
 }
 
-static int page_at(struct kv_iter *it, enum page_kind kind, uint64_t map, struct page **out)
-{
-	size_t klen, vlen;
-	const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
-	uint64_t first;
-	int r = key_tail_number(k, klen, &first);
-
-	return r ? r : page_unpack(v, vlen, kind, map, first, out);
-}
-
-static int sweep_chunks(const struct sweep *s)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key last = key_page(PAGE_CHUNKS, s->map, UINT64_MAX), pages = key_pages(PAGE_CHUNKS, s->map);
-	int r = kv_iter_new(s->kv, KV_MAP, &it);
-
-	if (r)
-		return r;
-	for (kv_iter_seek_back(it, last.b, last.len); kv_iter_in(it, pages.b, pages.len); kv_iter_prev(it)) {
-		CLEANUP(page_freep) struct page *p = NULL;
-
-		r = page_at(it, PAGE_CHUNKS, s->map, &p);
-		if (r)
-			return r;
-		if (p->end.bytes <= s->drop.from && p->from.bytes < s->drop.from)
-			return 0;
-		r = sweep_page(s, p);
-		if (r)
-			return r;
-	}
-	return kv_iter_error(it);
-}
-
-/* The object pages, and with the last of them the drop row. */
-static int sweep_objects(const struct sweep *s)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct map_key first = key_page(PAGE_OBJECTS, s->map, s->drop.object), pages = key_pages(PAGE_OBJECTS, s->map);
-	struct map_key row = key_drop(s->map, s->drop.object);
-	int r = kv_iter_new(s->kv, KV_MAP, &it);
-
-	r = r ? r : kv_batch_new(&b);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, first.b, first.len); !r && kv_iter_in(it, pages.b, pages.len); kv_iter_next(it)) {
-		size_t len;
-		const uint8_t *key = kv_iter_key(it, &len);
-
-		r = kv_batch_delete(b, KV_MAP, key, len);
-		if (!r && kv_batch_count(b) >= DELETES_MAX) {
-			r = kv_write(s->kv, b, false);
-			kv_batch_clear(b);
-		}
-	}
-	r = r ? r : kv_iter_error(it);
-	r = r ? r : kv_batch_delete(b, KV_MAP, row.b, row.len);
-	return r ? r : kv_write(s->kv, b, false);
-}
-
-static int sweep_drop(struct kv *kv, struct kv_iter *it)
-{
-	struct sweep s = { .kv = kv };
-	size_t klen, vlen;
-	const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
-	int r = drop_unpack(k, klen, v, vlen, &s.map, &s.drop);
-
-	r = r ? r : sweep_chunks(&s);
-	return r ? r : sweep_objects(&s);
-}
-
-/* Backwards: of two parts of one map the later one goes first, so that the page between them is still there for it.  A
- * part that cannot be freed (a damaged page) does not hold up the others; the first failure is told at the end. */
-static int sweep_drops(struct kv *kv)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key drops = key_drops(), last = key_drop(UINT64_MAX, UINT64_MAX);
-	int r = kv_iter_new(kv, KV_MAP, &it), failed = 0;
-
-	if (r)
-		return r;
-	for (kv_iter_seek_back(it, last.b, last.len); kv_iter_in(it, drops.b, drops.len); kv_iter_prev(it)) {
-		r = sweep_drop(kv, it);
-		if (r && !failed)
-			failed = r;
-	}
-	r = kv_iter_error(it);
-	return r ? r : failed;
-}
-
-/* ---- packs ------------------------------------------------------------------------------------------------------ */
+/* ---- removing packs ---------------------------------------------------------------------------------------------- */
 
 static int pack_in_use(void *ctx, uint64_t pack)
 {
@@ -163,48 +76,402 @@ static int sync_rows(struct kv *kv)
 	return r ? r : kv_write(kv, b, true);
 }
 
-static int free_pack(struct kv *kv, struct chunk_store *cs, uint64_t pack, uint64_t *packs, uint64_t *bytes)
+static int free_pack(struct gc *g, uint64_t pack, bool *gone)
 {
 	uint64_t freed = 0;
-	int r = chunk_gc_pack(cs, pack, pack_in_use, kv, &freed);
+	int r = chunk_gc_pack(g->cs, pack, pack_in_use, g->kv, &freed);
 
+	*gone = r == 0;
 	if (r)
 		return r == CHUNK_E_IN_USE ? 0 : r;
-	*packs += 1;
-	*bytes += freed;
+	g->report.freed_packs++;
+	g->report.freed_bytes += freed;
 	return 0;
 }
 
-static int free_packs(struct kv *kv, struct chunk_store *cs, uint64_t *packs, uint64_t *bytes)
+static int ask_only(void *asked, uint64_t pack)
 {
-	bool synced = false;
-	uint64_t pack = 0, size;
+	(void)pack;
+	*(bool *)asked = true;
+	return 1;
+}
+
+/* Does a writer hold on to it?  Then copying would not free it. */
+static bool is_pinned(struct gc *g, uint64_t pack)
+{
+	bool asked = false;
+	uint64_t none;
+
+	chunk_gc_pack(g->cs, pack, ask_only, &asked, &none);
+	return !asked;
+}
+
+/* ---- what is known of packs -------------------------------------------------------------------------------------- */
+
+static struct candidate *candidates(struct buf *b, size_t *count)
+{
+	*count = b->len / sizeof(struct candidate);
+	return (struct candidate *)b->data;
+}
+
+static bool is_sparse(const struct gc *g, const struct candidate *c)
+{
+	return !c->live || c->live * 100 < c->all * (g->cfg->live_percent < 100 ? g->cfg->live_percent : 100);
+}
+
+/* To the first row at or behind @key. */
+static void come_to(struct kv_iter *it, const struct map_key *key)
+{
+	for (unsigned steps = 0; kv_iter_valid(it); steps++) {
+		size_t len;
+		const uint8_t *k = kv_iter_key(it, &len);
+		int order = memcmp(k, key->b, len < key->len ? len : key->len);
+
+		if (order > 0 || (order == 0 && len >= key->len))
+			return;
+		if (steps == STEPS_MAX)
+			break;
+		kv_iter_next(it);
+	}
+	kv_iter_seek(it, key->b, key->len);
+}
+
+static bool is_dropped(const struct gc *g, uint64_t pack)
+{
+	const uint64_t *n = (const uint64_t *)g->dropped.data;
+	size_t low = 0, high = g->dropped.len / sizeof(*n);
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (n[mid] < pack)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < g->dropped.len / sizeof(*n) && n[low] == pack;
+}
+
+/* The row of what was found in it, if there is one. */
+static int known_of(struct survey *s, uint64_t pack, struct look *out, bool *known)
+{
+	struct map_key key = key_look(pack);
+	const uint8_t *value;
+	size_t len;
 	int r;
 
-	for (; (r = chunk_store_next_pack(cs, pack, &pack, &size)) == 0; pack++) {
-		r = pack_in_use(kv, pack);
-		if (r > 0)
-			continue;
-		r = r || synced ? r : sync_rows(kv);
-		r = r ? r : free_pack(kv, cs, pack, packs, bytes);
+	*known = false;
+	come_to(s->looks, &key);
+	if (!kv_iter_in(s->looks, key.b, key.len))
+		return kv_iter_error(s->looks);
+	value = kv_iter_value(s->looks, &len);
+	r = look_unpack(value, len, out);
+	*known = r == 0;
+	/* It is only a note: one that is damaged is made anew. */
+	return 0;
+}
+
+/* Of the pack that the walk over use rows is at. */
+static int sum_of_uses(struct survey *s, uint64_t pack, uint64_t *sum)
+{
+	struct map_key uses = key_uses(pack);
+
+	for (*sum = 0; kv_iter_in(s->uses, uses.b, uses.len); kv_iter_next(s->uses)) {
+		size_t len;
+		const uint8_t *value = kv_iter_value(s->uses, &len);
+		uint64_t bytes;
+		int r = use_unpack(value, len, &bytes);
+
 		if (r)
 			return r;
-		synced = true;
+		*sum += bytes;
+	}
+	return kv_iter_error(s->uses);
+}
+
+static int consider(struct survey *s, const struct candidate *c)
+{
+	if (is_sparse(s->g, c))
+		return buf_append(&s->sparse, c, sizeof(*c));
+	return c->file_bytes < SMALL_BYTES ? buf_append(&s->small, c, sizeof(*c)) : 0;
+}
+
+/* ---- the survey: which packs are there --------------------------------------------------------------------------- */
+
+static int survey_unused(struct survey *s, uint64_t pack, uint64_t file_bytes)
+{
+	struct gc *g = s->g;
+	bool gone = false;
+	int r = 0;
+
+	if (g->cfg->dry_run) {
+		gone = !is_pinned(g, pack);
+	} else {
+		r = s->synced ? 0 : sync_rows(g->kv);
+		r = r ? r : free_pack(g, pack, &gone);
+		s->synced = true;
+	}
+	if (r || !gone)
+		return r;
+	g->report.candidates++;
+	g->report.garbage_bytes += file_bytes;
+	return 0;
+}
+
+/* What was found may be less than is in use now, if more came since: then it is looked at again before it is copied. */
+static int survey_used(struct survey *s, uint64_t pack, uint64_t file_bytes)
+{
+	struct candidate c = { .pack = pack, .file_bytes = file_bytes };
+	bool known = false, dropped = is_dropped(s->g, pack);
+	struct look look;
+	uint64_t used;
+	int r;
+
+	if (!s->g->cfg->live_percent && !dropped)
+		return 0;
+	r = dropped ? 0 : known_of(s, pack, &look, &known);
+	if (!r && known) {
+		c.live = look.live;
+		c.all = look.all;
+		if (is_sparse(s->g, &c)) {
+			r = sum_of_uses(s, pack, &used);
+			known = !r && used == look.used;
+		}
+	}
+	if (r)
+		return r;
+	return known ? consider(s, &c) : buf_append(&s->unknown, &c, sizeof(c));
+}
+
+static int survey_pack(struct survey *s, uint64_t pack, uint64_t file_bytes)
+{
+	struct map_key uses = key_uses(pack);
+	int r;
+
+	s->g->report.packs++;
+	come_to(s->uses, &uses);
+	if (kv_iter_in(s->uses, uses.b, uses.len))
+		return survey_used(s, pack, file_bytes);
+	r = kv_iter_error(s->uses);
+	return r ? r : survey_unused(s, pack, file_bytes);
+}
+
+static int survey(struct survey *s)
+{
+	struct map_key uses = key_uses(0), looks = key_all_looks();
+	uint64_t pack = 0, bytes;
+	int r = kv_iter_new(s->g->kv, KV_MAP, &s->uses);
+
+	r = r ? r : kv_iter_new(s->g->kv, KV_MAP, &s->looks);
+	if (r)
+		return r;
+	kv_iter_seek(s->uses, uses.b, uses.len);
+	kv_iter_seek(s->looks, looks.b, looks.len);
+	for (; !(r = chunk_store_next_pack(s->g->cs, pack, &pack, &bytes)); pack++) {
+		r = survey_pack(s, pack, bytes);
+		r = r ? r : gc_step(s->g);
+		if (r)
+			return r;
 	}
 	return r == CHUNK_E_END ? 0 : r;
 }
 
+/* ---- looking at packs -------------------------------------------------------------------------------------------- */
+
+static int put_look(struct kv_batch *b, const struct round_pack *rp, const struct candidate *c)
+{
+	const struct look look = { .live = c->live, .all = c->all, .used = rp->used };
+	struct map_key key = key_look(c->pack);
+	CLEANUP(buf_fini) struct buf value = BUF_INIT;
+	int r = look_pack(&look, &value);
+
+	return r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
+}
+
+/* What was found is told of each. */
+static int tell_looks(struct survey *s, const struct round *r, struct candidate *c, size_t count)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int e = kv_batch_new(&b);
+
+	for (size_t i = 0; !e && i < count; i++) {
+		const struct round_pack *rp = round_find(r, c[i].pack);
+
+		if (!rp || chunk_pack_live(s->g->cs, rp->pack, rp->live, rp->slots / 8 + 1, &c[i].live, &c[i].all))
+			continue;
+		e = put_look(b, rp, &c[i]);
+		e = e ? e : consider(s, &c[i]);
+	}
+	return e || s->g->cfg->dry_run || !kv_batch_count(b) ? e : kv_write(s->g->kv, b, false);
+}
+
+/* In the order of packs: what was written at one time is used by few maps. */
+static int look(struct survey *s)
+{
+	size_t count;
+	struct candidate *c = candidates(&s->unknown, &count);
+	int e = 0;
+
+	for (size_t i = 0, first; !e && i < count;) {
+		CLEANUP(round_fini) struct round r = { 0 };
+		bool added;
+
+		for (first = i; !e && i < count && !round_full(&r); i++)
+			e = round_add(s->g, &r, c[i].pack, &added);
+		e = e ? e : mark_round(s->g, &r);
+		e = e ? e : tell_looks(s, &r, c + first, i - first);
+	}
+	return e;
+}
+
+/* ---- copying forward --------------------------------------------------------------------------------------------- */
+
+/* By their share in use. */
+static int by_share(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	uint64_t left = x->live * y->all, right = y->live * x->all;
+
+	return left != right ? (left > right) - (left < right) : (x->pack > y->pack) - (x->pack < y->pack);
+}
+
+static unsigned small_many(const struct gc *g)
+{
+	return g->cfg->merge_packs ? g->cfg->merge_packs : SMALL_MANY;
+}
+
+static int choose(struct survey *s)
+{
+	size_t smalls = s->small.len / sizeof(struct candidate), count, kept = 0;
+	struct candidate *c;
+	int r = 0;
+
+	if (s->g->cfg->live_percent && smalls >= small_many(s->g))
+		r = buf_append(&s->sparse, s->small.data, s->small.len);
+	c = candidates(&s->sparse, &count);
+	for (size_t i = 0; !r && i < count; i++)
+		if (!is_pinned(s->g, c[i].pack))
+			c[kept++] = c[i];
+	s->sparse.len = kept * sizeof(*c);
+	for (size_t i = 0; !r && i < kept; i++) {
+		s->g->report.candidates++;
+		s->g->report.garbage_bytes += c[i].live ? c[i].all - c[i].live : c[i].file_bytes;
+		s->g->report.copy_bytes += c[i].live;
+	}
+	if (kept)
+		qsort(c, kept, sizeof(*c), by_share);
+	return r;
+}
+
+static int free_round(struct gc *g, const struct round *r)
+{
+	bool synced = false, gone;
+	int e = 0;
+
+	for (size_t i = 0; !e && i < r->count; i++) {
+		e = pack_in_use(g->kv, r->pack[i].pack);
+		if (e > 0) {
+			e = 0;
+			continue;
+		}
+		e = e || synced ? e : sync_rows(g->kv);
+		e = e ? e : free_pack(g, r->pack[i].pack, &gone);
+		synced = true;
+	}
+	return e;
+}
+
+/* The sparsest that were not tried yet, with at most @budget bytes to copy, or one. */
+static int choose_round(struct survey *s, struct candidate *c, size_t count, uint64_t budget, struct round *r)
+{
+	uint64_t bytes = 0;
+	int e = 0;
+
+	for (size_t i = 0; !e && i < count && !round_full(r); i++) {
+		bool added;
+
+		if (c[i].tried)
+			continue;
+		if (r->count && bytes + c[i].live > budget)
+			break;
+		c[i].tried = true;
+		e = round_add(s->g, r, c[i].pack, &added);
+		if (!e && added)
+			bytes += c[i].live;
+	}
+	round_sort(r);
+	return e;
+}
+
+/* A round may need as much again as it copies before it gives anything back; the reserve has room for a pack or two. */
+static int budget_of(struct gc *g, uint64_t *out)
+{
+	uint64_t avail, total;
+	int r = chunk_store_space(g->cs, &avail, &total);
+
+	*out = avail / 2 > PACK_BYTES_MAX ? avail / 2 : PACK_BYTES_MAX;
+	return r;
+}
+
+static int copy_forward(struct survey *s)
+{
+	size_t count;
+	struct candidate *c = candidates(&s->sparse, &count);
+	int e = 0;
+
+	while (!e) {
+		CLEANUP(round_fini) struct round r = { 0 };
+		uint64_t budget, freed = s->g->report.freed_packs;
+
+		e = budget_of(s->g, &budget);
+		e = e ? e : choose_round(s, c, count, budget, &r);
+		if (e || !r.count)
+			break;
+		e = move_round(s->g, &r, free_round);
+		/* Somebody else took the room, but this round gave some: those that are left may fit now. */
+		if (e == -ENOSPC && s->g->report.freed_packs > freed)
+			e = 0;
+	}
+	return e;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static int collect(struct survey *s)
+{
+	struct gc *g = s->g;
+	int r;
+
+	if (g->cfg->dry_run) {
+		r = sweep_foresee(g);
+	} else {
+		r = sweep_drops(g);
+		r = r ? r : chunk_store_seal_idle(g->cs);
+	}
+	r = r ? r : survey(s);
+	r = r ? r : look(s);
+	r = r ? r : choose(s);
+	return r || g->cfg->dry_run ? r : copy_forward(s);
+}
+
 int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_report *out)
 {
-	struct tape_gc_report done = { 0 };
-	int swept, r;
+	struct gc g = { .shelf = sh, .kv = sh->kv, .cs = sh->cs, .cfg = cfg };
+	struct survey s = { .g = &g };
+	int r;
 
-	(void)cfg;
 	LOCK_SCOPE(&sh->gc);
-	swept = sweep_drops(sh->kv);
-	r = free_packs(sh->kv, sh->cs, &done.freed_packs, &done.freed_bytes);
-	r = r ? r : swept;
+	r = collect(&s);
+	kv_iter_free(s.uses);
+	kv_iter_free(s.looks);
+	buf_fini(&s.unknown);
+	buf_fini(&s.sparse);
+	buf_fini(&s.small);
+	buf_fini(&g.dropped);
+	if (r == GC_E_STOP)
+		r = 0;
+	r = r ? r : g.failed;
 	if (!r)
-		*out = done;
+		*out = g.report;
 	return r;
 }

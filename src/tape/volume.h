@@ -34,7 +34,8 @@ struct volume {
 	pthread_mutex_t writing;	/* one append, cut, commit at a time; taken before @lock, held while waiting */
 	pthread_mutex_t lock;		/* guards everything below but @writer; never held while waiting for a writer */
 	struct shelf *shelf;		/* borrowed, with the next three */
-	struct volume *next_open;	/* guarded by the shelf's lock */
+	struct volume *next_open;	/* guarded by the shelf's lock, with the next */
+	unsigned holds;			/* the collector is at it: it stays open */
 	struct kv *kv;
 	struct chunk_store *cs;
 	struct volume_attr attr;
@@ -77,6 +78,16 @@ int volume_prepare(struct volume *v, uint32_t p);
 int volume_may_cut(struct volume *v, uint32_t p, uint64_t object);
 /* Within the tail, which keeps the generation.  @lock is held. */
 void volume_cut_tail(struct volume *v, uint32_t p, const struct tape_tally *at);
+
+/* ---- volume_moved.c: for who changes pages in rows; @writing is held ---------------------------------------------- */
+
+bool volume_has_map(struct volume *v, uint64_t map);	/* in its head; the only one without @writing */
+/* May the page of chunks that ends at @end be changed in rows, or is it being written on in memory? */
+bool volume_may_move(struct volume *v, uint64_t map, uint64_t end);
+/* If @map is being written on: commits, so that nothing of it is in memory only.  *end: of it, committed. */
+void volume_settle(struct volume *v, uint64_t map, uint64_t *end);
+/* Pages of chunks of @map changed in rows. */
+void volume_moved(struct volume *v, uint64_t map);
 
 /* ---- volume_commit.c: @writing is held, @lock is not ------------------------------------------------------------ */
 

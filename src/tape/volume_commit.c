@@ -91,7 +91,7 @@ static int put_uses(struct volume *v, struct kv_batch *b, uint32_t p, const stru
 
 	for (uint32_t i = 0; !r && i < t->count; i++)
 		r = uses_add_page(&uses, t->page[i], v->partition[p].committed.bytes, to->bytes);
-	return r || !t->count ? r : uses_put(&uses, v->kv, b, t->page[0]->map);
+	return r || !t->count ? r : uses_put(&uses, NULL, v->kv, b, t->page[0]->map);
 }
 
 static int put_head(struct volume *v, struct commit *c)

@@ -7,11 +7,12 @@
  *   'O' map(8) first object(8)            object page: runs of equal records, runs of filemarks
  *   'C' map(8) offset in the stream(8)    chunk page: runs of neighbouring chunks of a pack
  *   'U' pack(8) map(8)                    le64: how many bytes of this map's stream lie in this pack
+ *   'L' pack(8)                           look: how much of this pack is in use, at least; goes when a use row shrinks
  *   'D' map(8) object(8)                  drop: from here on nobody needs the map; tape_gc() frees it
  *
  * A map is named by 64 random bits, drawn when it is begun: no crash, no second writer and no other site gives the same
- * one again.  Values except those of 'U' end with the sum64 of what is before; head, page and drop begin with a version
- * byte. Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds
+ * one again.  Values except those of 'U' end with the sum64 of what is before; they begin with a version byte.
+ * Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds
  * together.
  */
 #include "tape/volume_format.h"
@@ -65,6 +66,16 @@ struct map_key key_uses(uint64_t pack)
 struct map_key key_use(uint64_t pack, uint64_t map)
 {
 	return key_of('U', (uint64_t[]){ pack, map }, 2);
+}
+
+struct map_key key_all_looks(void)
+{
+	return key_of('L', NULL, 0);
+}
+
+struct map_key key_look(uint64_t pack)
+{
+	return key_of('L', &pack, 1);
 }
 
 struct map_key key_drops(void)
@@ -457,5 +468,33 @@ int use_unpack(const void *p, size_t n, uint64_t *bytes)
 	if (c.bad || cursor_left(&c))
 		return err_explain(-EUCLEAN, "a row of the use of packs has %zu bytes", n);
 	*bytes = v;
+	return 0;
+}
+
+int look_pack(const struct look *l, struct buf *out)
+{
+	size_t from = out->len;
+	int r = buf_put_u8(out, FORMAT_VERSION);
+
+	r = r ? r : buf_put_varint(out, l->live);
+	r = r ? r : buf_put_varint(out, l->all);
+	r = r ? r : buf_put_varint(out, l->used);
+	return r ? r : seal(out, from);
+}
+
+int look_unpack(const void *p, size_t n, struct look *out)
+{
+	struct cursor c;
+	struct look l;
+	int r = unseal(p, n, "what was found in a pack", &c);
+
+	if (r)
+		return r;
+	l.live = cursor_varint(&c);
+	l.all = cursor_varint(&c);
+	l.used = cursor_varint(&c);
+	if (c.bad || cursor_left(&c) || l.live > l.all)
+		return err_explain(-EUCLEAN, "what was found in a pack does not hold together");
+	*out = l;
 	return 0;
 }

@@ -116,6 +116,8 @@ struct map_key key_pages(enum page_kind kind, uint64_t map);		/* prefix */
 struct map_key key_page(enum page_kind kind, uint64_t map, uint64_t first);
 struct map_key key_uses(uint64_t pack);					/* prefix */
 struct map_key key_use(uint64_t pack, uint64_t map);
+struct map_key key_all_looks(void);					/* prefix */
+struct map_key key_look(uint64_t pack);
 struct map_key key_drops(void);						/* prefix */
 struct map_key key_drop(uint64_t map, uint64_t object);
 /* The number in the last eight bytes of a key. */
@@ -130,5 +132,9 @@ int drop_pack(const struct drop *d, struct buf *out);		/* all but .object, which
 int drop_unpack(const uint8_t *key, size_t klen, const uint8_t *p, size_t n, uint64_t *map, struct drop *out);
 int use_pack(uint64_t bytes, struct buf *out);
 int use_unpack(const void *p, size_t n, uint64_t *bytes);
+/* What the collector found when it looked at a pack: bytes of its chunks in use, and of all; the sum of its use rows. */
+struct look { uint64_t live, all, used; };
+int look_pack(const struct look *l, struct buf *out);
+int look_unpack(const void *p, size_t n, struct look *out);
 
 #endif

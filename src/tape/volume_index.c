@@ -46,6 +46,13 @@ void page_cache_put(struct page_cache *c, struct page *p)
 	p->stamp = ++c->clock;
 }
 
+void page_cache_forget(struct page_cache *c, enum page_kind kind, uint64_t map)
+{
+	for (unsigned i = 0; i < PAGE_CACHE_MAX; i++)
+		if (c->page[i] && c->page[i]->map == map && c->page[i]->kind == kind)
+			c->page[i] = page_free(c->page[i]);
+}
+
 static struct page **page_cache_find(struct page_cache *c, enum page_kind kind, uint64_t map, uint64_t measure)
 {
 	for (unsigned i = 0; i < PAGE_CACHE_MAX; i++) {

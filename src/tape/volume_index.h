@@ -14,6 +14,7 @@ struct page_cache {
 };
 void page_cache_fini(struct page_cache *c);
 void page_cache_put(struct page_cache *c, struct page *p);	/* takes @p */
+void page_cache_forget(struct page_cache *c, enum page_kind kind, uint64_t map);
 
 /*
  * The pages at the end of the map that a partition is being written in.

@@ -22,7 +22,8 @@ static int reader_source(void *ctx, uint64_t offset, bool fresh, struct chunk_ex
 	struct lookup x = volume_lookup(r->v, r->partition);
 	uint64_t stored = r->v->partition[r->partition].stored;
 
-	(void)fresh;
+	if (fresh)
+		page_cache_fini(&r->v->cache);
 	if (!x.head->stretches || offset >= stored)
 		return CHUNK_E_END;
 	return lookup_extent(&x, offset, stored, out, start);

@@ -55,8 +55,7 @@ static int by_pack(const void *a, const void *b)
 	return x->pack < y->pack ? -1 : x->pack > y->pack;
 }
 
-/* One entry a pack. */
-static void uses_merge(struct uses *u)
+void uses_merge(struct uses *u)
 {
 	size_t kept = 0;
 
@@ -97,37 +96,42 @@ static int put_use(struct kv_batch *b, const struct map_key *key, uint64_t bytes
 	return r;
 }
 
-int uses_put(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map)
+/* One pack: @more and @less of it.  A row that tells less than is taken from it is wrong; it goes. */
+static int change_use(struct kv *kv, struct kv_batch *b, uint64_t map, uint64_t pack, uint64_t more, uint64_t less)
 {
-	int r = 0;
+	struct map_key key = key_use(pack, map), look = key_look(pack);
+	uint64_t used;
+	int r = more == less ? 0 : used_now(kv, &key, &used);
 
-	uses_merge(u);
-	for (size_t i = 0; !r && i < u->count; i++) {
-		struct map_key key = key_use(u->use[i].pack, map);
-		uint64_t used;
-
-		r = used_now(kv, &key, &used);
-		r = r ? r : put_use(b, &key, used + u->use[i].bytes);
-	}
-	return r;
+	if (r || more == less)
+		return r;
+	if (more > less)
+		return put_use(b, &key, used + (more - less));
+	less -= more;
+	if (used < less)
+		log_warn("pack %" PRIu64 ": map %016" PRIx64 " uses more of it than its row tells", pack, map);
+	r = used > less ? put_use(b, &key, used - less) : kv_batch_delete(b, KV_MAP, key.b, key.len);
+	return r ? r : kv_batch_delete(b, KV_MAP, look.b, look.len);
 }
 
-int uses_take(struct uses *u, struct kv *kv, struct kv_batch *b, uint64_t map)
+int uses_put(struct uses *more, struct uses *less, struct kv *kv, struct kv_batch *b, uint64_t map)
 {
+	struct uses none = { 0 };
+	size_t i = 0, k = 0;
 	int r = 0;
 
-	uses_merge(u);
-	for (size_t i = 0; !r && i < u->count; i++) {
-		struct map_key key = key_use(u->use[i].pack, map);
-		uint64_t used;
+	more = more ? more : &none;
+	less = less ? less : &none;
+	uses_merge(more);
+	uses_merge(less);
+	while (!r && (i < more->count || k < less->count)) {
+		uint64_t a = i < more->count ? more->use[i].pack : UINT64_MAX;
+		uint64_t c = k < less->count ? less->use[k].pack : UINT64_MAX;
+		uint64_t pack = a < c ? a : c;
 
-		r = used_now(kv, &key, &used);
-		if (!r && used < u->use[i].bytes)
-			log_warn("pack %" PRIu64 ": map %016" PRIx64 " uses more of it than its row tells",
-				 u->use[i].pack, map);
-		if (!r)
-			r = used > u->use[i].bytes ? put_use(b, &key, used - u->use[i].bytes) :
-						     kv_batch_delete(b, KV_MAP, key.b, key.len);
+		r = change_use(kv, b, map, pack, a == pack ? more->use[i].bytes : 0, c == pack ? less->use[k].bytes : 0);
+		i += a == pack;
+		k += c == pack;
 	}
 	return r;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tape_gc: space comes back, what is used stays, and it may be stopped anywhere. */
+#include <limits.h>
+
 #include "unit/tape/tape_store.h"
 
 static uint64_t gc(struct store *s)
@@ -9,6 +11,18 @@ static uint64_t gc(struct store *s)
 
 	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
 	return done.freed_packs;
+}
+
+/* Every pack of a test is small: merging has tests of its own. */
+#define NEVER UINT_MAX
+
+static struct tape_gc_report gc_live(struct store *s, unsigned percent)
+{
+	const struct tape_gc_config cfg = { .live_percent = percent, .merge_packs = NEVER };
+	struct tape_gc_report done;
+
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+	return done;
 }
 
 static unsigned packs_left(struct store *s)
@@ -266,6 +280,260 @@ static void damage_in_one_drop_does_not_hold_up_the_others(void **state)
 	assert_int_equal(packs_left(s), 2);
 }
 
+/* ---- copying forward --------------------------------------------------------------------------------------------- */
+
+static void assert_records(struct store *s, uint64_t seed, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_record(s, seed + i, 20000);
+}
+
+static uint64_t stored(struct store *s)
+{
+	uint64_t number = 0, bytes, sum = 0;
+
+	for (; chunk_store_next_pack(s->cs, number, &number, &bytes) == 0; number++)
+		sum += bytes;
+	return sum;
+}
+
+/* 40 records, of which the first @keep stay: their pack is sparse. */
+static void write_sparse(struct store *s, unsigned keep)
+{
+	write_generation(s, 0, 100, 40);
+	write_generation(s, keep, 200, 5);
+	drop_old(s);
+}
+
+static void a_sparse_pack_is_copied_forward_and_removed(void **state)
+{
+	struct store *s = *state;
+	struct tape_gc_report done;
+
+	write_sparse(s, 5);
+	done = gc_live(s, 50);
+	assert_int_equal(done.packs, 2);
+	assert_int_equal(done.candidates, 1);
+	assert_int_equal(done.freed_packs, 1);
+	/* Chunks do not end where records do: one more or less. */
+	assert_in_range(done.copy_bytes, 5 * 20000, 5 * 20000 + 40000);
+	assert_int_equal(done.copied_bytes, done.copy_bytes);
+	assert_in_range(done.garbage_bytes, 34 * 20000, 36 * 20000);
+	assert_int_equal(used(s), 10 * 20000);
+	rewind_tape(s);
+	assert_records(s, 100, 5);
+	assert_records(s, 200, 5);
+	restart(s);
+	assert_records(s, 100, 5);
+	assert_records(s, 200, 5);
+	assert_in_range(stored(s), 10 * 20000, 10 * 20000 + 50000);
+}
+
+static void a_pack_with_enough_in_use_stays(void **state)
+{
+	struct store *s = *state;
+	struct tape_gc_report done;
+
+	write_sparse(s, 30);
+	done = gc_live(s, 50);
+	assert_int_equal(done.candidates, 0);
+	assert_int_equal(packs_left(s), 2);
+	done = gc_live(s, 90);
+	assert_int_equal(done.candidates, 1);
+	assert_int_equal(done.freed_packs, 1);
+	rewind_tape(s);
+	assert_records(s, 100, 30);
+}
+
+/* What was found is remembered: nobody looks again until something is taken from the pack. */
+static void a_pack_is_looked_at_once(void **state)
+{
+	struct store *s = *state;
+
+	write_sparse(s, 30);
+	gc_live(s, 50);
+	assert_int_equal(rows(s, 'L'), 2);
+	write_generation(s, 10, 300, 1);
+	drop_old(s);
+	assert_int_equal(rows(s, 'L'), 2);
+	gc(s);
+	assert_int_equal(rows(s, 'L'), 0);
+	assert_int_equal(gc_live(s, 50).freed_packs, 1);
+	assert_int_equal(rows(s, 'L'), 1);
+}
+
+static int count_rows(struct store *s)
+{
+	return (int)(rows(s, 'H') + rows(s, 'O') + rows(s, 'C') + rows(s, 'U') + rows(s, 'D') + rows(s, 'L'));
+}
+
+static void a_dry_run_tells_the_same_and_changes_nothing(void **state)
+{
+	struct store *s = *state;
+	const struct tape_gc_config cfg = { .live_percent = 50, .merge_packs = NEVER, .dry_run = true };
+	struct tape_gc_report dry, done;
+	int before;
+
+	write_generation(s, 0, 500, 10);
+	write_sparse(s, 5);
+	before = count_rows(s);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(tape_gc(s->shelf, &cfg, &dry), 0);
+		assert_int_equal(count_rows(s), before);
+		assert_int_equal(packs_left(s), 3);
+		assert_int_equal(dry.freed_packs + dry.freed_bytes + dry.copied_bytes, 0);
+	}
+	done = gc_live(s, 50);
+	assert_int_equal(dry.candidates, 2);
+	assert_int_equal(dry.candidates, done.candidates);
+	assert_int_equal(dry.garbage_bytes, done.garbage_bytes);
+	assert_int_equal(dry.copy_bytes, done.copy_bytes);
+	assert_int_equal(done.freed_packs, 2);
+}
+
+/* Two volumes, three generations, one pack: it is copied once, and they share the copy. */
+static void what_is_shared_is_copied_once(void **state)
+{
+	struct store *s = *state;
+	struct tape_gc_report done;
+
+	write_generation(s, 0, 100, 40);
+	assert_int_equal(unload(s), 0);
+	create(s, 8);
+	s->attr.id = 8;
+	load(s);
+	write_generation(s, 0, 100, 5);
+	write_generation(s, 3, 700, 1);
+	assert_int_equal(unload(s), 0);
+	s->attr.id = VOLUME;
+	load(s);
+	write_generation(s, 4, 200, 1);
+	drop_old(s);
+	done = gc_live(s, 50);
+	assert_int_equal(done.freed_packs, 1);
+	assert_in_range(done.copied_bytes, 5 * 20000 - 10000, 5 * 20000 + 40000);
+	rewind_tape(s);
+	assert_records(s, 100, 4);
+	assert_records(s, 200, 1);
+	s->attr.id = 8;
+	reload(s);
+	assert_records(s, 100, 3);
+	assert_records(s, 700, 1);
+	s->attr.id = VOLUME;
+}
+
+/* Small packs, all in use: many make one. */
+static void many_small_packs_become_one(void **state)
+{
+	struct store *s = *state;
+	const struct tape_gc_config cfg = { .live_percent = 50 };
+	struct tape_gc_report done;
+
+	for (unsigned i = 0; i < 15; i++) {
+		assert_int_equal(drive_space_eod(s->drive), 0);
+		put(s, i, 20000);
+		restart(s);
+	}
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+	assert_int_equal(done.freed_packs, 0);
+	assert_int_equal(drive_space_eod(s->drive), 0);
+	put(s, 15, 20000);
+	restart(s);
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+	assert_int_equal(done.freed_packs, 16);
+	restart(s);
+	assert_int_equal(packs_left(s), 1);
+	assert_records(s, 0, 16);
+}
+
+/* Copies lie in the order of the tape, so the map of it is shorter, if anything; and a map that grows gets more pages. */
+static void a_page_may_become_many(void **state)
+{
+	struct store *s = *state;
+	unsigned pages;
+
+	/* In this order they are one run; tape 8 has them in another, and comes later. */
+	write_generation(s, 0, 100, 600);
+	assert_int_equal(unload(s), 0);
+	create(s, 2);
+	s->attr.id = 2;
+	load(s);
+	for (unsigned i = 0; i < 600; i++)
+		put(s, 100 + i * 7 % 600, 20000), mark_immed(s);
+	restart(s);
+	pages = rows(s, 'C');
+	assert_int_equal(gc_live(s, 100).freed_packs, 0);
+	/* One chunk of the pack is not needed any more: all of it is copied, in the order of volume 2. */
+	s->attr.id = VOLUME;
+	reload(s);
+	locate(s, 599);
+	mark(s);
+	drop_old(s);
+	gc_live(s, 100);
+	(void)pages;
+	rewind_tape(s);
+	assert_records(s, 100, 599);
+	s->attr.id = 2;
+	reload(s);
+	for (unsigned i = 0; i < 600; i++) {
+		assert_record(s, 100 + i * 7 % 600, 20000);
+		assert_mark(s);
+	}
+	s->attr.id = VOLUME;
+}
+
+static void assert_sparse_state(struct store *s)
+{
+	rewind_tape(s);
+	assert_records(s, 100, 5);
+	assert_records(s, 200, 5);
+	assert_int_equal(used(s), 10 * 20000);
+}
+
+/* Every write fails in turn, every append and every sync: then the power goes, and it begins again. */
+static int gc_with_fault(struct store *s, int kind, unsigned at)
+{
+	const struct tape_gc_config cfg = { .live_percent = 50, .merge_packs = NEVER };
+	struct tape_gc_report done;
+	int r;
+
+	if (kind == 0)
+		kv_mem_plan_fault(s->kv, at, -EIO);
+	else if (kind == 1)
+		packs_mem_plan_fault(s->packs, at, -EIO);
+	else
+		packs_mem_plan_sync_fault(s->packs, at, -EIO);
+	r = tape_gc(s->shelf, &cfg, &done);
+	kv_mem_plan_fault(s->kv, 0, -EIO);
+	packs_mem_plan_fault(s->packs, 0, -EIO);
+	packs_mem_plan_sync_fault(s->packs, 0, -EIO);
+	return r;
+}
+
+static void copying_may_be_cut_anywhere(void **state)
+{
+	struct store *s = *state;
+
+	for (int kind = 0; kind < 3; kind++) {
+		unsigned failed = 0;
+
+		for (unsigned at = 1; at < 30; at++) {
+			write_sparse(s, 5);
+			failed += gc_with_fault(s, kind, at) != 0;
+			power_cut(s);
+			rewind_tape(s);
+			assert_records(s, 100, 5);
+			assert_records(s, 200, 5);
+			gc_live(s, 50);
+			assert_sparse_state(s);
+			restart(s);
+			assert_in_range(stored(s), 10 * 20000, 10 * 20000 + 50000);
+			drop_old(s);
+		}
+		assert_true(failed > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +547,14 @@ int main(void)
 		with_store(it_may_be_stopped_anywhere),
 		with_store(a_writer_at_work_is_not_disturbed),
 		with_store(damage_in_one_drop_does_not_hold_up_the_others),
+		with_store(a_sparse_pack_is_copied_forward_and_removed),
+		with_store(a_pack_with_enough_in_use_stays),
+		with_store(a_pack_is_looked_at_once),
+		with_store(a_dry_run_tells_the_same_and_changes_nothing),
+		with_store(what_is_shared_is_copied_once),
+		with_store(many_small_packs_become_one),
+		with_store(a_page_may_become_many),
+		with_store(copying_may_be_cut_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The inside of a collection, for the files tape_*.c that are its parts. */
+#ifndef TAPE_GC_H
+#define TAPE_GC_H
+
+#include "tape/shelf.h"
+#include "tape/volume_format.h"
+
+struct gc {
+	struct shelf *shelf;
+	struct kv *kv;
+	struct chunk_store *cs;
+	const struct tape_gc_config *cfg;
+	struct tape_gc_report report;
+	uint64_t begun_ns;	/* clock_mono_ns() when copying began; 0: not yet */
+	int failed;		/* the first damage that was passed over: told at the end */
+	struct buf dropped;	/* of uint64_t, in order: dry_run only, packs that the drops take from */
+};
+
+enum { GC_E_STOP = 1 };		/* who asked for the collection wants it to end */
+int gc_step(struct gc *g);	/* between any two steps: 0, GC_E_STOP */
+/* What is damaged does not hold up the rest: it is remembered, 0.  Any other @r is returned. */
+int gc_pass_over(struct gc *g, int r);
+
+/* ---- tape_sweep.c: what drop rows tell -------------------------------------------------------------------------- */
+
+int sweep_drops(struct gc *g);		/* pages, their use, and the rows themselves go */
+int sweep_foresee(struct gc *g);	/* the same for dry_run: only g->dropped */
+
+/* ---- tape_maps.c: which maps use these packs, and their pages ---------------------------------------------------- */
+
+/* A pack that this round of a collection is about. */
+struct round_pack {
+	uint64_t pack;
+	uint64_t used;		/* the sum of its use rows */
+	uint32_t slots;
+	uint32_t *len;		/* raw bytes of each */
+	uint8_t *live;		/* a bit for each */
+};
+struct round {
+	struct round_pack *pack;	/* in order */
+	size_t count, room;
+	uint64_t slots;
+};
+/*
+ * A round has at most so many packs and slots: about 5 MiB, and what the copier takes.
+ */
+#define ROUND_PACKS 1024u
+#define ROUND_SLOTS (1u << 20)
+void round_fini(struct round *r);
+/* *added: false if the table of the pack cannot be read. */
+int round_add(struct gc *g, struct round *r, uint64_t pack, bool *added);
+bool round_full(const struct round *r);
+void round_sort(struct round *r);
+struct round_pack *round_find(const struct round *r, uint64_t pack);	/* NULL; @r is sorted */
+
+/* A map that uses packs of a round. */
+struct gc_map {
+	uint64_t map;
+	uint64_t volume;	/* whose it is */
+	uint64_t order;		/* in the order of the tape, within its volume */
+	uint64_t end;		/* bytes of its stream that a head needs; 0: no head has it */
+	uint64_t counted;	/* and those that use rows speak of: a drop may have come since */
+};
+struct gc_maps {
+	struct gc_map *map;	/* in the order of volumes and tapes */
+	size_t count, room;
+};
+void gc_maps_fini(struct gc_maps *ms);
+int gc_maps_of(struct gc *g, struct round *r, struct gc_maps *out);	/* sets .used of the packs, too */
+/* Do use rows still speak of the map exactly up to @m->counted? */
+int gc_map_still_ends(struct gc *g, const struct gc_map *m, bool *so);
+
+/* The chunk pages of a map, in order, up to a byte of its stream. */
+struct walk {
+	struct kv *kv;
+	uint64_t map, at, end;
+	struct kv_iter *it;
+};
+enum { WALK_E_END = 1 };
+int walk_next(struct walk *w, struct page **out);	/* the caller's */
+void walk_renew(struct walk *w);			/* goes on with the rows as they are then */
+void walk_fini(struct walk *w);
+int page_of_row(struct kv_iter *it, enum page_kind kind, uint64_t map, struct page **out);
+
+/* ---- tape_mark.c, tape_move.c ------------------------------------------------------------------------------------ */
+
+int mark_round(struct gc *g, struct round *r);		/* sets .live of its packs */
+/* Chunks of the round that maps name are copied, and the maps name the copies; then @moved, while nobody shares chunks of
+ * the round's packs.  Whatever ends it early, what was copied is not lost.  -ENOSPC: also if @moved was called. */
+int move_round(struct gc *g, struct round *r, int (*moved)(struct gc *g, const struct round *r));
+
+#endif
