@@ -42,7 +42,7 @@ void kv_batch_freep(struct kv_batch **b)
 	*b = kv_batch_free(*b);
 }
 
-static int add(struct kv_batch *b, const struct kv_op *op)
+int kv_batch_add(struct kv_batch *b, const struct kv_op *op)
 {
 	struct op_head head = {
 		.klen = (uint32_t)op->klen,
@@ -66,17 +66,17 @@ static int add(struct kv_batch *b, const struct kv_op *op)
 
 int kv_batch_put(struct kv_batch *b, enum kv_space s, const void *key, size_t klen, const void *val, size_t vlen)
 {
-	return add(b, &(struct kv_op){ KV_PUT, s, key, val, klen, vlen });
+	return kv_batch_add(b, &(struct kv_op){ KV_PUT, s, key, val, klen, vlen });
 }
 
 int kv_batch_delete(struct kv_batch *b, enum kv_space s, const void *key, size_t klen)
 {
-	return add(b, &(struct kv_op){ KV_DELETE, s, key, NULL, klen, 0 });
+	return kv_batch_add(b, &(struct kv_op){ KV_DELETE, s, key, NULL, klen, 0 });
 }
 
 int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *prefix, size_t plen)
 {
-	return add(b, &(struct kv_op){ KV_DELETE_PREFIX, s, prefix, NULL, plen, 0 });
+	return kv_batch_add(b, &(struct kv_op){ KV_DELETE_PREFIX, s, prefix, NULL, plen, 0 });
 }
 
 int kv_batch_append(struct kv_batch *b, const struct kv_batch *from)

@@ -62,6 +62,7 @@ struct kv_op {
 
 /* Walks the operations in the order in which they were added; *at starts at 0.  False at the end. */
 bool kv_batch_next(const struct kv_batch *b, size_t *at, struct kv_op *op);
+int kv_batch_add(struct kv_batch *b, const struct kv_op *op);
 
 /* ---- kv_mem.c: more than kv.h lets a test do ---- */
 
