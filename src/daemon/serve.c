@@ -8,7 +8,10 @@
  *   version                                    -> ok {version}: is somebody there, and has he the store?
  *   status                                     -> ok {version, pid, store, mountpoint, started_ns, drives, space, ...}
  *   stats            [name]                    -> ok {logical_bytes, unique_bytes, stored_bytes, dedup, ...}
- *   gc                                         -> ok {freed_packs, freed_bytes}
+ *   get              [props]                   -> rows {property, value, values, help}
+ *   set              set: ["P=V"]
+ *   gc               [dry_run] [rate_bytes] [live_percent]
+ *                                              -> progress; ok {dropped_generations, packs, freed_bytes, ...}
  *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
  *   pool.create      name [set: ["P=V"]]
  *   pool.list        [names]                   -> rows
@@ -43,6 +46,8 @@ static const struct {
 	{ "version",         serve_version },
 	{ "status",          serve_status },
 	{ "stats",           serve_stats },
+	{ "get",             serve_get },
+	{ "set",             serve_set },
 	{ "gc",              serve_gc },
 	{ "events",          serve_events },
 	{ "pool.create",     serve_pool_create },

@@ -107,6 +107,11 @@ int call_row(struct call *c, json_t *row)
 	return row ? ctl_reply_row(c->reply, row) : err_origin(-ENOMEM);
 }
 
+int call_progress(struct call *c, json_t *progress)
+{
+	return progress ? ctl_reply_progress(c->reply, progress) : err_origin(-ENOMEM);
+}
+
 int call_answer(struct call *c, json_t *ok)
 {
 	if (!ok)

@@ -18,7 +18,18 @@ typedef int (*serve_handler)(struct call *c);
 int serve_version(struct call *c);		/* serve_store.c */
 int serve_status(struct call *c);
 int serve_stats(struct call *c);
-int serve_gc(struct call *c);
+int serve_get(struct call *c);			/* serve_prop.c */
+int serve_set(struct call *c);
+int serve_gc(struct call *c);			/* serve_gc.c */
+int serve_scrub_start(struct call *c);		/* serve_care.c */
+int serve_scrub_stop(struct call *c);
+int serve_scrub_status(struct call *c);
+int serve_scrub_wait(struct call *c);
+int serve_check(struct call *c);
+int serve_damage(struct call *c);		/* serve_damage.c */
+int serve_pool_lock(struct call *c);		/* serve_lock.c */
+int serve_volume_lock(struct call *c);
+int serve_volume_restore(struct call *c);
 int serve_events(struct call *c);		/* serve_event.c */
 int serve_pool_create(struct call *c);		/* serve_pool.c */
 int serve_pool_list(struct call *c);
@@ -60,6 +71,7 @@ int call_volume(const struct call *c, const char *name, struct catalog_volume *o
 int call_assignment(const char *word, char *prop, size_t cap, const char **value);
 /* json_pack() gave NULL: out of memory, or a name that is not UTF-8. */
 int call_row(struct call *c, json_t *row);
+int call_progress(struct call *c, json_t *progress);	/* -EPIPE: the client went away */
 int call_answer(struct call *c, json_t *ok);
 
 /* Volumes chosen by words (serve_select.c): names, ranges, patterns; each once, in the order named. */
@@ -67,6 +79,11 @@ struct selection { uint64_t *id; size_t n, cap; };
 void selection_fini(struct selection *sel);
 /* @words NULL or empty: every volume of @pool.  @pool NULL: of all pools.  -ENOENT with words if a word fits none. */
 int selection_make(const struct call *c, const json_t *words, const char *pool, struct selection *sel);
+
+/* What is damaged and not healed, in chunks and in packs that are lost as wholes (serve_damage.c). */
+struct damage { uint64_t chunks, packs; };
+int damage_count(const struct call *c, struct damage *out);
+json_t *scrub_json(const struct library_scrub *s);		/* serve_care.c */
 
 /* Which drive has a volume, for many questions in a row (serve_drive.c). */
 struct loaded { uint64_t volume[LIBRARY_DRIVES_MAX]; unsigned drives; };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests about the store as a whole: how it is, what it holds, giving space back. */
+/* Requests about the store as a whole: how it is, what it holds. */
 #include "daemon/serve_call.h"
 
 #include <errno.h>
@@ -175,16 +175,4 @@ int serve_stats(struct call *c)
 	if (r == -ENOENT)
 		return err_explain(r, "there is neither a pool nor a volume \"%s\"", name);
 	return r ? r : answer_stats(c, "volume", name, &sum, sum.logical_bytes, sum.unique_bytes, sum.stored_bytes);
-}
-
-/* ---- giving space back --------------------------------------------------------------------------------- */
-
-int serve_gc(struct call *c)
-{
-	const struct tape_gc_config cfg = { 0 };
-	struct library_gc_report done;
-	int r = err_fold(library_gc(c->s->lib, &cfg, &done));
-
-	return r ? r : call_answer(c, json_pack("{s:I, s:I}", "freed_packs", (json_int_t)done.tape.freed_packs,
-						"freed_bytes", (json_int_t)done.tape.freed_bytes));
 }

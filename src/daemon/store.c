@@ -17,6 +17,14 @@
 
 static const uint8_t magic[8] = "VTAPESTR";
 
+/* Nothing can be read without the secret in it, so there are two. */
+static const char *const head_names[] = { "vtape.store", "vtape.store.copy" };
+
+static bool is_head_name(const char *name)
+{
+	return !strcmp(name, head_names[0]) || !strcmp(name, head_names[1]);
+}
+
 /* Offsets: vtape-format(5), "The store's head". */
 enum { OFF_MAGIC = 0, OFF_FORMAT = 8, OFF_UUID = 16, OFF_CREATED = 32, OFF_AVG = 40, OFF_KEY = 48, OFF_SUM = 120 };
 static_assert(OFF_SUM + 8 == STORE_HEAD_LEN, "the sum closes the head");
@@ -47,7 +55,7 @@ int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
 				   format, STORE_FORMAT);
 	if (n != STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM) || format == 0)
 		return err_explain(-EBADMSG,
-				   "vtape.store is damaged (its checksum is wrong); restore it from vtape.store.copy");
+				   "vtape.store is damaged (its checksum is wrong)");
 
 	memcpy(h->uuid, p + OFF_UUID, sizeof(h->uuid));
 	h->created_ns = get_le64(p + OFF_CREATED);
@@ -55,6 +63,8 @@ int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
 	memcpy(h->key, p + OFF_KEY, sizeof(h->key));
 	return 0;
 }
+
+/* ---- making one ------------------------------------------------------------------------------------------------- */
 
 /* 0 if @path is a folder without entries, -ENOENT if there is nothing, -ENOTEMPTY, -EEXIST if it is a store. */
 static int store_folder_is_free(const char *path)
@@ -68,10 +78,18 @@ static int store_folder_is_free(const char *path)
 	while (r != -EEXIST && (e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
-		r = strcmp(e->d_name, "vtape.store") ? -ENOTEMPTY : -EEXIST;
+		r = is_head_name(e->d_name) ? -EEXIST : -ENOTEMPTY;
 	}
 	closedir(d);
 	return r;
+}
+
+static int head_write(const char *path, int which, const uint8_t bytes[STORE_HEAD_LEN])
+{
+	char p[PATH_MAX];
+	int r = io_path(p, sizeof(p), "%s/%s", path, head_names[which]);
+
+	return r ? r : io_replace(p, bytes, STORE_HEAD_LEN, 0600);
 }
 
 static int store_mkdir(const char *path, const char *sub)
@@ -88,7 +106,6 @@ int store_init(const char *path, uint32_t chunk_avg)
 {
 	struct store_head h = { .created_ns = clock_now_ns(), .chunk_avg = chunk_avg };
 	uint8_t bytes[STORE_HEAD_LEN];
-	char p[PATH_MAX];
 	int r;
 
 	if (chunk_avg < (8u << 10) || chunk_avg > (256u << 10) || (chunk_avg & (chunk_avg - 1)))
@@ -116,17 +133,13 @@ int store_init(const char *path, uint32_t chunk_avg)
 	if (r < 0)
 		return r;
 
-	/* The head last: with it the folder is a store.  A second copy, for nothing can be read without the secret. */
+	/* The head last: with it the folder is a store. */
 	store_head_pack(&h, bytes);
-	r = io_path(p, sizeof(p), "%s/vtape.store.copy", path);
-	if (!r)
-		r = io_replace(p, bytes, sizeof(bytes), 0600);
-	if (!r)
-		r = io_path(p, sizeof(p), "%s/vtape.store", path);
-	if (!r)
-		r = io_replace(p, bytes, sizeof(bytes), 0600);
-	return r;
+	r = head_write(path, 1, bytes);
+	return r ? r : head_write(path, 0, bytes);
 }
+
+/* ---- entering one ----------------------------------------------------------------------------------------------- */
 
 static int store_lock(const char *path, int *lock_fd)
 {
@@ -153,30 +166,96 @@ static int store_lock(const char *path, int *lock_fd)
 	return 0;
 }
 
-int store_enter(const char *path, struct store_head *head, int *lock_fd)
-{
-	struct buf bytes = BUF_INIT;
-	CLEANUP(fd_closep) int fd = -1;
-	char p[PATH_MAX];
-	int r = io_path(p, sizeof(p), "%s/vtape.store", path);
+/* One of the two heads, as it is on disk. */
+struct head_file {
+	int r;				/* of reading and unpacking it */
+	uint8_t bytes[STORE_HEAD_LEN];
+	struct store_head head;		/* if !r */
+};
 
-	if (r < 0)
-		return r;
-	/* Look before locking: the lock is a file, and nothing is created in a folder that is no store. */
-	r = io_read_file(p, 4096, &bytes);
-	if (r == -ENOENT || r == -ENOTDIR)
+static void head_read(const char *path, int which, struct head_file *out)
+{
+	CLEANUP(buf_fini) struct buf bytes = BUF_INIT;
+	char p[PATH_MAX];
+
+	out->r = io_path(p, sizeof(p), "%s/%s", path, head_names[which]);
+	if (!out->r)
+		out->r = io_read_file(p, 4096, &bytes);
+	if (out->r == -EFBIG)
+		out->r = -EMEDIUMTYPE;
+	if (!out->r)
+		out->r = store_head_unpack(&out->head, bytes.data, bytes.len);
+	if (!out->r)
+		memcpy(out->bytes, bytes.data, sizeof(out->bytes));
+}
+
+/* Neither can be used. */
+static int no_head(const char *path, const struct head_file h[2])
+{
+	int r = h[0].r;
+
+	if ((r == -ENOENT || r == -ENOTDIR) && h[1].r == r)
 		return err_explain(r, "%s is not a vtape store; `vtape init %s` makes one", path, path);
-	if (r == -EFBIG)
-		r = err_explain(-EMEDIUMTYPE, "%s: not a vtape store", path);
-	else if (r < 0)
-		r = err_explain(r, "cannot read %s: %s", p, strerror(-r));
-	if (!r)
-		r = store_head_unpack(head, bytes.data, bytes.len);
-	if (!r)
-		r = store_lock(path, &fd);
-	buf_fini(&bytes);
+	if (r == -EMEDIUMTYPE && h[1].r == -ENOENT)
+		return err_explain(r, "%s: not a vtape store (vtape.store does not begin as one)", path);
+	return err_explain(-EBADMSG,
+			   "%s: vtape.store and vtape.store.copy are both damaged or lost, and without the secret in them "
+			   "the store cannot be opened; put one of them back from a backup",
+			   path);
+}
+
+/* Which of the two tells the truth: 0 or 1; *bad: the other one is to be made anew. */
+static int head_choose(const char *path, const struct head_file h[2], bool *bad)
+{
+	*bad = true;
+	/* One of a newer vtape, or that we may not read, is not damaged. */
+	for (int i = 0; i < 2; i++) {
+		if (h[i].r == -EPROTO)
+			return h[i].r;
+		if (h[i].r == -EACCES || h[i].r == -EPERM)
+			return err_explain(h[i].r, "cannot read %s/%s: %s", path, head_names[i], strerror(-h[i].r));
+	}
+	if (h[0].r && h[1].r)
+		return no_head(path, h);
+	if (h[0].r || h[1].r)
+		return h[0].r ? 1 : 0;
+	*bad = false;
+	if (memcmp(h[0].bytes, h[1].bytes, STORE_HEAD_LEN) != 0)
+		return err_explain(-EUCLEAN,
+				   "%s: vtape.store and vtape.store.copy are of two different stores; remove the one that "
+				   "does not belong here",
+				   path);
+	return 0;
+}
+
+static void head_mend(const char *path, int good, const struct head_file *h, char told[STORE_TOLD_MAX])
+{
+	int bad = !good, r = head_write(path, bad, h[good].bytes);
+
+	snprintf(told, STORE_TOLD_MAX, "%s was %s and was%s made anew from %s", head_names[bad],
+		 h[bad].r == -ENOENT ? "lost" : "damaged", r ? " not" : "", head_names[good]);
+}
+
+int store_enter(const char *path, struct store_head *head, int *lock_fd, char told[STORE_TOLD_MAX])
+{
+	CLEANUP(fd_closep) int fd = -1;
+	struct head_file h[2] = { { 0 } };
+	bool bad = false;
+	int good, r;
+
+	told[0] = '\0';
+	/* Look before locking: the lock is a file, and nothing is created in a folder that is no store. */
+	head_read(path, 1, &h[1]);
+	head_read(path, 0, &h[0]);
+	good = head_choose(path, h, &bad);
+	if (good < 0)
+		return good;
+	r = store_lock(path, &fd);
 	if (r < 0)
 		return r;
+	if (bad)
+		head_mend(path, good, h, told);
+	*head = h[good].head;
 	*lock_fd = fd;
 	fd = -1;
 	return 0;

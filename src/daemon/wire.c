@@ -21,57 +21,96 @@ static uint64_t reserve_of(uint64_t total_bytes)
 	return r > (256u << 20) ? 256u << 20 : r;
 }
 
-static int wire_build(struct wire *w, bool create, unsigned drives)
+/* The database is lost or damaged: what is to be done about it. */
+static int advise(const struct wire *w, int r)
 {
-	struct chunk_store_config cfg = { .params = chunk_params_of(w->head.chunk_avg) };
-	char dir[PATH_MAX];
-	uint64_t avail, total;
-	int r;
+	char why[512];
 
-	r = io_path(dir, sizeof(dir), "%s/db", w->path);
+	if (r != -ENOENT && r != -EBADMSG && r != -EUCLEAN)
+		return r;
+	snprintf(why, sizeof(why), "%s", err_text(r));
+	return err_explain(-EBADMSG, "%s; `vtape -s %s rebuild-index` makes the database anew from the journal and the packs",
+			   why, w->path);
+}
+
+static int build_database(struct wire *w, bool create)
+{
+	char dir[PATH_MAX];
+	int r = io_path(dir, sizeof(dir), "%s/db", w->path);
+
 	if (!r)
 		r = kv_open(dir, create, KV_CACHE_BYTES, &w->kv);
 	if (!r)
-		r = io_path(dir, sizeof(dir), "%s/packs", w->path);
+		r = io_path(dir, sizeof(dir), "%s/journal", w->path);
+	return r ? r : kv_journal_open(STEAL(w->kv), dir, &w->kv);
+}
+
+static int build_packs(struct wire *w, uint64_t *reserve_bytes)
+{
+	char dir[PATH_MAX];
+	uint64_t avail, total;
+	int r = io_path(dir, sizeof(dir), "%s/packs", w->path);
+
 	if (!r)
 		r = packs_open(dir, &w->packs);
 	if (!r)
 		r = packs_space(w->packs, &avail, &total);
 	if (!r)
-		r = workers_new(0, &w->workers);
-	if (!r) {
-		memcpy(cfg.key, w->head.key, sizeof(cfg.key));
-		cfg.reserve_bytes = reserve_of(total);
-		r = chunk_store_open(w->kv, w->packs, w->workers, &cfg, &w->chunks);
-	}
-	if (!r)
-		r = catalog_open(w->kv, &w->catalog);
-	if (!r && chunk_store_finished(w->chunks))
-		catalog_event(w->catalog, EVENT_RECOVERED, "", "%u packs that a crash left open were finished",
-			      chunk_store_finished(w->chunks));
-	if (!r)
-		r = library_open(w->catalog, w->kv, w->chunks, drives, &w->library);
-	return r;
+		*reserve_bytes = reserve_of(total);
+	return r ? r : workers_new(0, &w->workers);
 }
 
-static int wire_start(struct wire *w, const char *store, bool create, unsigned drives)
+int wire_build_rooms(struct wire *w)
 {
-	int r;
+	struct chunk_store_config cfg = { .params = chunk_params_of(w->head.chunk_avg) };
+	int r = build_packs(w, &cfg.reserve_bytes);
 
-	w->lock_fd = -1;
-	if (!realpath(store, w->path))
-		return err_explain(-errno, "%s: %s", store, strerror(errno));
-	r = store_enter(w->path, &w->head, &w->lock_fd);
+	if (r)
+		return r;
+	memcpy(cfg.key, w->head.key, sizeof(cfg.key));
+	r = chunk_store_open(w->kv, w->packs, w->workers, &cfg, &w->chunks);
 	if (!r)
-		r = wire_build(w, create, drives);
+		r = catalog_open(w->kv, &w->catalog);
+	return r == -ENOENT ? r : advise(w, r);
+}
+
+static void tell_recovered(struct wire *w)
+{
+	if (w->told[0])
+		catalog_event(w->catalog, EVENT_RECOVERED, "", "%s", w->told);
+	if (chunk_store_finished(w->chunks))
+		catalog_event(w->catalog, EVENT_RECOVERED, "", "%u packs that a crash left open were finished",
+			      chunk_store_finished(w->chunks));
+}
+
+int wire_build(struct wire *w, bool create, unsigned drives)
+{
+	int r = advise(w, build_database(w, create));
+
+	if (!r)
+		r = wire_build_rooms(w);
+	if (!r) {
+		tell_recovered(w);
+		r = library_open(w->catalog, w->kv, w->chunks, drives, &w->library);
+	}
 	if (r < 0)
 		wire_close(w);
 	return r;
 }
 
+int wire_enter(struct wire *w, const char *store)
+{
+	w->lock_fd = -1;
+	if (!realpath(store, w->path))
+		return err_explain(-errno, "%s: %s", store, strerror(errno));
+	return store_enter(w->path, &w->head, &w->lock_fd, w->told);
+}
+
 int wire_open(struct wire *w, const char *store, unsigned drives)
 {
-	return wire_start(w, store, false, drives);
+	int r = wire_enter(w, store);
+
+	return r ? r : wire_build(w, false, drives);
 }
 
 int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
@@ -85,7 +124,9 @@ int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
 		return err_explain(r, "unknown compression '%s' (none, lz4, zstd)", compression);
 	r = store_init(store, chunk_avg);
 	if (!r)
-		r = wire_start(&w, store, true, 1);
+		r = wire_enter(&w, store);
+	if (!r)
+		r = wire_build(&w, true, 1);
 	if (r < 0)
 		return r;
 	r = err_fold(catalog_pool_get(w.catalog, CATALOG_POOL_DEFAULT, &pool));
