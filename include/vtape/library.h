@@ -69,6 +69,9 @@ int library_pool_create(struct library *lib, const char *name, const struct cata
 			struct catalog_pool *out);
 int library_pool_destroy(struct library *lib, const char *name, bool with_volumes);
 int library_pool_rename(struct library *lib, const char *from, const char *to);
+/* Changes its properties and modes. @change edits the struct; name, number and lock stay as they are; < 0 from it ends it. */
+int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
+			void *ctx);
 /* @perm NULL: root's, 0644.  A name of its own for each; *out may be NULL.  With @incoming any name up to BARCODE_MAX
  * bytes without '/' is allowed, the volume is STATE_INCOMING. */
 int library_volume_create(struct library *lib, const char *pool, const char *name, const struct catalog_perm *perm,
@@ -111,6 +114,12 @@ int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns)
 int library_pool_lock(struct library *lib, const char *pool, uint64_t until_ns);
 /* The later one of the volume's and its pool's; 0: neither, or over. */
 uint64_t library_locked_until(struct library *lib, const struct catalog_volume *v);
+/* May what is on it be replaced or erased?  0, -EROFS, -EPERM; asked again by who does it, this is for whoever wants to
+ * know before a long transfer. */
+int library_may_overwrite(struct library *lib, uint64_t volume);
+/* For a door at which the tape itself refused (TAPE_E_PROTECTED): was it for a lock?  Then the event is told, -EPERM with
+ * words; else 0.  @done: "written over". */
+int library_refused(struct library *lib, uint64_t volume, const char *done);
 /* volume_restore(), for a volume that nobody uses. -EBUSY, -EROFS, -EPERM, -ENOENT. */
 int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation);
 

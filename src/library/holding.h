@@ -5,7 +5,10 @@
  * Locks, in the order in which they may be taken:
  *   gc      one collection at a time
  *   change  reading, editing and writing back a row of the catalog; also dropping and replacing rows of volumes
- *   lock    the holdings, the drives, the collector's wishes
+ *   lock    the holdings, the drives, the collector's wishes, what was refused
+ *
+ * Apart from these, never held while one of them is taken: the keeper's lock (its damage), the scrub's `turn` (starting
+ * and stopping it) and under that the scrub's lock (where it stands).
  *
  * Neither a volume nor a drive is called, and nothing is read from or written to the disk, while `lock` is held: a
  * holding or a drive that is on its way is marked busy, and those who want it wait for `turned`.
@@ -51,6 +54,40 @@ struct slot {
 	bool open, write, locked;
 };
 
+/* Whom a lock refused something last, and when that was told. */
+#define LIBRARY_REFUSALS 64u
+struct refusal { uint64_t who, told_ns; };
+
+/* library_keep.c */
+#define KEEPER_HURTS 256u
+struct keeper {
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t wake;
+	bool stop;
+	struct pack_ref hurt[KEEPER_HURTS];	/* reported, not yet told */
+	unsigned hurts;
+	uint64_t hurts_more;		/* that found no room */
+	/* The thread's own. */
+	bool low;
+	uint64_t low_told_ns;		/* monotonic */
+};
+
+/* library_scrub.c */
+struct scrub {
+	pthread_mutex_t turn;		/* one starts or stops it at a time; guards thread, thread_made */
+	pthread_t thread;
+	bool thread_made;		/* to be joined */
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t wake;
+	bool stop;
+	bool goes_on;			/* by itself after a restart: begun, and neither finished nor stopped by hand */
+	struct library_scrub now;
+	uint64_t next;			/* the pack that comes next; 0: from the beginning */
+	uint64_t stopped_ns;
+};
+
 struct library {
 	struct catalog *cat;
 	struct kv *kv;
@@ -63,9 +100,14 @@ struct library {
 	struct holding *held[LIBRARY_BUCKETS];
 	unsigned drives;
 	struct slot slot[LIBRARY_DRIVES_MAX];
+	struct refusal refused[LIBRARY_REFUSALS];
 
 	pthread_t collector;
 	bool collecting, stop, wish;
+	bool low;		/* space is */
+
+	struct keeper keeper;
+	struct scrub scrub;
 };
 
 /* ---- library.c ---- */
@@ -87,8 +129,17 @@ struct catalog_perm library_perm(const struct catalog_perm *perm, uint32_t mode)
 
 /* ---- library_change.c ---- */
 
-/* -EROFS or -EPERM if it may not be @done ("deleted", "erased"...): protected, somebody else's, WORM with data. */
+/* May what is on it be @done ("erased", "replaced")?  -EROFS: protected, somebody else's; -EPERM: it has data, and is
+ * locked or WORM. */
+int library_content_may_go(struct library *lib, const struct catalog_volume *row, const char *done);
+/* The same for the volume as such ("deleted"): a lock holds for a blank one too. */
 int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done);
+
+/* ---- library_lock.c ---- */
+
+/* 0; -EPERM, with words and an event, if a lock is against its being @done ("deleted"). */
+int lock_allows(struct library *lib, const struct catalog_volume *row, const char *done);
+int lock_allows_pool(struct library *lib, const struct catalog_pool *pool, const char *done);
 
 /* ---- library_claim.c ---- */
 
@@ -123,5 +174,28 @@ void held_free_again(struct library *lib, struct holding *h);
 int collector_start(struct library *lib);
 void collector_stop(struct library *lib);
 void collector_wake(struct library *lib);	/* something was dropped: collect soon */
+void collector_low(struct library *lib, bool low);	/* space is low, or no longer */
+
+/* ---- library_keep.c ---- */
+
+void keeper_init(struct keeper *k);
+int keeper_start(struct library *lib);
+void keeper_stop(struct library *lib);		/* tells what was not told yet */
+void keeper_fini(struct keeper *k);
+/* For chunk_store_on_damage(). */
+void keeper_damaged(void *ctx, struct pack_ref ref, const struct digest *d);
+/* What its thread does: tells if space is low; returns when to look again, in ns from now. */
+uint64_t keeper_look_at_space(struct library *lib);
+
+/* ---- library_damage.c ---- */
+
+/* An event for each pack among @refs, which are sorted here. @more were not kept. */
+void damage_tell(struct library *lib, struct pack_ref *refs, unsigned n, uint64_t more);
+
+/* ---- library_scrub.c ---- */
+
+void scrub_init(struct library *lib);
+void scrub_begin_if_due(struct library *lib);
+void scrub_end(struct library *lib);
 
 #endif

@@ -42,6 +42,10 @@ int library_attr(struct library *lib, const struct catalog_volume *row, struct v
 	snprintf(a.barcode, sizeof(a.barcode), "%s", row->name);
 	/* A copy that another site keeps is for reading. */
 	a.protect = row->protect || row->access != ACCESS_PRIMARY;
+	/* What is still arriving is no tape yet. */
+	if (row->state != STATE_INCOMING)
+		a.locked_until_ns = row->locked_until_ns > pool.locked_until_ns ? row->locked_until_ns :
+										  pool.locked_until_ns;
 	a.store.codec = pool.codec;
 	a.store.level = pool.level;
 	a.store.verify = pool.verify;
@@ -57,46 +61,6 @@ char *library_about(struct library *lib, const struct catalog_volume *row, char 
 		snprintf(pool.name, sizeof(pool.name), "?");
 	snprintf(out, LIBRARY_ABOUT_MAX, "%s/%s", pool.name, row->name);
 	return out;
-}
-
-/* "MONDAY, TUESDAY and 3 more", as far as a text of an event goes. */
-struct hurt {
-	struct library *lib;
-	char names[160];
-	unsigned more;
-};
-
-static int hurt_add(void *ctx, uint64_t volume)
-{
-	struct hurt *h = ctx;
-	struct catalog_volume row;
-	size_t used = strlen(h->names);
-	int r = catalog_volume_by_id(h->lib->cat, volume, &row);
-
-	if (r)
-		return r < 0 ? r : 0;
-	if (used + strlen(row.name) + 3 > sizeof(h->names))
-		h->more++;
-	else
-		snprintf(h->names + used, sizeof(h->names) - used, "%s%s", used ? ", " : "", row.name);
-	return 0;
-}
-
-static void damaged(void *ctx, struct pack_ref ref, const struct digest *d)
-{
-	struct hurt hurt = { .lib = ctx };
-	char more[32] = "";
-	int r;
-
-	r = volume_each_in_pack(hurt.lib->kv, ref.pack, hurt_add, &hurt);
-	if (r < 0)
-		log_error("which tapes have data in pack %llx is not known: %s", (unsigned long long)ref.pack, err_text(r));
-	if (hurt.more)
-		snprintf(more, sizeof(more), " and %u more", hurt.more);
-	catalog_event(hurt.lib->cat, EVENT_CHUNK_DAMAGED, "",
-		      "chunk %02x%02x%02x%02x fails its check: pack %llx, slot %u, which has data of %s%s",
-		      d->b[0], d->b[1], d->b[2], d->b[3], (unsigned long long)ref.pack, ref.slot,
-		      hurt.names[0] ? hurt.names : "no tape", more);
 }
 
 static int library_restore(struct library *lib)
@@ -136,6 +100,8 @@ static int library_init(struct library *lib)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&lib->turned, &attr);
 	pthread_condattr_destroy(&attr);
+	keeper_init(&lib->keeper);
+	scrub_init(lib);
 	for (n = 0; n < lib->drives; n++) {
 		r = drive_new(&lib->slot[n].drive);
 		if (r)
@@ -161,15 +127,18 @@ int library_open(struct catalog *cat, struct kv *kv, struct chunk_store *cs, uns
 	r = library_init(lib);
 	if (!r)
 		r = shelf_new(kv, cs, &lib->shelf);
-	if (!r)
+	if (!r) {
+		chunk_store_on_damage(cs, keeper_damaged, lib);
 		r = library_restore(lib);
+	}
 	if (!r)
 		r = collector_start(lib);
+	if (!r)
+		r = keeper_start(lib);
 	if (r) {
 		library_close(lib);
 		return r;
 	}
-	chunk_store_on_damage(cs, damaged, lib);
 	*out = lib;
 	return 0;
 }
@@ -198,6 +167,8 @@ struct library *library_close(struct library *lib)
 
 	if (!lib)
 		return NULL;
+	keeper_stop(lib);
+	scrub_end(lib);
 	collector_stop(lib);
 	chunk_store_on_damage(lib->cs, NULL, NULL);
 	library_empty_drives(lib);
@@ -212,6 +183,7 @@ struct library *library_close(struct library *lib)
 		}
 	}
 	lib->shelf = shelf_free(lib->shelf);
+	keeper_fini(&lib->keeper);
 	pthread_cond_destroy(&lib->turned);
 	pthread_mutex_destroy(&lib->lock);
 	pthread_mutex_destroy(&lib->change);

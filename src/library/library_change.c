@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_change: volumes as wholes.  What changes the medium (erase, delete, replace) needs a volume that
- * nobody has, that is not protected, and that is no WORM tape with something on it; what changes only the catalog's
- * word (rename, properties) is done at any time and handed on to the open volume.
+ * library_change: volumes as wholes.  What changes the medium (erase, delete, replace, restore) needs a volume that
+ * nobody has, that is not protected, and that is no locked or WORM tape with something on it; what changes only the
+ * catalog's word (rename, properties) is done at any time and handed on to the open volume.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,24 +11,47 @@
 
 /* ---- what may be done to the medium ---------------------------------------------------------------------------- */
 
-int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
+static int switch_allows(const struct catalog_volume *row, const char *done)
 {
-	struct volume_stat st;
-	int r;
-
 	if (row->protect)
 		return err_explain(-EROFS, "volume %s is write protected: it cannot be %s", row->name, done);
 	if (row->access != ACCESS_PRIMARY)
 		return err_explain(-EROFS, "volume %s is a copy that another site writes: it cannot be %s", row->name,
 				   done);
-	if (!row->worm)
-		return 0;
-	r = library_stat(lib, row->id, &st);
-	if (r)
-		return r;
-	if (st.end.objects)
-		return err_explain(-EPERM, "volume %s is WORM and has data: it cannot be %s", row->name, done);
 	return 0;
+}
+
+int library_content_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
+{
+	struct volume_stat st;
+	int r = switch_allows(row, done);
+
+	if (r || (!row->worm && !library_locked_until(lib, row)))
+		return r;
+	r = library_stat(lib, row->id, &st);
+	if (r || !st.end.objects)
+		return r;
+	r = lock_allows(lib, row, done);
+	if (!r && row->worm)
+		r = err_explain(-EPERM, "volume %s is WORM and has data: it cannot be %s", row->name, done);
+	return r;
+}
+
+int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
+{
+	int r = switch_allows(row, done);
+
+	if (!r)
+		r = lock_allows(lib, row, done);
+	return r ? r : library_content_may_go(lib, row, done);
+}
+
+int library_may_overwrite(struct library *lib, uint64_t volume)
+{
+	struct catalog_volume row;
+	int r = library_row(lib, volume, &row);
+
+	return r ? r : library_content_may_go(lib, &row, "replaced");
 }
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
@@ -144,6 +167,9 @@ static int volume_blank(struct volume *v)
 	if (!st.end.objects && st.partitions == 1)
 		return 0;
 	r = volume_format(v, 1);
+	/* We asked before: it was protected or locked since then. */
+	if (r == TAPE_E_PROTECTED)
+		return err_explain(-EPERM, "volume %s was locked: it is not erased", volume_attr(v)->barcode);
 	return err_fold(r ? r : volume_commit(v));
 }
 
@@ -156,7 +182,7 @@ int library_volume_erase(struct library *lib, uint64_t volume)
 
 	r = library_row(lib, volume, &row);
 	if (!r)
-		r = library_volume_may_go(lib, &row, "erased");
+		r = library_content_may_go(lib, &row, "erased");
 	if (!r)
 		r = library_claim(lib, volume, CLAIM_WRITE, &v);
 	if (r)
@@ -214,6 +240,11 @@ static int volume_move_row(struct library *lib, uint64_t volume, const struct ca
 	r = volume_check_name(name, was->state == STATE_INCOMING);
 	if (r)
 		return r;
+	if (was->pool != pool->id) {
+		r = lock_allows(lib, was, "moved to another pool");
+		if (r)
+			return r;
+	}
 	*row = *was;
 	row->pool = pool->id;
 	snprintf(row->name, sizeof(row->name), "%s", name);
@@ -281,7 +312,7 @@ static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, 
 
 	r = library_row(lib, to, to_row);
 	if (!r)
-		r = library_volume_may_go(lib, to_row, "replaced");
+		r = library_content_may_go(lib, to_row, "replaced");
 	if (!r)
 		r = library_row(lib, from, from_row);
 	if (!r)
@@ -333,6 +364,69 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	return 0;
 }
 
+/* ---- an older generation ----------------------------------------------------------------------------------------- */
+
+/* What it is, and which one comes next. */
+struct restore { uint64_t generation, newest; bool blank; };
+
+static int restore_found(void *ctx, const struct volume_stat *st)
+{
+	struct restore *re = ctx;
+
+	if (st->generation > re->newest)
+		re->newest = st->generation;
+	if (st->generation == re->generation)
+		re->blank = !st->end.objects;
+	return 0;
+}
+
+/* With `change`, and nobody has it. */
+static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t generation, struct catalog_volume *row)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct restore re = { .generation = generation };
+	int r;
+
+	r = library_row(lib, volume, row);
+	if (!r && row->state == STATE_INCOMING)
+		r = err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
+	if (!r)
+		r = library_content_may_go(lib, row, "restored over");
+	if (!r)
+		r = volume_history(lib->kv, volume, restore_found, &re);
+	if (!r)
+		r = kv_batch_new(&b);
+	if (!r)
+		r = volume_restore(lib->kv, b, volume, generation);
+	if (r)
+		return err_fold(r);
+	row->state = re.blank ? STATE_SCRATCH : STATE_ASSIGNED;
+	row->image_eom = row->image_eom && row->image_eom_generation == generation;
+	row->image_eom_generation = re.newest + 1;
+	return err_fold(catalog_volume_put(lib->cat, row, b));
+}
+
+int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation)
+{
+	char about[LIBRARY_ABOUT_MAX];
+	struct catalog_volume row;
+	struct holding *h = NULL;
+	int r;
+
+	r = held_take_whole(lib, volume, &h);
+	if (r)
+		return r;
+	pthread_mutex_lock(&lib->change);
+	r = volume_restore_rows(lib, volume, generation, &row);
+	pthread_mutex_unlock(&lib->change);
+	held_free_again(lib, h);
+	if (!r)
+		catalog_event(lib->cat, EVENT_VOLUME_RESTORED, library_about(lib, &row, about),
+			      "to generation %llu; the content before stays as a generation",
+			      (unsigned long long)generation);
+	return r;
+}
+
 /* ---- properties ------------------------------------------------------------------------------------------------ */
 
 static bool perm_equal(const struct catalog_perm *a, const struct catalog_perm *b)
@@ -366,12 +460,13 @@ static int volume_edit(struct library *lib, uint64_t volume, void (*change)(stru
 	*row = *was;
 	row->perm.mtime_ns = library_mtime_ns(was, &st);
 	change(row, ctx);
-	if (was->worm && !row->worm && st.end.objects)
-		return err_explain(-EPERM, "volume %s is WORM and has data: it stays so", was->name);
+	if (was->worm && !row->worm)
+		return err_explain(-EPERM, "volume %s is WORM: it stays so", was->name);
 	row->id = was->id;
 	row->pool = was->pool;
 	memcpy(row->name, was->name, sizeof(row->name));
 	memcpy(row->serial, was->serial, sizeof(row->serial));
+	row->locked_until_ns = was->locked_until_ns;	/* library_volume_lock()'s */
 	if (was->state == STATE_INCOMING && row->state != STATE_INCOMING)
 		r = volume_arrive(lib, row);
 	if (!perm_equal(&was->perm, &row->perm) && row->perm.ctime_ns == was->perm.ctime_ns)

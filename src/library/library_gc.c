@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * library_gc: space comes back.  Generations past their pool's keep time are dropped, then the store frees the packs
- * that no volume names any more.  A thread does it once an hour, soon after something was deleted, and when the disk
- * is nearly full. Dropping is written to disk before a pack is freed: a crash never leaves a map that names a pack
- * that is gone.
+ * that no volume names any more and takes the rest out of those that hold little.  A thread does it once an hour, soon
+ * after something was deleted, and when the disk is nearly full. Dropping is written to disk before a pack is freed: a
+ * crash never leaves a map that names a pack that is gone.
  */
 #include <errno.h>
 
@@ -11,9 +11,7 @@
 
 #define COLLECT_EVERY_NS (3600ull * 1000000000ull)
 #define COLLECT_SOON_NS (2ull * 1000000000ull)		/* many deletions make one collection */
-#define COLLECT_LOOK_NS (10ull * 1000000000ull)		/* how often the free space is looked at */
 #define COLLECT_LOW_PAUSE_NS (300ull * 1000000000ull)	/* where nothing can be freed, searching is no help */
-#define COLLECT_LOW_PART 20u				/* low: less than a 20th is free */
 
 /* What a walk over the catalog finds; the catalog may hold its lock during the walk, so the work comes after. */
 struct candidate { uint64_t id, ended_ns; bool scratch; };
@@ -56,19 +54,25 @@ static int walk_catalog(struct walk *w)
 	return r;
 }
 
-static int drop_generations(struct library *lib, const struct candidate *c, uint64_t *dropped)
+/* Of a locked one none goes; of a deleted one they are gone.  @dry_run: only counted. */
+static int drop_generations(struct library *lib, const struct candidate *c, bool dry_run, uint64_t *dropped)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct catalog_volume row;
 	uint64_t n = 0;
 	int r;
 
 	LOCK_SCOPE(&lib->change);
-	r = kv_batch_new(&b);
+	r = library_row(lib, c->id, &row);
+	if (r == -ENOENT || (!r && library_locked_until(lib, &row)))
+		return 0;
+	if (!r)
+		r = kv_batch_new(&b);
 	if (!r)
 		r = volume_drop_generations(lib->kv, b, c->id, c->ended_ns, &n);
 	if (r == -ENOENT)
-		return 0;	/* deleted since the walk */
-	if (!r && n)
+		return 0;
+	if (!r && n && !dry_run)
 		r = kv_write(lib->kv, b, true);
 	*dropped += n;
 	return r;
@@ -90,93 +94,127 @@ static int assign_if_written(struct library *lib, const struct candidate *c)
 	return library_volume_change(lib, c->id, assign, NULL);
 }
 
-int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out)
+/* One tape that cannot be read does not keep the space of all others: the first failure is told at the end. */
+static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 {
-	struct walk w = { .lib = lib, .found = BUF_INIT, .pools = BUF_INIT, .now_ns = clock_now_ns() };
-	struct library_gc_report done = { 0 };
+	struct walk w = { .lib = lib, .found = BUF_INIT, .pools = BUF_INIT, .now_ns = clock_retention_ns() };
 	struct candidate *c, *end;
-	char size[32];
-	int r;
+	int r, failed;
 
-	LOCK_SCOPE(&lib->gc);
-	r = walk_catalog(&w);
+	failed = walk_catalog(&w);
 	c = (struct candidate *)w.found.data;
-	for (end = c + w.found.len / sizeof(*c); c < end && !r; c++) {
-		if (c->scratch)
-			r = assign_if_written(lib, c);
+	for (end = c + w.found.len / sizeof(*c); c < end; c++) {
+		r = c->scratch && !dry_run ? assign_if_written(lib, c) : 0;
 		if (!r)
-			r = drop_generations(lib, c, &done.dropped_generations);
+			r = drop_generations(lib, c, dry_run, dropped);
+		if (r && !failed)
+			failed = r;
+		if (r)
+			log_warn("volume number %llu: its old generations stay: %s", (unsigned long long)c->id, err_text(r));
 	}
 	buf_fini(&w.found);
 	buf_fini(&w.pools);
-	if (!r)
-		r = err_fold(tape_gc(lib->shelf, cfg, &done.tape));
-	if (done.tape.freed_packs || done.dropped_generations)
-		catalog_event(lib->cat, EVENT_SPACE_FREED, "", "%llu generations dropped, %llu packs freed, %s",
-			      (unsigned long long)done.dropped_generations, (unsigned long long)done.tape.freed_packs,
-			      format_size(done.tape.freed_bytes, size));
-	if (r)
-		return r;
+	return failed;
+}
+
+static void tell_freed(struct library *lib, const char *why, const struct library_gc_report *done)
+{
+	char freed[16], copied[16];
+
+	catalog_event(lib->cat, EVENT_SPACE_FREED, "", "%llu generations dropped, %llu packs freed, %s, %s copied; %s",
+		      (unsigned long long)done->dropped_generations, (unsigned long long)done->tape.freed_packs,
+		      format_size(done->tape.freed_bytes, freed), format_size(done->tape.copied_bytes, copied), why);
+}
+
+/* @why: for the event. */
+static int gc_for(struct library *lib, const struct tape_gc_config *cfg, const char *why, struct library_gc_report *out)
+{
+	struct library_gc_report done = { 0 };
+	int failed, r;
+
+	LOCK_SCOPE(&lib->gc);
+	failed = drop_all(lib, cfg->dry_run, &done.dropped_generations);
+	r = err_fold(tape_gc(lib->shelf, cfg, &done.tape));
+	if (!cfg->dry_run && (done.tape.freed_packs || done.dropped_generations))
+		tell_freed(lib, why, &done);
 	*out = done;
-	return 0;
+	return failed ? failed : r;
+}
+
+int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out)
+{
+	return gc_for(lib, cfg, "asked for", out);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
-static bool space_is_low(struct library *lib)
+/* The end of the library ends it between any two steps. */
+static int collect_on(void *ctx, const struct tape_gc_report *so_far)
 {
-	uint64_t avail, total;
-
-	return !chunk_store_space(lib->cs, &avail, &total) && avail < total / COLLECT_LOW_PART;
+	struct library *lib = ctx;
+	(void)so_far;
+	LOCK_SCOPE(&lib->lock);
+	return lib->stop;
 }
 
-static void collect(struct library *lib, bool low)
+static void collect(struct library *lib, const char *why)
 {
-	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_config cfg = { .progress = collect_on, .ctx = lib };
 	struct library_gc_report done;
+	struct catalog_store props;
 	int r;
 
-	if (low)
-		catalog_event(lib->cat, EVENT_NO_SPACE, "", "less than one part in %u of the disk is free",
-			      COLLECT_LOW_PART);
-	r = library_gc(lib, &cfg, &done);
+	r = err_fold(catalog_store_get(lib->cat, &props));
+	if (!r) {
+		cfg.live_percent = props.gc_live_percent;
+		cfg.rate_bytes = props.gc_rate_bytes;
+		r = gc_for(lib, &cfg, why, &done);
+	}
 	if (r)
 		log_error("collecting free space: %s", err_text(r));
 }
 
-/* With `lock`; until it is time to look again, somebody wishes a collection, or all ends. */
-static void collector_sleep(struct library *lib)
+/* With `lock`; until the hour is over, somebody wishes a collection, space is low, or all ends. */
+static void collector_sleep(struct library *lib, uint64_t last)
 {
-	uint64_t until = clock_mono_ns() + COLLECT_LOOK_NS;
+	uint64_t hour = last + COLLECT_EVERY_NS, low, soon;
 
-	while (!lib->stop && !lib->wish && library_wait(lib, until))
+	for (;;) {
+		low = last + COLLECT_LOW_PAUSE_NS;
+		if (lib->stop || lib->wish || !library_wait(lib, lib->low && low < hour ? low : hour))
+			break;
+	}
+	soon = clock_mono_ns() + COLLECT_SOON_NS;
+	while (!lib->stop && lib->wish && library_wait(lib, soon))
 		;
-	until = clock_mono_ns() + COLLECT_SOON_NS;
-	while (!lib->stop && lib->wish && library_wait(lib, until))
-		;
+}
+
+/* With `lock`. */
+static const char *collector_reason(struct library *lib, const char *first)
+{
+	if (lib->low)
+		return "space is low";
+	return lib->wish ? first : "as every hour";
 }
 
 static void *collector_run(void *ctx)
 {
 	struct library *lib = ctx;
-	uint64_t last = clock_mono_ns(), since;
-	bool low, wish;
+	const char *first = "after a start", *why;
+	uint64_t last = clock_mono_ns();
 
 	pthread_mutex_lock(&lib->lock);
 	lib->wish = true;	/* what a crash left is finished */
 	while (!lib->stop) {
-		collector_sleep(lib);
-		wish = lib->wish;
+		collector_sleep(lib, last);
+		why = collector_reason(lib, first);
 		lib->wish = false;
 		if (lib->stop)
 			break;
 		pthread_mutex_unlock(&lib->lock);
-		since = clock_mono_ns() - last;
-		low = since > COLLECT_LOW_PAUSE_NS && space_is_low(lib);
-		if (low || wish || since > COLLECT_EVERY_NS) {
-			collect(lib, low);
-			last = clock_mono_ns();
-		}
+		collect(lib, why);
+		first = "after something was deleted";
+		last = clock_mono_ns();
 		pthread_mutex_lock(&lib->lock);
 	}
 	pthread_mutex_unlock(&lib->lock);
@@ -209,5 +247,15 @@ void collector_wake(struct library *lib)
 {
 	LOCK_SCOPE(&lib->lock);
 	lib->wish = true;
+	pthread_cond_broadcast(&lib->turned);
+}
+
+void collector_low(struct library *lib, bool low)
+{
+	LOCK_SCOPE(&lib->lock);
+	/* The first time at once; while it lasts, the collector looks again by itself. */
+	if (low && !lib->low)
+		lib->wish = true;
+	lib->low = low;
 	pthread_cond_broadcast(&lib->turned);
 }

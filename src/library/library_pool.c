@@ -78,6 +78,26 @@ int library_pool_rename(struct library *lib, const char *from, const char *to)
 	return 0;
 }
 
+int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
+			void *ctx)
+{
+	struct catalog_pool was, pool;
+	int r;
+
+	LOCK_SCOPE(&lib->change);
+	r = library_pool(lib, name, &was);
+	if (r)
+		return r;
+	pool = was;
+	r = change(&pool, ctx);
+	if (r)
+		return r;
+	pool.id = was.id;
+	memcpy(pool.name, was.name, sizeof(pool.name));
+	pool.locked_until_ns = was.locked_until_ns;
+	return err_fold(catalog_pool_put(lib->cat, &pool));
+}
+
 struct ids { uint64_t *id; size_t count, cap; };
 
 static int ids_add(void *ctx, const struct catalog_volume *v)
@@ -118,12 +138,27 @@ static int pool_empty(struct library *lib, const struct catalog_pool *pool)
 	return r;
 }
 
+/* It may have been locked since we asked. */
+static int pool_destroy_row(struct library *lib, uint32_t id)
+{
+	struct catalog_pool pool;
+	int r;
+
+	LOCK_SCOPE(&lib->change);
+	r = catalog_pool_by_id(lib->cat, id, &pool);
+	if (!r)
+		r = lock_allows_pool(lib, &pool, "destroyed");
+	return r ? r : catalog_pool_destroy(lib->cat, id);
+}
+
 int library_pool_destroy(struct library *lib, const char *name, bool with_volumes)
 {
 	struct catalog_pool pool;
 	int r;
 
 	r = library_pool(lib, name, &pool);
+	if (!r)
+		r = lock_allows_pool(lib, &pool, "destroyed");
 	if (r)
 		return r;
 	if (with_volumes) {
@@ -131,7 +166,7 @@ int library_pool_destroy(struct library *lib, const char *name, bool with_volume
 		if (r)
 			return r;
 	}
-	r = catalog_pool_destroy(lib->cat, pool.id);
+	r = pool_destroy_row(lib, pool.id);
 	if (r == CATALOG_E_NOT_EMPTY)
 		return err_explain(-ENOTEMPTY, "pool %s has volumes", name);
 	if (r)

@@ -151,7 +151,7 @@ static void a_worm_tape_with_data_stays(void **state)
 	assert_text(s, a, "hello");
 	/* One with nothing on it has nothing to keep. */
 	assert_int_equal(library_volume_erase(s->lib, blank), 0);
-	assert_int_equal(library_volume_change(s->lib, blank, set_worm, OFF), 0);
+	assert_refused(library_volume_change(s->lib, blank, set_worm, OFF), -EPERM, "A00002 is WORM");
 	assert_int_equal(library_volume_delete(s->lib, blank), 0);
 }
 
