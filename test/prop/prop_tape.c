@@ -4,7 +4,8 @@
  *
  * After every operation: the same outcome and the same position.  After a power cut: what the last durable point had,
  * or a prefix of what was written that goes at least that far.  Old generations stay readable, whole, until they are
- * dropped; at the end everything is destroyed and the store must be empty: no row of KV_MAP, no pack.
+ * dropped, and any of them can be restored; tape_check() finds nothing at any time; at the end everything is destroyed
+ * and the store must be empty: no row of KV_MAP, no pack.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -182,8 +183,26 @@ static void compare_old(uint64_t g, const struct content *c)
 	buf_fini(&head);
 }
 
+static void found(void *ctx, uint64_t volume, const char *what, bool repaired)
+{
+	(void)ctx;
+	printf("check: volume %" PRIu64 ": %s%s\n", volume, what, repaired ? " (repaired)" : "");
+}
+
+/* The rows as they are, whatever is in memory only. */
+static void check_store(void)
+{
+	const struct tape_check_config cfg = { .found = found };
+	struct tape_checked done;
+
+	CHECK(tape_check(shelf, &cfg, &done) == 0);
+	CHECK(done.faults == 0);
+	CHECK(done.volumes == 1 && done.generations >= 1);
+}
+
 static void compare_all(void)
 {
+	check_store();
 	compare(vol, &m.now);
 	for (size_t i = 0; i < olds; i++)
 		compare_old(old[i].generation, &old[i].content);
@@ -593,6 +612,7 @@ static void after_crash(void)
 		as_on_disk = end.objects == disk.part[p].n;
 		CHECK(cut_since || end.objects >= disk.part[p].n);
 	}
+	check_store();
 	take_from_tape(as_on_disk ? &disk : &m.now);
 	while (olds && old[olds - 1].generation >= generation())
 		content_free(&old[--olds].content);
@@ -647,31 +667,48 @@ static void op_no_fault(void)
 	kv_mem_plan_fault(kv, 0, -EIO);
 }
 
+struct ended { uint64_t generation, ns; };
+
+static int when_ended(void *ctx, const struct volume_stat *st)
+{
+	struct ended *e = ctx;
+
+	if (st->generation == e->generation)
+		e->ns = st->ended_ns;
+	return 0;
+}
+
+/* The oldest ones, by the time at which the last of them ended. */
+static void drop_generations(size_t count)
+{
+	struct ended e = { .generation = old[count - 1].generation };
+	struct kv_batch *b;
+	uint64_t dropped;
+
+	CHECK(volume_history(kv, VOLUME, when_ended, &e) == 0 && e.ns);
+	CHECK(kv_batch_new(&b) == 0);
+	CHECK(volume_drop_generations(kv, b, VOLUME, e.ns, &dropped) == 0);
+	CHECK(kv_write(kv, b, true) == 0);
+	kv_batch_free(b);
+	CHECK(dropped == count);
+	for (size_t i = 0; i < count; i++)
+		content_free(&old[i].content);
+	olds -= count;
+	memmove(old, old + count, olds * sizeof(*old));
+}
+
 static void op_gc(void)
 {
-	const struct tape_gc_config cfg = { 0 };
+	const struct tape_gc_config cfg = { .live_percent = below(2) ? 0 : (unsigned)below(101) };
 	struct tape_gc_report done;
-	uint64_t dropped;
-	struct kv_batch *b;
 
 	if (below(6))
 		return;
 	op_no_fault();
 	op_flush();
-	if (below(2)) {
-		uint64_t keep = below(olds + 1), last = UINT64_MAX;
-
-		/* Generations end in order; drop the oldest ones by the time the last of them ended. */
-		if (keep < olds && keep > 0)
-			last = 0;
-		CHECK(kv_batch_new(&b) == 0);
-		CHECK(volume_drop_generations(kv, b, VOLUME, last, &dropped) == 0);
-		CHECK(kv_write(kv, b, true) == 0);
-		kv_batch_free(b);
-		CHECK(dropped == (last ? olds : 0));
-		while (last && olds)
-			content_free(&old[--olds].content);
-	}
+	if (olds && below(2))
+		drop_generations(1 + below(olds));
+	check_store();
 	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	compare_all();
 }
@@ -713,6 +750,44 @@ static void op_replace(void)
 	compare_all();
 }
 
+/* An old generation comes back; what was there before becomes one. */
+static void op_restore(void)
+{
+	struct content before = { 0 };
+	struct kv_batch *b;
+	size_t pick;
+
+	if (!olds || below(3))
+		return;
+	op_no_fault();
+	CHECK(volume_down() == 0);
+	pick = below(olds);
+	content_copy(&before, &m.now);
+	CHECK(kv_batch_new(&b) == 0);
+	CHECK(volume_restore(kv, b, VOLUME, old[pick].generation) == 0);
+	if (below(2)) {		/* the power fails before the batch is written: as if it was never asked for */
+		kv_batch_free(b);
+		volume_up();
+		compare(vol, &before);
+	} else {
+		CHECK(kv_write(kv, b, true) == 0);
+		kv_batch_free(b);
+		volume_up();
+		content_copy(&m.now, &old[pick].content);
+		remember_old(generation() - 1, &before);
+	}
+	durable();
+	content_free(&before);
+	if (below(4) == 0)
+		compare_all();
+}
+
+static void op_check(void)
+{
+	if (below(4) == 0)
+		check_store();
+}
+
 static void op_history(void)
 {
 	op_no_fault();
@@ -728,7 +803,8 @@ static const struct { unsigned weight; const char *name; void (*run)(void); } op
 	{ 3, "rewind", op_rewind }, { 1, "erase", op_erase }, { 1, "format", op_format }, { 4, "retract", op_retract },
 	{ 5, "flush", op_flush }, { 4, "tally", op_tally }, { 2, "find", op_find }, { 2, "reopen", op_reopen_checked },
 	{ 4, "power cut", op_power_cut }, { 1, "fault", op_fault }, { 1, "no fault", op_no_fault }, { 2, "gc", op_gc },
-	{ 1, "replace", op_replace }, { 1, "history", op_history },
+	{ 1, "replace", op_replace }, { 1, "history", op_history }, { 2, "restore", op_restore },
+	{ 1, "check", op_check },
 };
 
 static void one_step(void)
