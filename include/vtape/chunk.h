@@ -112,6 +112,9 @@ int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n);
 int chunk_writer_flush(struct chunk_writer *w);
 /* Covers every place handed to the sink before the call.  May run beside append by another thread. */
 int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b);
+/* Between the two: the caller's batch does not name every place that it covers; the next one will.  Until that is written
+ * the packs of all of them stay, whatever the maps say. */
+void chunk_writer_keep(struct chunk_writer *w);
 void chunk_writer_end_commit(struct chunk_writer *w, bool written);
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -144,7 +147,8 @@ int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx
 int chunk_store_seal_idle(struct chunk_store *cs);
 
 /* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8; @n bytes, beyond them none is set) take
- * with their headers, and those of all its slots.  -ENOENT, -EUCLEAN... if its table cannot be read. */
+ * with their headers, and those of all its slots; lost ones count nothing.  -ENOENT, -EUCLEAN... if its table cannot be
+ * read. */
 int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, size_t n, uint64_t *live_bytes,
 		    uint64_t *all_bytes);
 

@@ -22,6 +22,8 @@
 
 #include "chunk/store.h"
 
+#define MOVE_TRIES 8u		/* others of one damaged chunk that turn out to be damaged too */
+
 /* Where a chunk went: number in @targets + 1, 0 if it was not moved. */
 struct moved { uint32_t target, slot; };
 
@@ -213,22 +215,52 @@ static int copy(struct chunk_copier *c, const struct pack_entry *e, bool alone, 
 	return r;
 }
 
+static int digest_of_lost(struct chunk_copier *c, struct pack_ref from, struct digest *d)
+{
+	struct lost_chunk l;
+	int r = store_lost_chunk(c->cs, from, &l);
+
+	return r ? r : store_lost_digest(c->cs, &l, d);
+}
+
+static int move(struct chunk_copier *c, struct pack_ref from, unsigned tries, struct pack_ref *to, uint32_t *copied);
+
+/* Another chunk in place of a damaged one: one that may be shared, or one in our own packs, which is moved instead. */
+static int move_other(struct chunk_copier *c, const struct digest *d, unsigned tries, struct pack_ref *to,
+		      uint32_t *copied)
+{
+	bool alone;
+	int r = find_other(c, d, NULL, 0, to, &alone);
+
+	if (r != LOOKUP_NONE)
+		return r;
+	r = store_whole(c->cs, d, to);
+	if (!r)
+		r = tries && find_pack(c, to->pack) ? move(c, *to, tries - 1, to, copied) : LOOKUP_NONE;
+	return r;
+}
+
 /* A whole chunk is copied, unless it is elsewhere already; for a damaged one another has to be there. */
-static int move(struct chunk_copier *c, struct pack_ref from, struct pack_ref *to, uint32_t *copied)
+static int move_chunk(struct chunk_copier *c, struct pack_ref from, unsigned tries, struct pack_ref *to,
+		      uint32_t *copied)
 {
 	struct pack_entry e;
 	bool known, alone = false;
 	int damaged = read_chunk(c, from, &e, &known), r;
 
-	if (damaged == -ENOMEM || (damaged && !known))
+	if (damaged == -ENOMEM)
 		return damaged;
-	r = find_other(c, &e.digest, damaged ? NULL : c->raw, e.raw_len, to, &alone);
-	if (r == LOOKUP_NONE)
-		r = damaged ? damaged : copy(c, &e, alone, to, copied);
-	return r;
+	if (damaged) {
+		r = known ? 0 : digest_of_lost(c, from, &e.digest);
+		r = r ? r : move_other(c, &e.digest, tries, to, copied);
+		return r == LOOKUP_NONE ? damaged : r;
+	}
+	r = find_other(c, &e.digest, c->raw, e.raw_len, to, &alone);
+	return r == LOOKUP_NONE ? copy(c, &e, alone, to, copied) : r;
 }
 
-int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_ref *to, uint32_t *copied)
+/* As move_chunk(), unless it was moved before. */
+static int move(struct chunk_copier *c, struct pack_ref from, unsigned tries, struct pack_ref *to, uint32_t *copied)
 {
 	struct emptied *pack = find_pack(c, from.pack);
 	uint32_t n = 0;
@@ -242,7 +274,7 @@ int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_
 		*copied = 0;
 		return pins_add(&c->pins, to->pack);
 	}
-	r = move(c, from, to, &n);
+	r = move_chunk(c, from, tries, to, &n);
 	if (!r)
 		r = make_room(pack, from.slot);
 	if (!r)
@@ -250,6 +282,11 @@ int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_
 	if (!r)
 		*copied = n;
 	return r;
+}
+
+int chunk_copier_move(struct chunk_copier *c, struct pack_ref from, struct pack_ref *to, uint32_t *copied)
+{
+	return move(c, from, MOVE_TRIES, to, copied);
 }
 
 int chunk_copier_begin_commit(struct chunk_copier *c, struct kv_batch *b)
@@ -317,9 +354,8 @@ int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, 
 	int r = store_pack(cs, pack, &p);
 
 	for (uint32_t i = 0; !r && i < pack_count(p); i++) {
-		r = pack_entry(p, i, &e);
-		if (r)
-			break;
+		if (pack_entry(p, i, &e))
+			continue;
 		all += e.stored_len + PACK_ENTRY_GAP;
 		if (i / 8 < n && live[i / 8] >> i % 8 & 1)
 			in_use += e.stored_len + PACK_ENTRY_GAP;

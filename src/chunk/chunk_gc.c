@@ -16,7 +16,8 @@
 static bool is_pinned(const struct chunk_store *cs, uint64_t pack)
 {
 	for (const struct pins *p = cs->pins; p; p = p->next)
-		if (pack_set_has(&p->touched, pack) || pack_set_has(&p->committing, pack))
+		if (pack_set_has(&p->touched, pack) || pack_set_has(&p->committing, pack) ||
+		    pack_set_has(&p->earlier, pack))
 			return true;
 	return false;
 }
@@ -64,37 +65,97 @@ static void absolve(struct chunk_store *cs, uint64_t pack)
 		t->shunned = store_is_condemned(cs, pack);
 }
 
+/* ---- index rows -------------------------------------------------------------------------------------------------- */
+
+/* What goes: the batch, and of each digest whose row it deletes the part that a row knows. */
+struct removal {
+	struct chunk_store *cs;
+	uint64_t pack;
+	struct kv_batch *b;
+	struct buf parts;
+};
+
+static void removal_fini(struct removal *rm)
+{
+	kv_batch_free(rm->b);
+	buf_fini(&rm->parts);
+}
+
 /* Deletes the index row of a chunk if it points to this pack. */
-static int delete_index_row(struct chunk_store *cs, const struct digest *d, uint64_t pack, struct kv_batch *b)
+static int delete_index_row(struct removal *rm, const uint8_t *part)
 {
 	struct buf value = BUF_INIT;
 	struct index_value row;
-	int r = kv_get(cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
-	bool here = !r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == pack;
+	int r = kv_get(rm->cs->kv, KV_INDEX, part, INDEX_KEY_LEN, &value);
+	bool here = !r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == rm->pack;
 
 	buf_fini(&value);
-	if (r < 0)
-		return r;
-	return here ? kv_batch_delete(b, KV_INDEX, d->b, INDEX_KEY_LEN) : 0;
+	if (r < 0 || !here)
+		return r < 0 ? r : 0;
+	r = buf_append(&rm->parts, part, LOST_PART_LEN);
+	return r ? r : kv_batch_delete(rm->b, KV_INDEX, part, INDEX_KEY_LEN);
 }
 
-/* A pack that cannot be read leaves rows behind that no slot will confirm. */
-static int delete_index_rows(struct chunk_store *cs, uint64_t pack, struct kv_batch *b)
+static int delete_rows_of_table(struct removal *rm, struct pack *p)
 {
 	struct pack_entry e;
-	struct pack *p;
 	int r = 0;
 
-	if (pack_open(cs->packs, pack, &p))
-		return 0;
-	for (uint32_t i = 0; i < pack_count(p) && !r; i++) {
-		r = pack_entry(p, i, &e);
-		if (!r)
-			r = delete_index_row(cs, &e.digest, pack, b);
-	}
-	pack_release(p);
+	for (uint32_t i = 0; i < pack_count(p) && !r; i++)
+		if (!pack_entry(p, i, &e))
+			r = delete_index_row(rm, e.digest.b);
 	return r;
 }
+
+/* Of the chunks that the table does not tell of. */
+static int delete_rows_of_lost(struct removal *rm)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	uint8_t prefix[PACK_KEY_LEN];
+	int r = kv_iter_new(rm->cs->kv, KV_PACK, &it);
+
+	if (r)
+		return r;
+	pack_key_pack(prefix, PACK_KEY_LOST, rm->pack);
+	for (kv_iter_seek(it, prefix, sizeof(prefix)); !r && kv_iter_in(it, prefix, sizeof(prefix)); kv_iter_next(it)) {
+		struct lost_chunk l;
+		size_t n;
+		const uint8_t *value = kv_iter_value(it, &n);
+
+		if (!lost_chunk_unpack(value, n, &l))
+			r = delete_index_row(rm, l.part);
+	}
+	return r ? r : kv_iter_error(it);
+}
+
+/*
+ * A writer that stored a chunk anew may have written its row between our look at the row and the batch that deletes it.
+ * It has the chunk in memory still: whatever is there gets its row again.  If the row is written later than this, it is
+ * the same; if what it names never comes to the disk, nothing there confirms it.
+ */
+static void put_rows_again(struct removal *rm)
+{
+	uint8_t value[INDEX_VALUE_LEN];
+	int r = 0;
+
+	kv_batch_clear(rm->b);
+	pthread_mutex_lock(&rm->cs->lock);
+	for (size_t i = 0; i < rm->parts.len && !r; i += LOST_PART_LEN) {
+		const struct slot *s = index_find_readable(&rm->cs->index, rm->parts.data + i, LOST_PART_LEN);
+
+		if (!s)
+			continue;
+		index_value_pack(value, (struct pack_ref){ s->table->number, s->number }, s->raw_len, &s->digest);
+		r = kv_batch_put(rm->b, KV_INDEX, s->digest.b, INDEX_KEY_LEN, value, sizeof(value));
+	}
+	pthread_mutex_unlock(&rm->cs->lock);
+	if (!r && kv_batch_count(rm->b))
+		r = kv_write(rm->cs->kv, rm->b, false);
+	if (r)
+		log_warn("index rows of chunks stored anew were not written: %s", strerror(-r));
+}
+
+/* ---- the pack ---------------------------------------------------------------------------------------------------- */
 
 /* *known: the pack had its row with sums, *t. */
 static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_batch *b, bool *known,
@@ -117,6 +178,9 @@ static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_bat
 	pack_key_pack(key, PACK_KEY_BAD, pack);
 	if (!r)
 		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
+	pack_key_pack(key, PACK_KEY_LOST, pack);
+	if (!r)
+		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
 	pack_key_pack(key, PACK_KEY_DOOMED, pack);
 	return r ? r : kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
@@ -137,37 +201,61 @@ static void forget(struct chunk_store *cs, uint64_t pack, const struct pack_tall
 		totals_change(&cs->sealed, SUMS_LESS, t);
 }
 
-static int remove_pack(struct chunk_store *cs, uint64_t pack, uint64_t *freed)
+/* Step 3.  *freed: 0 if it was gone. */
+static int remove_rows(struct removal *rm, struct pack *p, uint64_t *freed)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct chunk_store *cs = rm->cs;
 	struct pack_tally tally = { 0 };
-	uint8_t key[PACK_KEY_LEN];
 	bool known;
-	int r = kv_batch_new(&b);
+	int r = p ? delete_rows_of_table(rm, p) : 0;
 
-	if (!r)
-		r = delete_index_rows(cs, pack, b);
-	if (!r)
-		r = delete_pack_rows(cs, pack, b, &known, &tally);
-	if (!r && !known && !pack_exists(cs->packs, pack)) {
+	r = r ? r : delete_rows_of_lost(rm);
+	r = r ? r : delete_pack_rows(cs, rm->pack, rm->b, &known, &tally);
+	if (!r && !known && !pack_exists(cs->packs, rm->pack)) {
 		*freed = 0;
 		return 0;
 	}
 	if (!r)
-		r = known ? store_write_sums(cs, b, SUMS_LESS, &tally, true) : kv_write(cs->kv, b, true);
+		r = known ? store_write_sums(cs, rm->b, SUMS_LESS, &tally, true) : kv_write(cs->kv, rm->b, true);
 	if (r)
 		return r;
-	forget(cs, pack, known ? &tally : NULL);
-	r = pack_unlink(cs->packs, pack);
+	forget(cs, rm->pack, known ? &tally : NULL);
+	put_rows_again(rm);
+	*freed = tally.file_bytes;
+	return 0;
+}
+
+/* Steps 4 and 5. */
+static int remove_file(struct removal *rm)
+{
+	uint8_t key[PACK_KEY_LEN];
+	int r = pack_unlink(rm->cs->packs, rm->pack);
+
 	if (r)
 		return r;
-	kv_batch_clear(b);
-	pack_key_pack(key, PACK_KEY_DOOMED, pack);
-	r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
+	kv_batch_clear(rm->b);
+	pack_key_pack(key, PACK_KEY_DOOMED, rm->pack);
+	r = kv_batch_delete(rm->b, KV_PACK, key, sizeof(key));
+	return r ? r : kv_write(rm->cs->kv, rm->b, false);
+}
+
+static int remove_pack(struct chunk_store *cs, uint64_t pack, uint64_t *freed_bytes)
+{
+	CLEANUP(removal_fini) struct removal rm = { .cs = cs, .pack = pack, .parts = BUF_INIT };
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	uint64_t freed;
+	int r = kv_batch_new(&rm.b);
+
+	if (r)
+		return r;
+	/* If that is lost and nobody noticed, its index rows are known when this returns. */
+	if (store_pack(cs, pack, &p))
+		p = NULL;
+	LOCK_SCOPE(&cs->losing);
+	r = remove_rows(&rm, p, &freed);
+	r = r ? r : remove_file(&rm);
 	if (!r)
-		r = kv_write(cs->kv, b, false);
-	if (!r)
-		*freed = tally.file_bytes;
+		*freed_bytes = freed;
 	return r;
 }
 

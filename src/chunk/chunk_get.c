@@ -5,8 +5,13 @@
  * thread.  Reads that follow each other fetch spans of about a mebibyte ahead of the position, on the reader's lane,
  * more of them the longer it goes on.
  *
- * A chunk that fails is known by its place in the span: reads beside it are served, reads of it fail.  What fails is
- * dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched ahead.
+ * A chunk that fails is dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched ahead.
+ * If the store has another one with its digest, that is delivered.  If not, it is known by its place in the span: reads
+ * beside it are served, reads of it fail.  A chunk that its pack cannot tell of makes a span of its own: the store knows
+ * how long it was, and may find another.
+ *
+ * A pack may go while we hold a map that names it: the collector moved what was in use.  So before anything is said to
+ * be wrong with a place, the source is asked again, afresh.
  */
 #include <assert.h>
 #include <errno.h>
@@ -27,7 +32,10 @@ struct span {
 	struct chunk_reader *r;
 	struct span *next;
 	uint64_t start, len;			/* len may end within the last chunk */
-	struct pack *pack;
+	uint64_t number;			/* of the pack */
+	struct pack *pack;			/* NULL if that cannot be opened */
+	bool lost;				/* one chunk, of which no more is known than this */
+	struct lost_chunk what;
 	uint32_t slot, chunks;
 	struct pack_entry entries[SPAN_CHUNKS];
 	uint32_t at[SPAN_CHUNKS];		/* where in @raw */
@@ -41,6 +49,7 @@ struct span {
 /* Where planning stands: the slot in @extent that begins at byte @at of the stream. */
 struct plan {
 	bool valid;
+	bool fresh;				/* asked for so */
 	struct chunk_extent extent;
 	uint64_t start;				/* of the extent */
 	uint32_t slot;
@@ -86,6 +95,24 @@ static void scratch_give(struct chunk_reader *r, uint8_t *p)
 	r->scratch[r->scratches++] = p;
 }
 
+/* @scratch may be used again.  What is not found stays as it is. */
+static void span_heal(struct span *s, uint8_t *scratch)
+{
+	for (uint32_t i = 0; i < s->chunks; i++)
+		if (s->result[i] && s->result[i] != -ENOMEM &&
+		    !store_heal(s->r->cs, &s->entries[i].digest, s->entries[i].raw_len, s->raw + s->at[i], scratch))
+			s->result[i] = 0;
+}
+
+static void span_find(struct span *s, uint8_t *scratch)
+{
+	struct digest d;
+	int r = store_lost_digest(s->r->cs, &s->what, &d);
+
+	r = r ? r : store_heal(s->r->cs, &d, s->what.raw_len, s->raw, scratch);
+	s->result[0] = r == LOOKUP_NONE ? -EIO : r;
+}
+
 static void span_fetch(struct span *s, uint8_t *scratch)
 {
 	const struct pack_entry *first = &s->entries[0], *last = &s->entries[s->chunks - 1];
@@ -103,6 +130,7 @@ static void span_fetch(struct span *s, uint8_t *scratch)
 			s->result[i] = store_check(s->r->cs, ref, e, scratch + (e->offset - first->offset),
 						   s->raw + s->at[i]);
 	}
+	span_heal(s, scratch);
 }
 
 static void span_run(struct job *j)
@@ -114,7 +142,10 @@ static void span_run(struct job *j)
 		return;
 	scratch = scratch_take(s->r);
 	if (scratch) {
-		span_fetch(s, scratch);
+		if (s->lost)
+			span_find(s, scratch);
+		else
+			span_fetch(s, scratch);
 		scratch_give(s->r, scratch);
 		return;
 	}
@@ -149,7 +180,7 @@ static struct span *span_take(struct chunk_reader *r)
 		s->r = r;
 	}
 	s->next = NULL;
-	s->ready = s->abandoned = false;
+	s->ready = s->abandoned = s->lost = false;
 	s->chunks = 0;
 	return s;
 }
@@ -189,15 +220,16 @@ static int span_room(struct span *s, size_t n)
 	return 0;
 }
 
-static int seek_extent(struct chunk_reader *r, uint64_t offset)
+static int seek_extent(struct chunk_reader *r, uint64_t offset, bool fresh)
 {
 	struct plan *p = &r->plan;
 	int e;
 
-	if (p->valid && offset >= p->at && offset < p->start + p->extent.len)
+	if (p->valid && p->fresh >= fresh && offset >= p->at && offset < p->start + p->extent.len)
 		return 0;
 	p->valid = false;
-	e = r->source(r->ctx, offset, false, &p->extent, &p->start);
+	p->fresh = fresh;
+	e = r->source(r->ctx, offset, fresh, &p->extent, &p->start);
 	if (e)
 		return e;
 	if (offset < p->start || offset - p->start >= p->extent.len)
@@ -208,12 +240,32 @@ static int seek_extent(struct chunk_reader *r, uint64_t offset)
 	return 0;
 }
 
-static int next_entry(struct plan *p, struct pack *pack, struct pack_entry *e)
+/* What is known of a slot: its entry; or (lost) the length in it and what finds another. */
+struct at_hand {
+	struct pack_entry e;
+	bool lost;
+	struct lost_chunk what;
+};
+
+/* @why: the pack cannot be opened. */
+static int slot_at_hand(struct chunk_reader *r, struct pack *pack, int why, struct at_hand *x)
 {
+	const struct plan *p = &r->plan;
+	int known;
+
 	if (p->slot - p->extent.slot >= p->extent.slots)
 		return err_explain(-EUCLEAN, "the map has more bytes than %u chunks of pack %012llx", p->extent.slots,
 				   (unsigned long long)p->extent.pack);
-	return pack_entry(pack, p->slot, e);
+	why = pack ? pack_entry(pack, p->slot, &x->e) : why;
+	x->lost = why != 0;
+	if (!why)
+		return 0;
+	known = store_lost_chunk(r->cs, (struct pack_ref){ p->extent.pack, p->slot }, &x->what);
+	if (known == LOOKUP_NONE)
+		return why == -ENOENT ? err_explain(-EIO, "pack %012llx is missing",
+						    (unsigned long long)p->extent.pack) : why;
+	x->e.raw_len = x->what.raw_len;
+	return known;
 }
 
 /* Does @e go into the span beside what is there? */
@@ -228,42 +280,68 @@ static bool fits(const struct span *s, const struct pack_entry *e, uint64_t raw)
 	       e->offset + e->stored_len - first->offset <= STORED_MAX;
 }
 
-/* Fills @s with the chunk that holds byte @offset and those behind it, until @want bytes from @offset are covered, the
- * extent ends or the span is full. */
-static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, struct span *s)
+static void span_add(struct span *s, const struct plan *p, const struct at_hand *x, uint64_t raw)
+{
+	if (!s->chunks) {
+		s->number = p->extent.pack;
+		s->slot = p->slot;
+		s->start = p->at;
+		s->lost = x->lost;
+		s->what = x->what;
+	}
+	s->at[s->chunks] = (uint32_t)raw;
+	s->entries[s->chunks++] = x->e;
+}
+
+/* From the slot at hand on, which is not behind @offset.  A chunk that is lost ends what is before it, and is alone. */
+static int fill_span(struct chunk_reader *r, uint64_t offset, uint64_t want, int why, struct span *s)
 {
 	struct plan *p = &r->plan;
-	uint64_t end, raw = 0;
-	struct pack_entry e;
-	int err = seek_extent(r, offset);
+	uint64_t end = p->start + p->extent.len, raw = 0;
 
-	if (err)
-		return err;
-	err = store_pack(r->cs, p->extent.pack, &s->pack);
-	if (err)
-		return err == -ENOENT ? err_explain(-EIO, "pack %012llx is missing",
-						    (unsigned long long)p->extent.pack) : err;
-	end = p->start + p->extent.len;
-	while (p->at < end && (!s->chunks || p->at < offset + want)) {
-		err = next_entry(p, s->pack, &e);
-		if (err)
+	while (p->at < end && !s->lost && (!s->chunks || p->at < offset + want)) {
+		struct at_hand x = { .lost = false };
+		int err = slot_at_hand(r, s->pack, why, &x);
+
+		if (err && !s->chunks)
 			return err;
-		if (p->at + e.raw_len > offset) {
-			if (!fits(s, &e, raw))
+		if (err || (s->chunks && x.lost))
+			break;
+		if (p->at + x.e.raw_len > offset) {
+			if (!fits(s, &x.e, raw))
 				break;
-			if (!s->chunks) {
-				s->slot = p->slot;
-				s->start = p->at;
-			}
-			s->at[s->chunks] = (uint32_t)raw;
-			s->entries[s->chunks++] = e;
-			raw += e.raw_len;
+			span_add(s, p, &x, raw);
+			raw += x.e.raw_len;
 		}
-		p->at += e.raw_len;
+		p->at += x.e.raw_len;
 		p->slot++;
 	}
 	s->len = s->start + raw < end ? raw : end - s->start;
 	return span_room(s, raw);
+}
+
+static int plan_from(struct chunk_reader *r, uint64_t offset, uint64_t want, bool fresh, struct span *s)
+{
+	int err = seek_extent(r, offset, fresh);
+	int why = err ? 0 : store_pack(r->cs, r->plan.extent.pack, &s->pack);
+
+	if (err || (why && !r->plan.fresh) || why == -ENOMEM)
+		return err ? err : why;
+	return fill_span(r, offset, want, why, s);
+}
+
+/* Fills @s with the chunk that holds byte @offset and those behind it, until @want bytes from @offset are covered, the
+ * extent ends or the span is full. */
+static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, struct span *s)
+{
+	int err = plan_from(r, offset, want, false, s);
+
+	if (err >= 0 || r->plan.fresh)
+		return err;
+	s->pack = pack_release(s->pack);
+	s->chunks = 0;
+	s->lost = false;
+	return plan_from(r, offset, want, true, s);
 }
 
 /* ---- the spans at hand ------------------------------------------------------------------------------------------- */
@@ -364,7 +442,7 @@ static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n,
 		if (s->at[i] + s->entries[i].raw_len <= from || !s->result[i])
 			continue;
 		return err_explain(s->result[i], "chunk %u of pack %012llx cannot be read: %s", s->slot + i,
-				   (unsigned long long)pack_number(s->pack), strerror(-s->result[i]));
+				   (unsigned long long)s->number, strerror(-s->result[i]));
 	}
 	memcpy(buf, s->raw + from, end - from);
 	*taken = end - from;

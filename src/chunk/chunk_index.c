@@ -86,25 +86,31 @@ void table_add(struct table *t, const struct pack_entry *e, bool alone)
 	t->count++;
 }
 
+void table_add_lost(struct table *t)
+{
+	table_add(t, &(struct pack_entry){ .raw_len = 0 }, true);
+	t->last->slots[(t->count - 1) % SEGMENT_SLOTS].bad = true;
+}
+
 /* ---- the hash ---------------------------------------------------------------------------------------------------- */
 
-static struct slot **bucket_of(const struct index *ix, const struct digest *d)
+static struct slot **bucket_of(const struct index *ix, const uint8_t *digest)
 {
-	return &ix->buckets[get_le32(d->b + 16) % INDEX_BUCKETS];
+	return &ix->buckets[get_le32(digest + 16) % INDEX_BUCKETS];
 }
 
 static void slot_link(struct index *ix, struct slot *s)
 {
-	struct slot **bucket = bucket_of(ix, &s->digest);
+	struct slot **bucket = bucket_of(ix, s->digest.b);
 
-	s->bad = index_is_bad(ix, (struct pack_ref){ s->table->number, s->number });
+	s->bad = s->bad || index_is_bad(ix, (struct pack_ref){ s->table->number, s->number });
 	s->next = *bucket;
 	*bucket = s;
 }
 
 static void slot_unlink(struct index *ix, struct slot *s)
 {
-	struct slot **at = bucket_of(ix, &s->digest);
+	struct slot **at = bucket_of(ix, s->digest.b);
 
 	while (*at != s)
 		at = &(*at)->next;
@@ -113,11 +119,19 @@ static void slot_unlink(struct index *ix, struct slot *s)
 
 struct slot *index_find(struct index *ix, const struct digest *d)
 {
-	for (struct slot *s = *bucket_of(ix, d); s; s = s->next)
+	for (struct slot *s = *bucket_of(ix, d->b); s; s = s->next)
 		if (digest_equal(&s->digest, d) && !s->bad && !s->table->shunned) {
 			s->table->used = ++ix->tick;
 			return s;
 		}
+	return NULL;
+}
+
+struct slot *index_find_readable(struct index *ix, const uint8_t *digest, size_t n)
+{
+	for (struct slot *s = *bucket_of(ix, digest); s; s = s->next)
+		if (!memcmp(s->digest.b, digest, n) && !s->bad)
+			return s;
 	return NULL;
 }
 
@@ -276,6 +290,28 @@ int index_mark_bad(struct index *ix, struct pack_ref ref, bool *news)
 	ix->bad[i] = ref;
 	ix->bad_count++;
 	return 0;
+}
+
+void index_unmark_bad(struct index *ix, struct pack_ref ref)
+{
+	size_t i = bad_position(ix, ref);
+
+	if (!index_is_bad(ix, ref))
+		return;
+	memmove(ix->bad + i, ix->bad + i + 1, (ix->bad_count - i - 1) * sizeof(*ix->bad));
+	ix->bad_count--;
+}
+
+bool index_next_bad(const struct index *ix, const struct pack_ref *after, struct pack_ref *out)
+{
+	size_t i = after ? bad_position(ix, *after) : 0;
+
+	if (after && index_is_bad(ix, *after))
+		i++;
+	if (i == ix->bad_count)
+		return false;
+	*out = ix->bad[i];
+	return true;
 }
 
 void index_forget_bad(struct index *ix, uint64_t pack)

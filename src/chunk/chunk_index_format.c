@@ -62,23 +62,66 @@ int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *numbe
 	return r;
 }
 
-void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref)
+static void slot_key_pack(uint8_t out[BAD_KEY_LEN], enum pack_key kind, struct pack_ref ref)
 {
-	pack_key_pack(out, PACK_KEY_BAD, ref.pack);
+	pack_key_pack(out, kind, ref.pack);
 	put_be32(out + PACK_KEY_LEN, ref.slot);
 }
 
-int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref)
+static int slot_key_unpack(const void *p, size_t n, enum pack_key kind, const char *what, struct pack_ref *ref)
 {
 	struct cursor c = cursor_of(p, n);
 	uint8_t first = cursor_u8(&c);
 	uint64_t number = cursor_be64(&c);
 	const uint8_t *slot = cursor_bytes(&c, 4);
-	int r = unpacked(&c, first == PACK_KEY_BAD && number <= PACK_NUMBER_MAX, "damaged chunk");
+	int r = unpacked(&c, first == kind && number <= PACK_NUMBER_MAX, what);
 
 	if (!r)
 		*ref = (struct pack_ref){ number, get_be32(slot) };
 	return r;
+}
+
+void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref)
+{
+	slot_key_pack(out, PACK_KEY_BAD, ref);
+}
+
+int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref)
+{
+	return slot_key_unpack(p, n, PACK_KEY_BAD, "damaged chunk", ref);
+}
+
+void lost_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref)
+{
+	slot_key_pack(out, PACK_KEY_LOST, ref);
+}
+
+int lost_key_unpack(const void *p, size_t n, struct pack_ref *ref)
+{
+	return slot_key_unpack(p, n, PACK_KEY_LOST, "chunk of a lost pack", ref);
+}
+
+void lost_chunk_pack(uint8_t out[LOST_LEN], const struct lost_chunk *l)
+{
+	memcpy(out, l->part, LOST_PART_LEN);
+	put_le16(out + LOST_PART_LEN, (uint16_t)l->raw_len);
+	out[LOST_PART_LEN + 2] = (uint8_t)(l->raw_len >> 16);
+}
+
+int lost_chunk_unpack(const void *p, size_t n, struct lost_chunk *out)
+{
+	struct cursor c = cursor_of(p, n);
+	const uint8_t *part = cursor_bytes(&c, LOST_PART_LEN);
+	uint32_t raw_len = cursor_le16(&c);
+	int r;
+
+	raw_len |= (uint32_t)cursor_u8(&c) << 16;
+	r = unpacked(&c, raw_len >= 1 && raw_len <= PACK_CHUNK_MAX, "what is known of a chunk");
+	if (r)
+		return r;
+	memcpy(out->part, part, LOST_PART_LEN);
+	out->raw_len = raw_len;
+	return 0;
 }
 
 void pack_tally_pack(uint8_t out[PACK_TALLY_LEN], const struct pack_tally *t)

@@ -10,7 +10,9 @@
  *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le
  *   'O' number u64be              a pack not yet sealed when numbers beyond its step were reserved; no value
  *   'D' number u64be              a pack whose file is about to be removed; no value
- *   'B' number u64be slot u32be   a chunk that failed its check; no value
+ *   'B' number u64be slot u32be   a chunk that failed its check; no value.  Slot 0xffffffff: the pack is lost, or a part
+ *                                 of its table of contents: what the index knew of it is in the rows 'L'
+ *   'L' number u64be slot u32be   a chunk of such a pack: first 21 bytes of its digest, raw length u24le
  *   'N'                           all numbers below this may be in use: u64le
  *   'T'                           totals of the packs with a row 'P': version u8 (1), packs u64le, chunks u64le,
  *                                 raw bytes u64le, file bytes u64le
@@ -43,12 +45,25 @@ struct pack_tally {
 #define PACK_TALLY_LEN 21u
 #define PACK_KEY_LEN 9u
 #define BAD_KEY_LEN 13u
-enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_DOOMED = 'D',
-		PACK_KEY_BAD = 'B', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
+enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_DOOMED = 'D', PACK_KEY_BAD = 'B',
+		PACK_KEY_LOST = 'L', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
 void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number);
 int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number);	/* -EUCLEAN */
 void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);
 int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref);			/* -EUCLEAN */
+
+/* What is known of a chunk that no table tells of any more. */
+#define LOST_PART_LEN (INDEX_KEY_LEN + INDEX_MAC_LEN)
+struct lost_chunk {
+	uint8_t part[LOST_PART_LEN];		/* of its digest, from the first byte on */
+	uint32_t raw_len;
+};
+#define LOST_LEN (LOST_PART_LEN + 3u)
+void lost_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);
+int lost_key_unpack(const void *p, size_t n, struct pack_ref *ref);			/* -EUCLEAN */
+void lost_chunk_pack(uint8_t out[LOST_LEN], const struct lost_chunk *l);
+int lost_chunk_unpack(const void *p, size_t n, struct lost_chunk *out);			/* -EUCLEAN */
+
 void pack_tally_pack(uint8_t out[PACK_TALLY_LEN], const struct pack_tally *t);
 int pack_tally_unpack(const void *p, size_t n, struct pack_tally *out);			/* -EUCLEAN */
 

@@ -3,7 +3,8 @@
  * chunk_lookup: from a digest to a place, from a place to bytes that fit the digest.
  *
  * A row of KV_INDEX is a hint: it has half a digest, and its pack may be gone.  Only a slot in a pack's table of
- * contents, with all 32 bytes, is a hit.  What cannot be read is no hit and no error: the chunk is stored again.
+ * contents, with all 32 bytes, is a hit.  What cannot be read is no hit and no error: the chunk is stored again.  Whoever
+ * opens a pack notices here that it is lost (chunk_damage.c).
  */
 #include <assert.h>
 #include <errno.h>
@@ -48,18 +49,32 @@ static struct pack *keep_pack(struct chunk_store *cs, struct pack *p)
 	return old;
 }
 
+/* What a pack that is not there, is another or cannot be read answers; not what a busy machine does. */
+static bool is_loss(int r)
+{
+	return r == -ENOENT || r == -EUCLEAN || r == -EBADMSG || r == -EIO;
+}
+
 int store_pack(struct chunk_store *cs, uint64_t number, struct pack **out)
 {
 	struct pack *p, *displaced;
+	bool lost;
 	int r;
 
 	pthread_mutex_lock(&cs->lock);
 	p = held_pack(cs, number);
+	lost = index_is_bad(&cs->index, (struct pack_ref){ number, CHUNK_EVERY_SLOT });
 	pthread_mutex_unlock(&cs->lock);
 	if (!p) {
 		r = pack_open(cs->packs, number, &p);
+		if (is_loss(r))
+			store_lost(cs, number, NULL);
 		if (r)
 			return r;
+		if (!pack_whole(p))
+			store_lost(cs, number, p);
+		else if (lost)
+			store_returned(cs, number);
 		pthread_mutex_lock(&cs->lock);
 		displaced = keep_pack(cs, p);
 		pthread_mutex_unlock(&cs->lock);
@@ -87,9 +102,11 @@ int table_read(struct pack *p, struct table **out)
 
 	while (!r && t->count < count) {
 		r = table_reserve(t);
-		if (!r)
-			r = pack_entry(p, t->count, &e);
-		if (!r)
+		if (r)
+			break;
+		if (pack_entry(p, t->count, &e))
+			table_add_lost(t);
+		else
 			table_add(t, &e, false);
 	}
 	if (r) {
@@ -119,7 +136,9 @@ static int load_table(struct chunk_store *cs, uint64_t number)
 	r = store_pack(cs, number, &p);
 	if (r)
 		return r;
-	r = table_read(p, &t);
+	if (!pack_whole(p) && !store_is_sealed(cs, number))
+		r = -EUCLEAN;	/* a crash left it, and it was not finished: nobody knows whether it is safe */
+	r = r ? r : table_read(p, &t);
 	pack_release(p);
 	if (r)
 		return r;
@@ -230,49 +249,4 @@ int store_compare(struct chunk_store *cs, struct pack_ref ref, const void *raw, 
 	if (!room)
 		return err_origin(-ENOMEM);
 	return bytes_are(cs, ref, raw, n, room) ? 0 : LOOKUP_NONE;
-}
-
-/* The row that marks it, and its index row if that points here, in one batch. */
-static int write_damage(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct buf value = BUF_INIT;
-	uint8_t key[BAD_KEY_LEN];
-	struct index_value row;
-	int r = kv_batch_new(&b);
-
-	if (r)
-		return r;
-	bad_key_pack(key, ref);
-	r = kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
-	if (!r)
-		r = kv_get(cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
-	if (!r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == ref.pack &&
-	    row.ref.slot == ref.slot)
-		r = kv_batch_delete(b, KV_INDEX, d->b, INDEX_KEY_LEN);
-	buf_fini(&value);
-	return r < 0 ? r : kv_write(cs->kv, b, true);
-}
-
-void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
-{
-	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
-	void *ctx;
-	bool news;
-	int r;
-
-	pthread_mutex_lock(&cs->lock);
-	r = index_mark_bad(&cs->index, ref, &news);
-	damaged = cs->damaged;
-	ctx = cs->damaged_ctx;
-	pthread_mutex_unlock(&cs->lock);
-	if (!news)
-		return;
-	log_error("chunk %u of pack %012llx is damaged and no longer shared", ref.slot, (unsigned long long)ref.pack);
-	if (!r)
-		r = write_damage(cs, ref, d);
-	if (r)
-		log_error("that it is damaged could not be written down: %s", strerror(-r));
-	if (damaged)
-		damaged(ctx, ref, d);
 }

@@ -417,6 +417,7 @@ static void store_unwire(struct chunk_store *cs)
 	digester_free(cs->digester);
 	pthread_cond_destroy(&cs->settled);
 	pthread_mutex_destroy(&cs->lock);
+	pthread_mutex_destroy(&cs->losing);
 	pthread_mutex_destroy(&cs->numbers_lock);
 	pthread_mutex_destroy(&cs->sums_lock);
 	free(cs->condemned);
@@ -436,6 +437,7 @@ int chunk_store_open(struct kv *kv, struct packs *packs, struct workers *workers
 	cs->packs = packs;
 	cs->workers = workers;
 	cs->cfg = *cfg;
+	pthread_mutex_init(&cs->losing, NULL);
 	pthread_mutex_init(&cs->numbers_lock, NULL);
 	pthread_mutex_init(&cs->sums_lock, NULL);
 	pthread_mutex_init(&cs->lock, NULL);

@@ -59,7 +59,7 @@ struct index {
 	struct table *newest;
 	uint32_t cached;		/* slots of TABLE_SEALED tables */
 	uint64_t tick;
-	struct pack_ref *bad;		/* every damaged chunk known, in order */
+	struct pack_ref *bad;		/* every damaged chunk and lost pack (CHUNK_EVERY_SLOT) known, in order */
 	size_t bad_count, bad_cap;
 };
 int index_init(struct index *ix);
@@ -70,6 +70,7 @@ struct table *table_free(struct table *t);				/* not of the index any more */
 int table_reserve(struct table *t);					/* room for one more slot; -ENOMEM */
 /* Room was made; the index does not know @t yet. */
 void table_add(struct table *t, const struct pack_entry *e, bool alone);
+void table_add_lost(struct table *t);					/* a slot that nobody knows anything of */
 
 void index_add_table(struct index *ix, struct table *t);		/* its slots too; drops the least used ones */
 void index_remove_table(struct index *ix, struct table *t);
@@ -79,8 +80,13 @@ void index_sealed(struct index *ix, struct table *t);			/* the state of @t becom
 
 /* The newest place of a chunk that may be shared, or NULL. */
 struct slot *index_find(struct index *ix, const struct digest *d);
+/* Any place whose bytes are worth reading, also in a pack that may not be shared; @n bytes of the digest, 20 or more, are
+ * known. */
+struct slot *index_find_readable(struct index *ix, const uint8_t *digest, size_t n);
 int index_mark_bad(struct index *ix, struct pack_ref ref, bool *news);
 bool index_is_bad(const struct index *ix, struct pack_ref ref);
+void index_unmark_bad(struct index *ix, struct pack_ref ref);		/* of a pack without a table in memory */
+bool index_next_bad(const struct index *ix, const struct pack_ref *after, struct pack_ref *out);	/* NULL: the first */
 void index_forget_bad(struct index *ix, uint64_t pack);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * store: what writers, readers and the collector of packs share.
  *
- * Locks, in this order: a writer's own; numbers_lock; sums_lock; lock.  None is held while bytes are read, written or
- * synced, but for numbers_lock, under which a new pack is made, and sums_lock, under which rows with sums are written.
+ * Locks, in this order: a writer's own; losing; numbers_lock; sums_lock; lock.  None is held while bytes are read, written or
+ * synced, but for losing, under which a loss is written down and a pack is removed, numbers_lock, under which a new pack
+ * is made, and sums_lock, under which rows with sums are written.
  */
 #ifndef CHUNK_STORE_H
 #define CHUNK_STORE_H
@@ -24,6 +25,8 @@ struct pins {
 	struct pack_set touched;	/* since the last begin_commit */
 	uint64_t touched_last;		/* + 1 */
 	struct pack_set committing;	/* since then, until end_commit */
+	struct pack_set earlier;	/* of the last commit, if that did not name all places: until the next is written */
+	bool keep;			/* the commit under way does not */
 	struct synced_table { uint64_t number; uint32_t upto; } *syncing;
 	size_t syncing_count;
 };
@@ -50,6 +53,8 @@ struct chunk_store {
 	struct codecs *codecs;
 	struct workers *sealer;		/* one thread: syncing must not hold up those that compress */
 	struct lane *seal_lane;
+
+	pthread_mutex_t losing;		/* one at a time finds out what is lost; nothing is removed meanwhile */
 
 	pthread_mutex_t numbers_lock;	/* guards the next two; held while a pack is made */
 	uint64_t next_number, reserved;
@@ -100,7 +105,8 @@ int totals_put(const struct chunk_totals *sums, struct kv_batch *b);
 
 /* The table of contents of a sealed pack, not of the index yet. */
 int table_read(struct pack *p, struct table **out);
-/* A sealed or open pack to read from; release it. */
+/* A sealed or open pack to read from; release it.  Slots may be missing; if so, or if it cannot be opened, the loss has
+ * been written down when this returns. */
 int store_pack(struct chunk_store *cs, uint64_t number, struct pack **out);
 void store_drop_pack(struct chunk_store *cs, uint64_t number);		/* the reader's hold on it.  Lock held */
 /*
@@ -115,8 +121,6 @@ int store_check(struct chunk_store *cs, struct pack_ref ref, const struct pack_e
 /* The same for a chunk that is read alone; bytes that cannot be read are damage too.  @scratch: PACK_CHUNK_MAX. */
 int store_fetch(struct chunk_store *cs, struct pack *p, uint32_t slot, const struct pack_entry *e, void *raw,
 		void *scratch);
-/* Stored bytes of @ref failed: no target any more, for ever. */
-void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d);
 /* By the collector, which is about to remove it, or by a copier.  Lock held. */
 bool store_is_condemned(const struct chunk_store *cs, uint64_t pack);
 /* Are these the bytes of the chunk at @ref?  0, LOOKUP_NONE also if it cannot be read; -ENOMEM. */
@@ -139,6 +143,24 @@ void pins_end_commit(struct chunk_store *cs, struct pins *p, bool written);
 
 /* chunk_copy.c ---- */
 bool copiers_have(const struct chunk_store *cs, uint64_t pack);		/* lock held */
+
+/* chunk_damage.c ---- */
+
+/* Stored bytes of @ref failed: no target any more, for ever. */
+void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d);
+/* @p, or if that is NULL the whole pack, has not got all the chunks that its row tells of.  No news if it was known, or
+ * if it has no row: then it was removed, or never closed. */
+void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p);
+void store_returned(struct chunk_store *cs, uint64_t number);
+bool store_is_sealed(struct chunk_store *cs, uint64_t pack);		/* it has a row that says so */
+/* What is known of a chunk that its pack cannot tell of.  0, LOOKUP_NONE; < 0. */
+int store_lost_chunk(struct chunk_store *cs, struct pack_ref ref, struct lost_chunk *out);
+/* Its digest, if there is another one.  0, LOOKUP_NONE; < 0. */
+int store_lost_digest(struct chunk_store *cs, const struct lost_chunk *l, struct digest *d);
+/* A place, not known to be damaged, of a chunk, be it one that may be shared or not.  0, LOOKUP_NONE; < 0. */
+int store_whole(struct chunk_store *cs, const struct digest *d, struct pack_ref *out);
+/* The raw bytes of such a one, checked.  @scratch: PACK_CHUNK_MAX.  0, LOOKUP_NONE; < 0. */
+int store_heal(struct chunk_store *cs, const struct digest *d, uint32_t raw_len, void *raw, void *scratch);
 
 /* chunk_recover.c ---- */
 int store_recover(struct chunk_store *cs);

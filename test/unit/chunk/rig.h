@@ -256,4 +256,70 @@ static inline size_t index_rows(struct rig *g)
 	return n;
 }
 
+/* ---- damage ----------------------------------------------------------------------------------------------------- */
+
+enum injury {
+	INJURY_BYTES,		/* the stored bytes of the slot are others, under the same digest */
+	INJURY_CUT,		/* the file ends before the slot */
+	INJURY_NONE,		/* the same pack once more */
+};
+
+/* Pack @number made anew from @from, which stays as it was, and injured at @slot. */
+static inline void rig_remake(struct rig *g, struct pack *from, uint64_t number, uint32_t slot, enum injury how)
+{
+	uint32_t n = how == INJURY_CUT ? slot : pack_count(from), got;
+	uint8_t *bytes = malloc(PACK_CHUNK_MAX);
+	struct pack *to;
+
+	OK(pack_create(g->packs, number, &to));
+	for (uint32_t i = 0; i < n; i++) {
+		struct pack_entry e;
+
+		OK(pack_entry(from, i, &e));
+		OK(pack_pread(from, bytes, e.stored_len, e.offset));
+		if (how == INJURY_BYTES && i == slot)
+			bytes[e.stored_len / 2] ^= 4;
+		OK(pack_append(to, &e, bytes, &got));
+	}
+	OK(how == INJURY_CUT ? pack_sync(to) : pack_seal(to));
+	pack_release(to);
+	free(bytes);
+}
+
+/* While the store is closed. */
+static inline void rig_injure(struct rig *g, struct pack_ref ref, enum injury how)
+{
+	struct pack *from;
+
+	assert_null(chunk_store_close(g->cs));
+	OK(pack_open(g->packs, ref.pack, &from));
+	OK(pack_unlink(g->packs, ref.pack));
+	rig_remake(g, from, ref.pack, ref.slot, how);
+	pack_release(from);
+	rig_open(g);
+}
+
+static inline void rig_lose(struct rig *g, uint64_t pack)
+{
+	assert_null(chunk_store_close(g->cs));
+	OK(pack_unlink(g->packs, pack));
+	rig_open(g);
+}
+
+/* The same chunks again, by a new writer: cut where they were. */
+static inline void rig_store_places(struct rig *g, const uint8_t *data, const struct map *like, size_t from, size_t count,
+				    struct map *m)
+{
+	struct chunk_writer *w = rig_writer(g, CHUNK_LZ4, m);
+	size_t at = 0;
+
+	for (size_t i = 0; i < from + count; at += like->places[i++].len)
+		if (i >= from) {
+			OK(chunk_writer_append(w, data + at, like->places[i].len));
+			OK(chunk_writer_flush(w));
+		}
+	OK(rig_commit(g, w));
+	chunk_writer_free(w);
+}
+
 #endif

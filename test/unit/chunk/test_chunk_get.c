@@ -238,6 +238,17 @@ static size_t store_with_damage(struct rig *g, const uint8_t *data, size_t n, si
 
 static void seal_all(struct rig *g) { rig_reopen(g); }
 
+static int nobody(void *ctx, uint64_t pack) { (void)ctx; (void)pack; return 0; }
+
+/* The good chunks go, so that there is nothing to heal from. */
+static void remove_others(struct rig *g)
+{
+	uint64_t number, bytes, freed;
+
+	for (uint64_t from = 0; !chunk_store_next_pack(g->cs, from, &number, &bytes); from = number + 1)
+		OK(chunk_gc_pack(g->cs, number, nobody, NULL, &freed));
+}
+
 static void only_reads_of_the_damaged_chunk_fail(void **state)
 {
 	struct rig *g = *state;
@@ -250,6 +261,7 @@ static void only_reads_of_the_damaged_chunk_fail(void **state)
 	rig_store(g, data, N, CHUNK_PLAIN, &warm);
 	seal_all(g);
 	bad = store_with_damage(g, data, N, 50, &m);
+	remove_others(g);
 	bad_end = bad + m.places[50].len;
 	OK(chunk_reader_new(g->cs, map_source, &m, &r));
 	OK(chunk_reader_read(r, 0, got, bad));
@@ -315,7 +327,7 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	assert_int_equal(m.stored, 0);
 	OK(chunk_reader_new(g->cs, map_source, &m, &r));
 	assert_int_equal(chunk_reader_read(r, 0, got, 8000), -EBADMSG);
-	assert_int_equal(index_rows(g), 0);
+	assert_true(chunk_store_is_bad(g->cs, m.places[0].ref));
 	chunk_reader_free(r);
 
 	/* The next backup stores it anew, the one after shares the good one, also after a restart. */
@@ -328,11 +340,10 @@ static void damage_heals_by_the_next_backup_and_stays_known(void **state)
 	assert_int_equal(third.places[0].ref.pack, again.places[0].ref.pack);
 	rig_check(g, &third, data, 8000, 8000);
 
-	/* And it was told once in all. */
-	OK(chunk_reader_new(g->cs, map_source, &m, &r));
-	assert_int_equal(chunk_reader_read(r, 0, got, 8000), -EBADMSG);
+	/* And the first one reads again.  It was told once in all. */
+	rig_check(g, &m, data, 8000, 8000);
+	assert_false(chunk_store_is_bad(g->cs, m.places[0].ref));
 	assert_int_equal(g->damages, 1);
-	chunk_reader_free(r);
 	digester_free(d);
 	map_fini(&m);
 	map_fini(&again);

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_damage: what is no longer as it was written, and how it heals.
+ *
+ * A chunk whose stored bytes fail their check is marked (row 'B') and is no target any more, so the next backup of the
+ * same data stores it anew.  Its index row stays until then: to take it away would be a race with that backup.  A reader
+ * that comes to the marked chunk looks for its digest and delivers the other one.
+ *
+ * A pack that is gone, or that has lost a part of its table of contents, does not tell the digests of its chunks.  The
+ * index does, as long as nobody has stored them anew: so at the first notice, whose ever it is, they are written down.
+ *
+ *  1. A walk over KV_INDEX writes a row 'L' for every chunk of the pack.  A cut leaves some of them; the next to notice
+ *     begins again.
+ *  2. One synced row 'B' for the pack.  From here on its chunks are looked for by their rows 'L'.
+ * Who noticed waits for 2, writers too, so nobody overwrites an index row because the pack is lost before it was copied.
+ * The walk takes half a minute a TiB of chunks, so all packs that are missing share one; and if none is left, that is a
+ * disk that is not there and not a loss.
+ *
+ * A pack that comes back (an operator found it) is as it was: it is tried first, always.
+ */
+#include <errno.h>
+
+#include "chunk/store.h"
+
+#define GATHER_ROWS 1000u	/* rows of a batch */
+#define HEAL_TRIES 8u		/* places of one chunk that turn out to be damaged while it is looked for */
+#define FEW_PACKS 16u
+
+static const struct pack_ref *every_slot(uint64_t pack, struct pack_ref *ref)
+{
+	*ref = (struct pack_ref){ pack, CHUNK_EVERY_SLOT };
+	return ref;
+}
+
+static bool known_lost(struct chunk_store *cs, uint64_t pack)
+{
+	LOCK_SCOPE(&cs->lock);
+	struct pack_ref ref;
+
+	return index_is_bad(&cs->index, *every_slot(pack, &ref));
+}
+
+static void tell(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
+{
+	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
+	void *ctx;
+
+	pthread_mutex_lock(&cs->lock);
+	damaged = cs->damaged;
+	ctx = cs->damaged_ctx;
+	pthread_mutex_unlock(&cs->lock);
+	if (damaged)
+		damaged(ctx, ref, d);
+}
+
+/* ---- one chunk --------------------------------------------------------------------------------------------------- */
+
+static int put_bad(struct kv_batch *b, struct pack_ref ref)
+{
+	uint8_t key[BAD_KEY_LEN];
+
+	bad_key_pack(key, ref);
+	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
+}
+
+static int write_damage(struct chunk_store *cs, struct pack_ref ref)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	r = r ? r : put_bad(b, ref);
+	return r ? r : kv_write(cs->kv, b, true);
+}
+
+void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
+{
+	bool news;
+	int r;
+
+	pthread_mutex_lock(&cs->lock);
+	r = index_mark_bad(&cs->index, ref, &news);
+	pthread_mutex_unlock(&cs->lock);
+	if (!news)
+		return;
+	log_error("chunk %u of pack %012llx is damaged and no longer shared", ref.slot, (unsigned long long)ref.pack);
+	r = r ? r : write_damage(cs, ref);
+	if (r)
+		log_error("that it is damaged could not be written down: %s", strerror(-r));
+	tell(cs, ref, d);
+}
+
+/* ---- a pack ------------------------------------------------------------------------------------------------------ */
+
+/* How many chunks a sealed pack has by its row; LOOKUP_NONE: it was removed, or never closed. */
+static int count_by_row(struct chunk_store *cs, uint64_t pack, uint32_t *chunks)
+{
+	struct buf value = BUF_INIT;
+	struct pack_tally tally;
+	uint8_t key[PACK_KEY_LEN];
+	int r;
+
+	pack_key_pack(key, PACK_KEY_SEALED, pack);
+	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
+	if (r == KV_E_NONE)
+		r = LOOKUP_NONE;
+	else if (!r)
+		r = pack_tally_unpack(value.data, value.len, &tally);
+	buf_fini(&value);
+	if (!r)
+		*chunks = tally.chunks;
+	return r;
+}
+
+bool store_is_sealed(struct chunk_store *cs, uint64_t pack)
+{
+	uint32_t chunks;
+
+	return !count_by_row(cs, pack, &chunks);
+}
+
+static bool has_gap(struct pack *p, uint32_t chunks)
+{
+	struct pack_entry e;
+
+	for (uint32_t i = 0; i < chunks; i++)
+		if (pack_entry(p, i, &e))
+			return true;
+	return false;
+}
+
+/* All packs whose files are missing and that nobody removed: the collector takes the row away first. */
+static int add_missing(struct chunk_store *cs, struct pack_set *lost)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	static const uint8_t prefix = PACK_KEY_SEALED;
+	uint32_t all = 0, missing = 0, chunks;
+	int r = kv_iter_new(cs->kv, KV_PACK, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, &prefix, 1); !r && kv_iter_in(it, &prefix, 1); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *key = kv_iter_key(it, &n);
+		uint64_t number;
+
+		r = pack_key_unpack(key, n, PACK_KEY_SEALED, &number);
+		all++;
+		if (r || pack_exists(cs->packs, number) || count_by_row(cs, number, &chunks))
+			continue;
+		missing++;
+		if (!known_lost(cs, number))
+			r = pack_set_add(lost, number);
+	}
+	r = r ? r : kv_iter_error(it);
+	if (!r && missing == all && all > FEW_PACKS)
+		r = err_explain(-EIO, "none of %u packs is there", all);
+	return r;
+}
+
+static int put_lost(struct chunk_store *cs, struct kv_batch *b, struct pack_ref ref, const struct lost_chunk *l)
+{
+	uint8_t key[BAD_KEY_LEN], value[LOST_LEN];
+	int r;
+
+	lost_key_pack(key, ref);
+	lost_chunk_pack(value, l);
+	r = kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value));
+	if (!r && kv_batch_count(b) >= GATHER_ROWS) {
+		r = kv_write(cs->kv, b, false);
+		kv_batch_clear(b);
+	}
+	return r;
+}
+
+/* What the index knows of their chunks. */
+static int gather(struct chunk_store *cs, const struct pack_set *lost, struct kv_batch *b)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	int r = kv_iter_new(cs->kv, KV_INDEX, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, "", 0); !r && kv_iter_valid(it); kv_iter_next(it)) {
+		size_t klen, vlen;
+		const uint8_t *key = kv_iter_key(it, &klen), *value = kv_iter_value(it, &vlen);
+		struct index_value row;
+		struct lost_chunk l;
+
+		if (klen != INDEX_KEY_LEN || index_value_unpack(value, vlen, &row) || !pack_set_has(lost, row.ref.pack))
+			continue;
+		memcpy(l.part, key, INDEX_KEY_LEN);
+		memcpy(l.part + INDEX_KEY_LEN, row.mac, INDEX_MAC_LEN);
+		l.raw_len = row.raw_len;
+		r = put_lost(cs, b, row.ref, &l);
+	}
+	return r ? r : kv_iter_error(it);
+}
+
+/* What memory still has of the table of one of them goes the same way, and then away. */
+static int gather_table(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
+{
+	LOCK_SCOPE(&cs->lock);
+	struct table *t = index_table(&cs->index, number);
+	const struct segment *s = t ? t->first : NULL;
+	int r = 0;
+
+	if (!t || t->state != TABLE_SEALED)
+		return 0;
+	for (uint32_t i = 0; i < t->count && !r; i++) {
+		const struct slot *slot = &s->slots[i % SEGMENT_SLOTS];
+		struct lost_chunk l = { .raw_len = slot->raw_len };
+
+		if (i % SEGMENT_SLOTS == SEGMENT_SLOTS - 1)
+			s = s->next;
+		memcpy(l.part, slot->digest.b, LOST_PART_LEN);
+		if (l.raw_len)
+			r = put_lost(cs, b, (struct pack_ref){ number, i }, &l);
+	}
+	index_remove_table(&cs->index, t);
+	table_free(t);
+	return r;
+}
+
+static int mark_lost(struct chunk_store *cs, uint64_t number)
+{
+	LOCK_SCOPE(&cs->lock);
+	struct pack_ref ref;
+	bool news;
+
+	cs->removals++;		/* a table that is being read is not to be kept */
+	return index_mark_bad(&cs->index, *every_slot(number, &ref), &news);
+}
+
+static int write_down(struct chunk_store *cs, const struct pack_set *lost)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	r = r ? r : gather(cs, lost, b);
+	for (size_t i = 0; i < lost->cap && !r; i++)
+		if (lost->cells[i])
+			r = gather_table(cs, lost->cells[i] - 1, b);
+	for (size_t i = 0; i < lost->cap && !r; i++) {
+		struct pack_ref ref;
+
+		if (lost->cells[i])
+			r = put_bad(b, *every_slot(lost->cells[i] - 1, &ref));
+	}
+	r = r ? r : kv_write(cs->kv, b, true);
+	for (size_t i = 0; i < lost->cap && !r; i++)
+		if (lost->cells[i])
+			r = mark_lost(cs, lost->cells[i] - 1);
+	return r;
+}
+
+/* @p: what is left of it, or NULL.  @lost: the packs that became known. */
+static int take_notice(struct chunk_store *cs, uint64_t number, struct pack *p, struct pack_set *lost)
+{
+	LOCK_SCOPE(&cs->losing);
+	uint32_t chunks;
+	int r = known_lost(cs, number) ? LOOKUP_NONE : count_by_row(cs, number, &chunks);
+
+	if (r)
+		return r;
+	if (p && !has_gap(p, chunks))
+		return LOOKUP_NONE;
+	r = p ? 0 : add_missing(cs, lost);
+	r = r ? r : pack_set_add(lost, number);
+	return r ? r : write_down(cs, lost);
+}
+
+void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p)
+{
+	struct pack_set lost = { NULL };
+	const struct digest none = { .b = { 0 } };
+	int r = take_notice(cs, number, p, &lost);
+
+	if (r < 0)
+		log_error("pack %012llx is lost, and that could not be written down: %s", (unsigned long long)number,
+			  err_text(r));
+	for (size_t i = 0; i < lost.cap && !r; i++) {
+		struct pack_ref ref;
+
+		if (!lost.cells[i])
+			continue;
+		every_slot(lost.cells[i] - 1, &ref);
+		log_error("pack %012llx is %s", (unsigned long long)ref.pack, p ? "damaged: a part of its table is lost" : "lost");
+		tell(cs, ref, &none);
+	}
+	pack_set_fini(&lost);
+}
+
+void store_returned(struct chunk_store *cs, uint64_t number)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	uint8_t key[BAD_KEY_LEN];
+	struct pack_ref ref;
+	int r = kv_batch_new(&b);
+
+	LOCK_SCOPE(&cs->losing);
+	bad_key_pack(key, *every_slot(number, &ref));
+	r = r ? r : kv_batch_delete(b, KV_PACK, key, sizeof(key));
+	lost_key_pack(key, ref);
+	r = r ? r : kv_batch_delete_prefix(b, KV_PACK, key, PACK_KEY_LEN);
+	r = r ? r : kv_write(cs->kv, b, true);
+	if (r) {
+		log_error("that pack %012llx is there again could not be written down: %s", (unsigned long long)number,
+			  err_text(r));
+		return;
+	}
+	log_info("pack %012llx is there again", (unsigned long long)number);
+	LOCK_SCOPE(&cs->lock);
+	index_unmark_bad(&cs->index, ref);
+}
+
+/* ---- finding another --------------------------------------------------------------------------------------------- */
+
+int store_lost_chunk(struct chunk_store *cs, struct pack_ref ref, struct lost_chunk *out)
+{
+	struct buf value = BUF_INIT;
+	uint8_t key[BAD_KEY_LEN];
+	int r;
+
+	lost_key_pack(key, ref);
+	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
+	if (r == KV_E_NONE)
+		r = LOOKUP_NONE;
+	else if (!r)
+		r = lost_chunk_unpack(value.data, value.len, out);
+	buf_fini(&value);
+	return r;
+}
+
+static int index_row(struct chunk_store *cs, const uint8_t *key, struct index_value *out)
+{
+	struct buf value = BUF_INIT;
+	int r = kv_get(cs->kv, KV_INDEX, key, INDEX_KEY_LEN, &value);
+
+	if (r == KV_E_NONE || (!r && index_value_unpack(value.data, value.len, out)))
+		r = LOOKUP_NONE;
+	buf_fini(&value);
+	return r;
+}
+
+/* The entry of a chunk, if its pack can tell it.  What cannot be read is not there. */
+static int entry_at(struct chunk_store *cs, struct pack_ref ref, struct pack_entry *e)
+{
+	struct pack *p;
+	int r = store_pack(cs, ref.pack, &p);
+
+	if (r)
+		return r == -ENOMEM ? r : LOOKUP_NONE;
+	r = pack_entry(p, ref.slot, e);
+	pack_release(p);
+	return r ? LOOKUP_NONE : 0;
+}
+
+int store_lost_digest(struct chunk_store *cs, const struct lost_chunk *l, struct digest *d)
+{
+	struct pack_entry e;
+	struct index_value row;
+	struct slot *s;
+	int r;
+
+	pthread_mutex_lock(&cs->lock);
+	s = index_find_readable(&cs->index, l->part, LOST_PART_LEN);
+	if (s)
+		*d = s->digest;
+	pthread_mutex_unlock(&cs->lock);
+	if (s)
+		return 0;
+	r = index_row(cs, l->part, &row);
+	r = r ? r : entry_at(cs, row.ref, &e);
+	if (r)
+		return r;
+	if (memcmp(e.digest.b, l->part, LOST_PART_LEN) || e.raw_len != l->raw_len)
+		return LOOKUP_NONE;
+	*d = e.digest;
+	return 0;
+}
+
+int store_whole(struct chunk_store *cs, const struct digest *d, struct pack_ref *out)
+{
+	struct index_value row;
+	struct pack_entry e;
+	struct slot *s;
+	bool bad;
+	int r;
+
+	pthread_mutex_lock(&cs->lock);
+	s = index_find_readable(&cs->index, d->b, sizeof(d->b));
+	if (s)
+		*out = (struct pack_ref){ s->table->number, s->number };
+	pthread_mutex_unlock(&cs->lock);
+	if (s)
+		return 0;
+	r = index_row(cs, d->b, &row);
+	r = r ? r : entry_at(cs, row.ref, &e);
+	if (r)
+		return r;
+	pthread_mutex_lock(&cs->lock);
+	bad = index_is_bad(&cs->index, row.ref);
+	pthread_mutex_unlock(&cs->lock);
+	if (bad || !digest_equal(&e.digest, d))
+		return LOOKUP_NONE;
+	*out = row.ref;
+	return 0;
+}
+
+static int fetch_from(struct chunk_store *cs, struct pack_ref ref, const struct digest *d, uint32_t raw_len, void *raw,
+		      void *scratch)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	struct pack_entry e;
+	int r = store_pack(cs, ref.pack, &p);
+
+	r = r ? r : pack_entry(p, ref.slot, &e);
+	if (!r && (!digest_equal(&e.digest, d) || e.raw_len != raw_len))
+		r = LOOKUP_NONE;
+	return r ? r : store_fetch(cs, p, ref.slot, &e, raw, scratch);
+}
+
+/* Each try that fails has marked a chunk or lost a pack, and does not come to that again. */
+int store_heal(struct chunk_store *cs, const struct digest *d, uint32_t raw_len, void *raw, void *scratch)
+{
+	struct pack_ref ref;
+
+	for (unsigned i = 0; i < HEAL_TRIES; i++) {
+		int r = store_whole(cs, d, &ref);
+
+		r = r ? r : fetch_from(cs, ref, d, raw_len, raw, scratch);
+		if (!r || r == -ENOMEM || r == LOOKUP_NONE)
+			return r;
+	}
+	return LOOKUP_NONE;
+}
+
+/* ---- what is known to be damaged --------------------------------------------------------------------------------- */
+
+/* *readable: by the pack's own table. */
+static int digest_at(struct chunk_store *cs, struct pack_ref ref, struct digest *d, bool *readable)
+{
+	struct pack_entry e;
+	struct lost_chunk l;
+	int r = entry_at(cs, ref, &e);
+
+	*readable = !r;
+	if (!r)
+		*d = e.digest;
+	if (r == LOOKUP_NONE) {
+		r = store_lost_chunk(cs, ref, &l);
+		r = r ? r : store_lost_digest(cs, &l, d);
+	}
+	return r;
+}
+
+bool chunk_store_is_bad(struct chunk_store *cs, struct pack_ref ref)
+{
+	struct pack_ref place, every;
+	struct digest d;
+	bool bad, lost, readable;
+	int r;
+
+	pthread_mutex_lock(&cs->lock);
+	bad = index_is_bad(&cs->index, ref);
+	lost = index_is_bad(&cs->index, *every_slot(ref.pack, &every));
+	pthread_mutex_unlock(&cs->lock);
+	if (!bad && !lost)
+		return false;
+	r = digest_at(cs, ref, &d, &readable);
+	if (!r && readable && !bad)
+		return false;
+	return r || store_whole(cs, &d, &place);
+}
+
+static bool pack_is_healed(struct chunk_store *cs, uint64_t number)
+{
+	uint32_t chunks;
+
+	if (count_by_row(cs, number, &chunks))
+		return false;
+	for (uint32_t i = 0; i < chunks; i++)
+		if (chunk_store_is_bad(cs, (struct pack_ref){ number, i }))
+			return false;
+	return true;
+}
+
+/* The next one behind @after; by bisection each time, since the list may change between. */
+static bool next_bad(struct chunk_store *cs, const struct pack_ref *after, struct pack_ref *out)
+{
+	LOCK_SCOPE(&cs->lock);
+
+	return index_next_bad(&cs->index, after, out);
+}
+
+int chunk_store_each_bad(struct chunk_store *cs, int (*each)(void *ctx, struct pack_ref ref, bool healed), void *ctx)
+{
+	struct pack_ref ref;
+	bool more = next_bad(cs, NULL, &ref);
+	int r = 0;
+
+	for (; more && !r; more = next_bad(cs, &ref, &ref)) {
+		bool every = ref.slot == CHUNK_EVERY_SLOT;
+
+		r = each(ctx, ref, every ? pack_is_healed(cs, ref.pack) : !chunk_store_is_bad(cs, ref));
+	}
+	return r;
+}
