@@ -42,6 +42,24 @@ int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32
 	return r;
 }
 
+/* Also by what was written down of a pack when it was lost. */
+int chunk_slot_len(struct chunk_store *cs, struct pack_ref ref, uint32_t *raw_bytes)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	struct pack_entry e;
+	struct lost_chunk l;
+	int r = store_pack(cs, ref.pack, &p);
+
+	r = r ? r : pack_entry(p, ref.slot, &e);
+	if (!r)
+		*raw_bytes = e.raw_len;
+	else if (r != -ENOMEM && !store_lost_chunk(cs, ref, &l))
+		*raw_bytes = l.raw_len;
+	else
+		return r;
+	return 0;
+}
+
 int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
