@@ -166,19 +166,30 @@ int check_map_objects(struct check *k, const struct map_span *m, const struct ta
 
 /* ---- chunks ----------------------------------------------------------------------------------------------------- */
 
+static bool any_bad(struct check *k, const struct chunk_run *run)
+{
+	for (uint32_t i = 0; i < run->slots; i++)
+		if (chunk_store_is_bad(k->sh->cs, (struct pack_ref){ run->pack, run->slot + i }))
+			return true;
+	return false;
+}
+
 /* The bytes of the run's chunks, until they are enough.  What a crash left of a run may name chunks behind those that were
- * safe; nobody asks for them. */
+ * safe: nobody asks for them.  A pack that is lost is none here if all of its chunks were healed. */
 static int run_bytes(struct check *k, const struct chunk_run *run, uint64_t enough, uint64_t *bytes)
 {
-	uint64_t sum = 0, len;
+	uint64_t sum = 0;
 	int r = chunk_pack_span(k->sh->cs, run->pack, run->slot, run->slots, bytes);
 
-	if (r != -EUCLEAN)
+	if (!r || (r != -EUCLEAN && any_bad(k, run)))
 		return r;
-	for (uint32_t i = 0; i < run->slots && sum < enough; i++, sum += len) {
-		r = chunk_pack_span(k->sh->cs, run->pack, run->slot + i, 1, &len);
+	for (uint32_t i = 0; i < run->slots && sum < enough; i++) {
+		uint32_t len;
+
+		r = chunk_slot_len(k->sh->cs, (struct pack_ref){ run->pack, run->slot + i }, &len);
 		if (r)
 			return r;
+		sum += len;
 	}
 	*bytes = sum;
 	return 0;

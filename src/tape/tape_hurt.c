@@ -213,7 +213,8 @@ static int add_whole_run(struct strip *s, const struct chunk_extent *run, uint64
 
 static int add_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
 {
-	uint64_t offset = 0, len;
+	uint64_t offset = 0;
+	uint32_t len;
 	int r = 0;
 
 	if (!numbers_have(&s->q->packs, run->pack))
@@ -222,7 +223,7 @@ static int add_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
 		const struct pack_ref ref = { run->pack, run->slot + i };
 		uint64_t end;
 
-		if (chunk_pack_span(s->q->cs, ref.pack, ref.slot, 1, &len))
+		if (chunk_slot_len(s->q->cs, ref, &len))
 			return add_whole_run(s, run, at);
 		end = offset + len < run->len ? offset + len : run->len;
 		if (chunk_store_is_bad(s->q->cs, ref))
