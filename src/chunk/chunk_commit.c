@@ -34,6 +34,7 @@ void pins_fini(struct chunk_store *cs, struct pins *p)
 		*at = p->next;
 	pack_set_fini(&p->touched);
 	pack_set_fini(&p->committing);
+	pack_set_fini(&p->earlier);
 	free(p->syncing);
 }
 
@@ -117,6 +118,7 @@ int pins_begin_commit(struct chunk_store *cs, struct pins *p, struct kv_batch *b
 	if (!r) {
 		pack_set_fini(&p->touched);
 		p->touched_last = 0;
+		p->keep = false;
 		r = list_unsafe(cs, p);
 	}
 	pthread_mutex_unlock(&cs->lock);
@@ -136,13 +138,26 @@ void pins_end_commit(struct chunk_store *cs, struct pins *p, bool written)
 			t->indexed = p->syncing[i].upto;
 	}
 	p->syncing_count = 0;
-	if (written)
+	if (!written)
+		return;
+	if (!p->keep)
 		pack_set_fini(&p->committing);
+	pack_set_fini(&p->earlier);
+	p->earlier = p->committing;
+	p->committing = (struct pack_set){ 0 };
+	p->keep = false;
 }
 
 int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b)
 {
 	return pins_begin_commit(w->cs, &w->pins, b);
+}
+
+void chunk_writer_keep(struct chunk_writer *w)
+{
+	LOCK_SCOPE(&w->cs->lock);
+
+	w->pins.keep = true;
 }
 
 void chunk_writer_end_commit(struct chunk_writer *w, bool written)

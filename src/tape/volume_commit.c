@@ -165,6 +165,15 @@ int volume_flush(struct volume *v)
 	return r ? volume_roll_back(v, r) : 0;
 }
 
+/* Of a record whose end is not stored yet no row tells.  It is whole by the next commit: that comes after many more bytes
+ * than a record has, or after a flush. */
+static bool covers_all(struct volume *v, const struct commit *c)
+{
+	LOCK_SCOPE(&v->lock);
+
+	return v->partition[v->writing_in].stored == c->to[v->writing_in].bytes;
+}
+
 int volume_commit_stored(struct volume *v)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *batch = NULL;
@@ -178,6 +187,8 @@ int volume_commit_stored(struct volume *v)
 	r = v->writer ? chunk_writer_begin_commit(v->writer, batch) : 0;
 	if (r)
 		return r;
+	if (v->writer && !covers_all(v, &c))
+		chunk_writer_keep(v->writer);
 	r = put_rows(v, &c);
 	r = r ? r : kv_write(v->kv, batch, true);
 	if (v->writer)

@@ -280,6 +280,29 @@ static void damage_in_one_drop_does_not_hold_up_the_others(void **state)
 	assert_int_equal(packs_left(s), 2);
 }
 
+/* A commit in the middle of a long write covers whole records.  What is stored of the one behind it may lie in a pack that
+ * nobody else uses: it stays. */
+static void what_a_commit_does_not_reach_is_not_freed(void **state)
+{
+	const size_t n = 4 << 20;
+	struct store *s = *state;
+
+	put(s, 1, n);
+	mark(s);
+	restart(s);
+	locate(s, 0);
+	for (unsigned i = 0; i <= 64; i++)
+		put(s, i == 64, n);
+	assert_int_equal(generation(s), 2);
+	drop_old(s);
+	gc(s);
+	mark(s);
+	gc(s);
+	restart(s);
+	for (unsigned i = 0; i <= 64; i++)
+		assert_record(s, i == 64, n);
+}
+
 /* ---- copying forward --------------------------------------------------------------------------------------------- */
 
 static void assert_records(struct store *s, uint64_t seed, unsigned n)
@@ -547,6 +570,7 @@ int main(void)
 		with_store(it_may_be_stopped_anywhere),
 		with_store(a_writer_at_work_is_not_disturbed),
 		with_store(damage_in_one_drop_does_not_hold_up_the_others),
+		with_store(what_a_commit_does_not_reach_is_not_freed),
 		with_store(a_sparse_pack_is_copied_forward_and_removed),
 		with_store(a_pack_with_enough_in_use_stays),
 		with_store(a_pack_is_looked_at_once),
