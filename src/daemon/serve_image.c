@@ -85,13 +85,11 @@ static int target_check(struct call *c, struct target *t)
 	t->exists = true;
 	if (call_has(c, "pool") && t->v.pool != pool.id)
 		return err_explain(-EEXIST, "volume \"%s\" is in another pool than \"%s\"", t->name, t->pool);
-	if (t->v.protect)
-		return err_explain(-EROFS, "volume \"%s\" is write protected", t->name);
-	r = err_fold(library_stat(c->s->lib, t->v.id, &st));
+	r = err_fold(library_may_overwrite(c->s->lib, t->v.id));
+	if (!r)
+		r = err_fold(library_stat(c->s->lib, t->v.id, &st));
 	if (r || st.end.objects == 0)
 		return r;
-	if (t->v.worm)
-		return err_explain(-EPERM, "volume \"%s\" is write once and has data", t->name);
 	if (!call_flag(c, "overwrite"))
 		return err_explain(-EEXIST, "volume \"%s\" has data; --overwrite replaces it", t->name);
 	return 0;

@@ -7,9 +7,6 @@
 
 #define PROP_NAME_MAX 64u
 
-/* A pool is read, changed and written back: by one request at a time, or one would undo what another did. */
-static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
-
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
 static json_t *prop_text(const struct catalog_pool *p, const char *prop)
@@ -35,6 +32,12 @@ static json_t *props_json(const struct catalog_pool *p)
 	return all;
 }
 
+/* 0 once it is over. */
+static uint64_t lock_of(const struct catalog_pool *p)
+{
+	return p->locked_until_ns > clock_retention_ns() ? p->locked_until_ns : 0;
+}
+
 static int pool_row(struct call *c, const struct catalog_pool *p)
 {
 	struct selection sel = { 0 };
@@ -52,8 +55,9 @@ static int pool_row(struct call *c, const struct catalog_pool *p)
 	selection_fini(&sel);
 	if (r)
 		return r;
-	return call_row(c, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", p->name, "volumes", (json_int_t)p->volumes,
-				     "size_bytes", (json_int_t)size, "stored_bytes", (json_int_t)stored,
+	return call_row(c, json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "name", p->name, "volumes",
+				     (json_int_t)p->volumes, "size_bytes", (json_int_t)size,
+				     "stored_bytes", (json_int_t)stored, "locked_until_ns", (json_int_t)lock_of(p),
 				     "properties", props_json(p)));
 }
 
@@ -95,6 +99,17 @@ static int prop_row(struct call *c, const struct catalog_pool *p, const struct c
 				     text ? text : json_null(), "values", prop->values, "help", prop->help));
 }
 
+/* Shown beside the properties, but not one: it is set by pool.lock only, and never back. */
+static int lock_row(struct call *c, const struct catalog_pool *p)
+{
+	char when[32];
+
+	format_time(lock_of(p), when);
+	return call_row(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "pool", p->name, "property", "locked", "value",
+				     lock_of(p) ? when : "off", "values", "by `vtape pool lock`", "help",
+				     "until when nobody can destroy what is in it"));
+}
+
 static const struct catalog_prop *prop_named(const char *name)
 {
 	size_t n;
@@ -123,9 +138,15 @@ int serve_pool_get(struct call *c)
 		const struct catalog_prop *props = catalog_pool_props(&n);
 		for (i = 0; !r && i < n; i++)
 			r = prop_row(c, &p, &props[i]);
-		return r;
+		return r ? r : lock_row(c, &p);
 	}
 	json_array_foreach(wanted, i, word) {
+		if (json_is_string(word) && !strcmp(json_string_value(word), "locked")) {
+			r = lock_row(c, &p);
+			if (r)
+				return r;
+			continue;
+		}
 		const struct catalog_prop *prop = prop_named(json_string_value(word));
 		if (!prop)
 			return err_explain(-ENOENT, "there is no property \"%s\"; `vtape pool get %s` lists them",
@@ -161,21 +182,24 @@ static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *to
 	return 0;
 }
 
+struct pool_changes { const json_t *set; struct buf told; };
+
+static int pool_apply(struct catalog_pool *p, void *ctx)
+{
+	struct pool_changes *ch = ctx;
+
+	return props_apply(p, ch->set, &ch->told);
+}
+
 static int pool_change(struct call *c, const char *name, const json_t *set)
 {
-	struct buf told = BUF_INIT;
-	struct catalog_pool p;
-	LOCK_SCOPE(&change_lock);
+	struct pool_changes ch = { set, BUF_INIT };
 	int r;
 
-	r = call_pool(c, name, &p);
+	r = call_fold(library_pool_change(c->s->lib, name, pool_apply, &ch), "pool", name);
 	if (!r)
-		r = props_apply(&p, set, &told);
-	if (!r)
-		r = call_fold(catalog_pool_put(c->s->cat, &p), "pool", name);
-	if (!r)
-		catalog_event(c->s->cat, EVENT_POOL_CHANGED, name, "%s", (const char *)told.data);
-	buf_fini(&told);
+		catalog_event(c->s->cat, EVENT_POOL_CHANGED, name, "%s", (const char *)ch.told.data);
+	buf_fini(&ch.told);
 	return r;
 }
 
@@ -228,10 +252,7 @@ int serve_pool_rename(struct call *c)
 	r = call_string(c, "name", &name);
 	if (!r)
 		r = call_string(c, "to", &to);
-	if (r)
-		return r;
-	LOCK_SCOPE(&change_lock);
-	return err_fold(library_pool_rename(c->s->lib, name, to));
+	return r ? r : err_fold(library_pool_rename(c->s->lib, name, to));
 }
 
 int serve_pool_destroy(struct call *c)
@@ -240,8 +261,5 @@ int serve_pool_destroy(struct call *c)
 	int r;
 
 	r = call_string(c, "name", &name);
-	if (r)
-		return r;
-	LOCK_SCOPE(&change_lock);
-	return err_fold(library_pool_destroy(c->s->lib, name, call_flag(c, "volumes")));
+	return r ? r : err_fold(library_pool_destroy(c->s->lib, name, call_flag(c, "volumes")));
 }

@@ -208,15 +208,18 @@ static void change_volume(struct catalog_volume *v, void *ctx)
 	change_perm(&v->perm, ctx);
 }
 
-static int setattr_pool(struct fs *fs, uint32_t id, const struct perm_change *c)
+static int change_pool(struct catalog_pool *p, void *ctx)
+{
+	change_perm(&p->perm, ctx);
+	return 0;
+}
+
+static int setattr_pool(struct fs *fs, uint32_t id, struct perm_change *c)
 {
 	struct catalog_pool p;
 	int r = tree_pool(fs, id, &p);
 
-	if (r)
-		return r;
-	change_perm(&p.perm, c);
-	return fs_errno_catalog(catalog_pool_put(fs->cat, &p));
+	return r ? r : fs_errno(library_pool_change(fs->lib, p.name, change_pool, c));
 }
 
 int tree_setattr(struct fs *fs, const struct node *n, unsigned what, const struct catalog_perm *perm)

@@ -18,9 +18,19 @@ static int drive_file_read(struct file *f, void *buf, size_t n, uint64_t off, si
 	return st_read(drive_st(f), buf, n, got);
 }
 
+/* For what is in the drive. */
+static int drive_refused(struct file *f, int r)
+{
+	struct library_drive info;
+
+	if (r != -EACCES || library_drive_info(f->fs->lib, f->node.drive, &info) || !info.loaded)
+		return r;
+	return file_refused(f, info.volume, r);
+}
+
 static int drive_file_write(struct file *f, const void *buf, size_t n, uint64_t off, size_t *done)
 {
-	return st_write(drive_st(f), buf, n, done);
+	return drive_refused(f, st_write(drive_st(f), buf, n, done));
 }
 
 static int drive_file_flush(struct file *f)
@@ -35,7 +45,7 @@ static int drive_file_sync(struct file *f)
 
 static int drive_file_op(struct file *f, int op, int count, bool root)
 {
-	return st_op(drive_st(f), op, count, root);
+	return drive_refused(f, st_op(drive_st(f), op, count, root));
 }
 
 static int drive_file_get(struct file *f, struct mtget *out)

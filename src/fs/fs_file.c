@@ -190,3 +190,11 @@ bool file_is_open(struct fs *fs, const struct node *n)
 			return true;
 	return false;
 }
+
+int file_refused(const struct file *f, uint64_t volume, int r)
+{
+	/* A file that is not open for writing is refused for that alone. */
+	if (r != -EACCES || !f->write)
+		return r;
+	return library_refused(f->fs->lib, volume, "written over") == -EPERM ? -EPERM : r;
+}

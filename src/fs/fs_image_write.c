@@ -210,12 +210,15 @@ static int make_hidden(struct image *img, const struct catalog_volume *v, struct
 	return r;
 }
 
+/* A tape that cannot be replaced says so at the first byte, not after the last. */
 static int begin_copy(struct image *img, const struct catalog_volume *v, bool truncated)
 {
 	struct image_session *s = NULL;
 	struct catalog_volume hidden;
-	int r = session_new(SESSION_COPY, v->state == STATE_INCOMING, &s);
+	int r = fs_errno(library_may_overwrite(img->fs->lib, v->id));
 
+	if (!r)
+		r = session_new(SESSION_COPY, v->state == STATE_INCOMING, &s);
 	if (r)
 		return r;
 	r = make_hidden(img, v, &hidden);

@@ -27,7 +27,7 @@ static int tape_read(struct file *f, void *buf, size_t n, uint64_t off, size_t *
 
 static int tape_write(struct file *f, const void *buf, size_t n, uint64_t off, size_t *done)
 {
-	return st_write(tape_of(f)->st, buf, n, done);
+	return file_refused(f, f->node.volume, st_write(tape_of(f)->st, buf, n, done));
 }
 
 static int tape_flush(struct file *f)
@@ -42,7 +42,7 @@ static int tape_sync(struct file *f)
 
 static int tape_op(struct file *f, int op, int count, bool root)
 {
-	return st_op(tape_of(f)->st, op, count, root);
+	return file_refused(f, f->node.volume, st_op(tape_of(f)->st, op, count, root));
 }
 
 static int tape_get(struct file *f, struct mtget *out)

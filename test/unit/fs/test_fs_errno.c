@@ -35,6 +35,7 @@ static void what_a_person_can_mend_passes(void **state)
 {
 	assert_int_equal(fs_errno(-EBUSY), -EBUSY);
 	assert_int_equal(fs_errno(-EROFS), -EROFS);
+	assert_int_equal(fs_errno(-EPERM), -EPERM);	/* WORM, or a lock */
 	assert_int_equal(fs_errno(-ENOSPC), -ENOSPC);
 }
 
