@@ -112,6 +112,14 @@ static int headless(struct opening *o, uint64_t log, uint64_t size)
 			   o->j->dir->path, name);
 }
 
+/* Neither what the database needs next nor what it ends with is there: @from is the first batch that is. */
+static int not_the_same(const struct opening *o, uint64_t from)
+{
+	return err_explain(-EUCLEAN, "%s: the database ends with batch %llu, but what the journal still has begins with "
+			   "batch %llu: an older copy of one of them, or a file is missing", o->j->dir->path,
+			   (unsigned long long)o->have, (unsigned long long)from);
+}
+
 static int catch_up_log(struct opening *o, size_t i)
 {
 	const struct journal_numbers *logs = &o->list.logs;
@@ -127,6 +135,8 @@ static int catch_up_log(struct opening *o, size_t i)
 	o->last_good = r == 0;
 	if (r)
 		return r < 0 ? r : headless(o, part.log, size);
+	if (o->last.follows > o->have)
+		return not_the_same(o, o->last.follows + 1);
 	if (!part.last) {
 		r = journal_read_header(o->j->dir, JOURNAL_LOG, logs->of[i + 1], &next, &size);
 		if (!r)
@@ -172,9 +182,7 @@ static int newest_checkpoint(struct opening *o)
 		o->j->wished = true;
 	}
 	if (o->checkpoint > o->have)
-		return err_explain(-EUCLEAN, "%s: the database ends with batch %llu, its journal begins with %llu: it "
-				   "is not the one that was here", o->j->dir->path, (unsigned long long)o->have,
-				   (unsigned long long)o->checkpoint);
+		return not_the_same(o, o->checkpoint + 1);
 	return 0;
 }
 

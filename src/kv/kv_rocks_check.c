@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 /* What lies in caches was right when it was read; a check is about the disk. */
 static void forget_caches(struct rocks *rk)
@@ -61,9 +62,25 @@ static bool next_table(struct rocks *rk, int f, const struct key_bytes *last, st
 	return found;
 }
 
+struct telling {
+	kv_bad_fn *bad;
+	void *ctx;
+	char last[512];
+};
+
+/* The words name the block; one that is met again, from another side, is told once. */
+static void tell(struct telling *t, const char *what)
+{
+	if (!strncmp(t->last, what, sizeof(t->last) - 1))
+		return;
+	snprintf(t->last, sizeof(t->last), "%s", what);
+	if (t->bad)
+		t->bad(t->ctx, what);
+}
+
 /* Walks from @at to the end or to a fault; true: told about one, and @at is the last key that was read. */
 static bool walk_finds_fault(struct rocks *rk, const rocksdb_readoptions_t *o, int f, struct key_bytes *at,
-			     kv_bad_fn *bad, void *ctx)
+			     struct telling *t)
 {
 	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(rk->db, o, rk->family[f]);
 	char *err = NULL;
@@ -81,8 +98,7 @@ static bool walk_finds_fault(struct rocks *rk, const rocksdb_readoptions_t *o, i
 	if (!err)
 		return false;
 	r = rocks_failed(rk, rocks_family_names[f], err);
-	if (bad)
-		bad(ctx, err_text(r));
+	tell(t, err_text(r));
 	return true;
 }
 
@@ -90,6 +106,7 @@ static bool walk_finds_fault(struct rocks *rk, const rocksdb_readoptions_t *o, i
 int rocks_check(struct kv *kv, kv_bad_fn *bad, void *ctx)
 {
 	struct rocks *rk = (struct rocks *)kv;
+	struct telling t = { bad, ctx, "" };
 	struct key_bytes at, next;
 	rocksdb_readoptions_t *o;
 	int r;
@@ -107,7 +124,7 @@ int rocks_check(struct kv *kv, kv_bad_fn *bad, void *ctx)
 	rocksdb_readoptions_set_readahead_size(o, 256 << 10);
 	for (int f = 0; f < ROCKS_FAMILIES; f++) {
 		at.len = 0;
-		while (walk_finds_fault(rk, o, f, &at, bad, ctx) && next_table(rk, f, &at, &next))
+		while (walk_finds_fault(rk, o, f, &at, &t) && next_table(rk, f, &at, &next))
 			at = next;
 	}
 	rocksdb_readoptions_destroy(o);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A journal beside RocksDB, on a disk: crashes, damage, files that are missing, and a database made anew. */
+/* A journal beside RocksDB, on a disk: crashes, files that are missing, a database made anew, and many writers. */
 #include "kv_twins.h"
 
 #include "kv/kv_journal.h"
@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 struct store {
@@ -54,34 +55,480 @@ static void close_store(struct store *s)
 	s->kv = kv_close(s->kv);
 }
 
-__attribute__((unused)) static void wait_until_complete(struct store *s)
+static bool is_wished(struct store *s)
 {
-	for (int i = 0; i < 500 && journal_of(s->kv)->wished; i++)
-		usleep(10000);
-	assert_false(journal_of(s->kv)->wished);
+	struct journal *j = journal_of(s->kv);
+
+	LOCK_SCOPE(&j->lock);
+	return j->wished;
 }
+
+static void wait_until_complete(struct store *s)
+{
+	for (int i = 0; i < 1000 && is_wished(s); i++)
+		usleep(10000);
+	assert_false(is_wished(s));
+}
+
+/* cp -a, rm -r or mv of what lies in the scratch folder; %s stands for that. */
+static void shell(struct store *s, const char *fmt)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd), fmt, s->scratch.dir, s->scratch.dir, s->scratch.dir);
+	assert_int_equal(system(cmd), 0);
+}
+
+static void write_rows(struct kv *kv, unsigned from, unsigned to)
+{
+	char key[16], val[16];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		snprintf(val, sizeof(val), "v%u", i);
+		write_one(kv, i % KV_SPACES, key, val, i % 3 == 0);
+	}
+}
+
+static void assert_rows(struct kv *kv, unsigned from, unsigned to, bool index)
+{
+	char key[16], val[16];
+
+	for (unsigned i = from; i < to; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		snprintf(val, sizeof(val), "v%u", i);
+		assert_row(kv, i % KV_SPACES, key, i % KV_SPACES == KV_INDEX && !index ? NULL : val);
+	}
+}
+
+static unsigned count_files(struct store *s, const char *suffix)
+{
+	DIR *d = opendir(s->journal);
+	struct dirent *e;
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		n += strstr(e->d_name, suffix) != NULL;
+	closedir(d);
+	return n;
+}
+
+/* ---- ends of all kinds ---- */
 
 static void rows_are_there_after_an_orderly_end(void **state)
 {
 	struct store *s = *state;
-	struct kv *kv = open_store(s, true);
 
-	for (int i = 0; i < KV_SPACES; i++)
-		write_one(kv, i, "key", "value", i % 2);
+	write_rows(open_store(s, true), 0, 20);
 	close_store(s);
-	kv = open_store(s, false);
-	for (int i = 0; i < KV_SPACES; i++)
-		assert_row(kv, i, "key", "value");
-	assert_false(journal_of(kv)->wished);
-	assert_false(journal_of(kv)->rotate);
+	open_store(s, false);
+	assert_rows(s->kv, 0, 20, true);
+	/* Nothing is to be done, and the log goes on. */
+	assert_false(is_wished(s));
+	write_rows(s->kv, 20, 21);
+	assert_int_equal(count_files(s, ".log"), 1);
 }
 
-int main(void)
+static const char *self;	/* this program: a fork alone would not have RocksDB's threads */
+
+static int other_writes(struct store *s, unsigned round)
+{
+	if (try_open(s, false))
+		return 1;
+	write_rows(s->kv, round * 10, round * 10 + 10);
+	if (round == 2 && kv_checkpoint(s->kv))
+		return 1;
+	_exit(0);
+}
+
+static void run_other(struct store *s, unsigned round)
+{
+	char number[16];
+	int status;
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%u", round);
+	pid = fork();
+	if (pid == 0) {
+		execl(self, "test_kv_journal", s->scratch.dir, number, NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Without a word, as after kill -9: the page cache keeps what was written. */
+static void rows_are_there_after_the_death_of_the_process(void **state)
+{
+	struct store *s = *state;
+
+	open_store(s, true);
+	close_store(s);
+	for (unsigned round = 0; round < 4; round++)
+		run_other(s, round);
+	open_store(s, false);
+	assert_rows(s->kv, 0, 40, true);
+	assert_false(is_wished(s));
+	assert_int_equal(count_files(s, ".checkpoint"), 1);
+}
+
+/* A power cut that took what RocksDB had not synced: the database as it was a while ago. */
+static void what_the_database_lost_comes_from_the_journal(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 10);
+	close_store(s);
+	shell(s, "cp -a %s/db %s/before");
+	write_rows(open_store(s, false), 10, 30);
+	close_store(s);
+	shell(s, "rm -r %s/db && mv %s/before %s/db");
+	open_store(s, false);
+	assert_rows(s->kv, 0, 30, true);
+	assert_false(is_wished(s));
+	write_rows(s->kv, 30, 40);
+	close_store(s);
+	open_store(s, false);
+	assert_rows(s->kv, 0, 40, true);
+}
+
+/* ---- what is missing ---- */
+
+static void assert_replayed(struct store *s, unsigned rows)
+{
+	struct kv_replayed done;
+	struct kv *base;
+
+	close_store(s);
+	shell(s, "rm -r %s/db");
+	assert_int_equal(kv_open(s->scratch.db, true, TEST_CACHE_BYTES, &base), 0);
+	assert_int_equal(kv_journal_replay(s->journal, base, NULL, NULL, &done), 0);
+	assert_int_equal(done.lost, 0);
+	assert_rows(base, 0, rows, false);
+	/* It goes on from there; that the index has nothing is for others. */
+	assert_int_equal(kv_journal_open(base, s->journal, &s->kv), 0);
+	assert_rows(s->kv, 0, rows, false);
+	wait_until_complete(s);
+}
+
+static void a_lost_database_is_made_anew(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 50);
+	assert_replayed(s, 50);
+	write_rows(s->kv, 50, 60);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	write_rows(s->kv, 60, 70);
+	close_store(s);
+	open_store(s, false);
+	write_rows(s->kv, 70, 80);
+	assert_replayed(s, 80);
+}
+
+/* Made by a vtape that knew no journal. */
+static void an_old_database_gets_a_checkpoint_at_once(void **state)
+{
+	struct store *s = *state;
+	struct kv *base;
+
+	assert_int_equal(kv_open(s->scratch.db, true, TEST_CACHE_BYTES, &base), 0);
+	write_rows(base, 0, 30);
+	kv_close(base);
+	open_store(s, false);
+	assert_rows(s->kv, 0, 30, true);
+	wait_until_complete(s);
+	write_rows(s->kv, 30, 33);
+	assert_replayed(s, 33);
+}
+
+/* Until then what it had is missed, not forgotten. */
+static void without_that_checkpoint_something_is_lost(void **state)
+{
+	struct kv_replayed done;
+	struct store *s = *state;
+	struct kv *base;
+
+	assert_int_equal(kv_open(s->scratch.db, true, TEST_CACHE_BYTES, &base), 0);
+	write_rows(base, 0, 30);
+	kv_close(base);
+	write_rows(open_store(s, false), 30, 33);
+	close_store(s);
+	shell(s, "rm -rf %s/journal/*.checkpoint && ls %s/journal | grep -q log");
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_replay(s->journal, base, NULL, NULL, &done), 0);
+	assert_true(done.lost > 0);
+	kv_close(base);
+}
+
+static void a_lost_journal_is_made_anew(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 10);
+	close_store(s);
+	shell(s, "rm -r %s/journal");
+	open_store(s, false);
+	assert_rows(s->kv, 0, 10, true);
+	wait_until_complete(s);
+	write_rows(s->kv, 10, 20);
+	assert_replayed(s, 20);
+}
+
+static void a_lost_log_is_missed(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 10);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	write_rows(s->kv, 10, 20);
+	close_store(s);
+	shell(s, "rm %s/journal/*.log");
+	open_store(s, false);
+	wait_until_complete(s);
+	assert_replayed(s, 20);
+}
+
+static void a_lost_checkpoint_is_missed(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 10);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	write_rows(s->kv, 10, 20);
+	close_store(s);
+	shell(s, "rm %s/journal/*.checkpoint");
+	open_store(s, false);
+	wait_until_complete(s);
+	assert_replayed(s, 20);
+}
+
+static void a_database_from_before_the_journal_is_refused(void **state)
+{
+	struct store *s = *state;
+
+	write_rows(open_store(s, true), 0, 10);
+	close_store(s);
+	shell(s, "cp -a %s/db %s/before");
+	write_rows(open_store(s, false), 10, 20);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	close_store(s);
+	shell(s, "rm -r %s/db && mv %s/before %s/db");
+	assert_int_equal(try_open(s, false), -EUCLEAN);
+	assert_non_null(strstr(err_text(-EUCLEAN), "an older copy"));
+}
+
+static void there_is_no_journal_in_an_empty_folder(void **state)
+{
+	struct kv_replayed done;
+	struct store *s = *state;
+	struct kv *kv;
+
+	assert_int_equal(kv_mem_new(&kv), 0);
+	assert_int_equal(kv_journal_replay(s->journal, kv, NULL, NULL, &done), -ENOENT);
+	assert_int_equal(mkdir(s->journal, 0700), 0);
+	assert_int_equal(kv_journal_replay(s->journal, kv, NULL, NULL, &done), -ENOENT);
+	kv_close(kv);
+}
+
+/* ---- checks ---- */
+
+struct told {
+	unsigned count;
+	char what[256];
+};
+
+static void tell(void *ctx, const char *what)
+{
+	struct told *t = ctx;
+
+	t->count++;
+	snprintf(t->what, sizeof(t->what), "%s", what);
+}
+
+static void damage_file(struct store *s, const char *dir, const char *suffix, off_t at)
+{
+	char path[512] = "";
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	uint8_t byte;
+	int fd;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		if (strstr(e->d_name, suffix))
+			snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+	closedir(d);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 0x10;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void a_whole_store_is_found_whole(void **state)
+{
+	struct store *s = *state;
+	struct told t = { 0 };
+
+	open_store(s, true);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	write_rows(s->kv, 0, 100);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	write_rows(s->kv, 100, 200);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	close_store(s);
+	open_store(s, false);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 0);
+}
+
+static void a_damaged_table_is_told(void **state)
+{
+	struct store *s = *state;
+	struct told t = { 0 };
+
+	write_rows(open_store(s, true), 0, 100);
+	close_store(s);
+	damage_file(s, s->scratch.db, ".sst", 10);
+	open_store(s, false);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 1);
+	assert_non_null(strstr(t.what, ".sst"));
+}
+
+/* Read once before, so that it lies in the cache. */
+static void a_cached_table_is_read_from_the_disk(void **state)
+{
+	struct store *s = *state;
+	struct told t = { 0 };
+
+	write_rows(open_store(s, true), 0, 100);
+	close_store(s);
+	open_store(s, false);
+	assert_rows(s->kv, 0, 100, true);
+	damage_file(s, s->scratch.db, ".sst", 10);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 1);
+}
+
+static void a_damaged_journal_is_told_and_written_anew(void **state)
+{
+	struct store *s = *state;
+	struct told t = { 0 };
+
+	write_rows(open_store(s, true), 0, 100);
+	damage_file(s, s->journal, ".log", 1000);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 1);
+	assert_non_null(strstr(t.what, "batches"));
+	wait_until_complete(s);
+	damage_file(s, s->journal, ".checkpoint", 200);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 2);
+	assert_non_null(strstr(t.what, "blocks of rows"));
+	wait_until_complete(s);
+	assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	assert_int_equal(t.count, 2);
+	assert_replayed(s, 100);
+}
+
+/* ---- checkpoints ---- */
+
+static void the_journal_stays_short(void **state)
+{
+	CLEANUP(freep) char *val = malloc(1 << 20);
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct store *s = *state;
+	struct kv_usage use;
+
+	open_store(s, true);
+	assert_int_equal(kv_batch_new(&b), 0);
+	for (unsigned i = 0; i < 150; i++) {
+		kv_batch_clear(b);
+		memset(val, (int)i, 1 << 20);
+		assert_int_equal(kv_batch_put(b, KV_MAP, "same", 4, val, 1 << 20), 0);
+		assert_int_equal(kv_write(s->kv, b, false), 0);
+	}
+	for (int i = 0; i < 500 && count_files(s, ".checkpoint") == 0; i++)
+		usleep(10000);
+	assert_int_equal(count_files(s, ".checkpoint"), 1);
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	assert_int_equal(count_files(s, ".log"), 1);
+	assert_int_equal(count_files(s, ".checkpoint"), 1);
+	assert_int_equal(kv_usage(s->kv, &use), 0);
+	assert_true(use.disk_bytes > 1 << 20);
+}
+
+struct writer {
+	struct kv *kv;
+	unsigned first;
+	pthread_t thread;
+};
+
+static void *write_many(void *arg)
+{
+	struct writer *w = arg;
+
+	write_rows(w->kv, w->first, w->first + 300);
+	return NULL;
+}
+
+static void many_write_while_checkpoints_and_checks_are_made(void **state)
+{
+	struct store *s = *state;
+	struct writer w[4];
+	struct told t = { 0 };
+
+	open_store(s, true);
+	for (unsigned i = 0; i < 4; i++) {
+		w[i] = (struct writer){ s->kv, i * 300, 0 };
+		assert_int_equal(pthread_create(&w[i].thread, NULL, write_many, &w[i]), 0);
+	}
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(kv_checkpoint(s->kv), 0);
+		assert_int_equal(kv_check(s->kv, tell, &t), 0);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(w[i].thread, NULL);
+	assert_int_equal(t.count, 0);
+	assert_rows(s->kv, 0, 1200, true);
+	assert_replayed(s, 1200);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_there_after_an_orderly_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(rows_are_there_after_the_death_of_the_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_database_lost_comes_from_the_journal, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_database_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_old_database_gets_a_checkpoint_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_that_checkpoint_something_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_journal_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_log_is_missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_checkpoint_is_missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_database_from_before_the_journal_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(there_is_no_journal_in_an_empty_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_whole_store_is_found_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_table_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cached_table_is_read_from_the_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_journal_is_told_and_written_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_journal_stays_short, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_write_while_checkpoints_and_checks_are_made, setup, teardown),
 	};
+	struct store other = { .kv = NULL };
 
 	log_set_level(LOG_LEVEL_ERROR);
+	self = argv[0];
+	if (argc == 3) {
+		snprintf(other.scratch.db, sizeof(other.scratch.db), "%s/db", argv[1]);
+		snprintf(other.journal, sizeof(other.journal), "%s/journal", argv[1]);
+		return other_writes(&other, (unsigned)atoi(argv[2]));
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
