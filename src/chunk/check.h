@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * check: what scrubbing, checking and rebuilding have in common.  They believe files and rows, and of memory only which
+ * packs are being written.
+ */
+#ifndef CHUNK_CHECK_H
+#define CHUNK_CHECK_H
+
+#include "chunk/store.h"
+
+/* chunk_scrub.c ---- */
+
+/* The row of a pack.  0; LOOKUP_NONE; -EUCLEAN if it is malformed; < 0. */
+int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out);
+/* Does this error say that a pack is gone, and not that the machine is busy? */
+bool store_is_loss(int r);
+/* A pack as it is on the disk, errors as pack_open(). */
+int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
+/* Writes down that a pack is back, or that it is not whole any more. */
+void store_notice(struct chunk_store *cs, struct pack *p);
+/* Reads every chunk; those that are not as they should be are dealt with as by a reader, and then told.  Adds to @out. */
+int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, uint32_t slot, int why), void *ctx,
+		struct chunk_scrubbed *out);
+
+/* ---- a check under way ------------------------------------------------------------------------------------------- */
+
+#define CHECK_PACKS 32u		/* kept open, to look where rows lead */
+
+struct check {
+	struct chunk_store *cs;
+	const struct chunk_check_config *cfg;
+	struct chunk_checked sums;
+	uint64_t done, all;		/* packs, for progress */
+	struct kv_batch *b;		/* rows to mend, written after each pack */
+	struct pack *open[CHECK_PACKS];	/* by number, the number's remainder */
+};
+
+/* chunk_check.c ---- */
+
+/* Tells a fault. */
+void check_fault(struct check *c, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Writes what was gathered to mend.  With @sync if it must not be lost. */
+int check_write(struct check *c, bool sync);
+int check_progress(struct check *c);
+/* Is a writer at this pack, or the sealer? */
+bool check_is_open(struct chunk_store *cs, uint64_t number);
+/* A pack by its file; borrowed until the next call.  @fresh: as it is now. */
+int check_pack(struct check *c, uint64_t number, bool fresh, struct pack **out);
+int check_has(struct kv *kv, enum pack_key kind, uint64_t number);		/* 0, LOOKUP_NONE; < 0 */
+
+/* chunk_check_index.c ---- */
+int check_slots(struct check *c, struct pack *p);	/* every slot of it has its row */
+int check_index(struct check *c);			/* every row leads to a slot */
+
+/* chunk_check_rows.c ---- */
+int check_rows(struct check *c);			/* KV_PACK: kinds, numbers, totals */
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * chunk_scrub: reading a pack as it is on the disk, to find damage before somebody needs what is damaged.
+ *
+ * The pack is opened anew, and the system's cache of it is dropped before and after: what is read comes from the disk,
+ * in runs of two mebibytes, and does not push out what tapes have there.  What fails is dealt with as by a reader.
+ * Memory: three mebibytes.  The pace is the caller's: one pack a call.
+ */
+#include <errno.h>
+
+#include "chunk/check.h"
+
+#define WINDOW_BYTES (2u << 20)
+
+/* A stretch of the file in memory. */
+struct window {
+	struct pack *p;
+	uint8_t *bytes; /* WINDOW_BYTES */
+	uint64_t at;
+	size_t n;
+};
+
+/* The stored bytes of @e.  A stretch that cannot be read is read chunk by chunk, so that one bad sector costs one. */
+static int window_find(struct window *w, const struct pack_entry *e, const uint8_t **out)
+{
+	uint64_t left = pack_bytes(w->p) - e->offset;
+	int r = 0;
+
+	if (e->offset < w->at || e->offset + e->stored_len > w->at + w->n) {
+		w->at = e->offset;
+		w->n = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+		r = pack_pread(w->p, w->bytes, w->n, w->at);
+		if (r) {
+			w->n = e->stored_len;
+			r = pack_pread(w->p, w->bytes, w->n, w->at);
+		}
+		if (r)
+			w->n = 0;
+	}
+	*out = w->bytes + (e->offset - w->at);
+	return r;
+}
+
+static int prove_slot(struct chunk_store *cs, struct window *w, uint32_t slot, void *raw)
+{
+	struct pack_ref ref = { pack_number(w->p), slot };
+	const uint8_t *stored;
+	struct pack_entry e;
+	int r = pack_entry(w->p, slot, &e);
+
+	if (r)
+		return r;
+	r = window_find(w, &e, &stored);
+	if (!r)
+		return store_check(cs, ref, &e, stored, raw);
+	store_damaged(cs, ref, &e.digest);
+	return r;
+}
+
+int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, uint32_t slot, int why), void *ctx,
+		struct chunk_scrubbed *out)
+{
+	CLEANUP(freep) uint8_t *bytes = malloc(WINDOW_BYTES + PACK_CHUNK_MAX);
+	struct window w = { .p = p, .bytes = bytes };
+	int r = bytes ? 0 : err_origin(-ENOMEM);
+
+	out->bytes += pack_bytes(p);
+	for (uint32_t slot = 0; slot < pack_count(p) && r != -ENOMEM; slot++) {
+		r = prove_slot(cs, &w, slot, bytes + WINDOW_BYTES);
+		out->chunks++;
+		if (!r || r == -ENOMEM)
+			continue;
+		out->damaged++;
+		if (bad)
+			bad(ctx, slot, r);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out)
+{
+	struct buf value = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN];
+	int r;
+
+	pack_key_pack(key, PACK_KEY_SEALED, number);
+	r = kv_get(kv, KV_PACK, key, sizeof(key), &value);
+	if (r == KV_E_NONE)
+		r = LOOKUP_NONE;
+	else if (!r)
+		r = pack_tally_unpack(value.data, value.len, out);
+	buf_fini(&value);
+	return r;
+}
+
+int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out)
+{
+	struct pack *p;
+	int r = pack_open(packs, number, &p);
+
+	if (r)
+		return r;
+	/* The table too is to come from the disk. */
+	pack_uncache(p);
+	pack_release(p);
+	return pack_open(packs, number, out);
+}
+
+bool store_is_loss(int r)
+{
+	return r == -ENOENT || r == -EUCLEAN || r == -EBADMSG || r == -EIO;
+}
+
+void store_notice(struct chunk_store *cs, struct pack *p)
+{
+	bool lost;
+
+	if (!pack_whole(p)) {
+		store_lost(cs, pack_number(p), p);
+		return;
+	}
+	pthread_mutex_lock(&cs->lock);
+	lost = index_is_bad(&cs->index, (struct pack_ref){ pack_number(p), CHUNK_EVERY_SLOT });
+	pthread_mutex_unlock(&cs->lock);
+	if (lost)
+		store_returned(cs, pack_number(p));
+}
+
+int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	struct chunk_scrubbed done = { 0 };
+	struct pack_tally tally;
+	int r = store_tally(cs->kv, pack, &tally);
+
+	if (r)
+		return r == LOOKUP_NONE ? CHUNK_E_END : r;
+	r = store_open_uncached(cs->packs, pack, &p);
+	if (store_is_loss(r)) {
+		/* The collector takes the row away before the file. */
+		r = store_tally(cs->kv, pack, &tally);
+		if (r)
+			return r == LOOKUP_NONE ? CHUNK_E_END : r;
+		store_lost(cs, pack, NULL);
+		*out = (struct chunk_scrubbed){ .damaged = tally.chunks };
+		return 0;
+	}
+	if (r)
+		return r;
+	store_notice(cs, p);
+	r = store_prove(cs, p, NULL, NULL, &done);
+	pack_uncache(p);
+	if (r)
+		return r;
+	if (done.chunks < tally.chunks)	/* lost behind the last that the file still tells of */
+		done.damaged += tally.chunks - done.chunks;
+	*out = done;
+	return 0;
+}
