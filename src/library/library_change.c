@@ -380,6 +380,17 @@ static int restore_found(void *ctx, const struct volume_stat *st)
 	return 0;
 }
 
+/* A tape whose head is damaged is one to be restored: that its end of medium word is forgotten is all it costs. */
+static int restore_look(struct library *lib, uint64_t volume, struct restore *re)
+{
+	int r = volume_history(lib->kv, volume, restore_found, re);
+
+	if (r != -EBADMSG && r != -EUCLEAN)
+		return err_fold(r);
+	*re = (struct restore){ .generation = re->generation };
+	return 0;
+}
+
 /* With `change`, and nobody has it. */
 static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t generation, struct catalog_volume *row)
 {
@@ -393,7 +404,7 @@ static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t ge
 	if (!r)
 		r = library_content_may_go(lib, row, "restored over");
 	if (!r)
-		r = volume_history(lib->kv, volume, restore_found, &re);
+		r = restore_look(lib, volume, &re);
 	if (!r)
 		r = kv_batch_new(&b);
 	if (!r)
@@ -401,7 +412,7 @@ static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t ge
 	if (r)
 		return err_fold(r);
 	row->state = re.blank ? STATE_SCRATCH : STATE_ASSIGNED;
-	row->image_eom = row->image_eom && row->image_eom_generation == generation;
+	row->image_eom = re.newest && row->image_eom && row->image_eom_generation == generation;
 	row->image_eom_generation = re.newest + 1;
 	return err_fold(catalog_volume_put(lib->cat, row, b));
 }
