@@ -7,8 +7,6 @@
 
 #include "library/holding.h"
 
-#pragma weak chunk_store_check
-
 struct check {
 	struct library *lib;
 	const struct library_check_config *cfg;
@@ -103,7 +101,7 @@ static int check_packs(struct check *k)
 {
 	const struct chunk_check_config cfg = { k->cfg->data, k->cfg->repair, found_by_room, progress_of_packs, k };
 
-	return chunk_store_check ? chunk_store_check(k->lib->cs, &cfg, &k->done->chunk) : 0;
+	return chunk_store_check(k->lib->cs, &cfg, &k->done->chunk);
 }
 
 /* From the bottom of what is trusted to the top of what is large. */

@@ -17,8 +17,6 @@
 
 #include "library/holding.h"
 
-#pragma weak chunk_scrub_pack
-
 #define SECOND_NS 1000000000ull
 #define SAVE_NS (60ull * SECOND_NS)
 #define WORK_NAME "scrub"
@@ -133,7 +131,7 @@ static int scrub_step(struct library *lib, struct scrub *s, uint64_t *bytes)
 	pthread_mutex_unlock(&s->lock);
 	r = chunk_store_next_pack(lib->cs, from, &pack, bytes);
 	if (!r) {
-		r = chunk_scrub_pack ? chunk_scrub_pack(lib->cs, pack, &got) : -ENOSYS;
+		r = chunk_scrub_pack(lib->cs, pack, &got);
 		pthread_mutex_lock(&s->lock);
 		scrub_count(s, pack, *bytes, r, &got);
 		return 0;
