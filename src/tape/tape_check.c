@@ -16,7 +16,7 @@
 
 /* ---- telling ---------------------------------------------------------------------------------------------------- */
 
-void check_fault(struct check *k, const struct map_span *m, bool repaired, const char *fmt, ...)
+void tape_check_fault(struct check *k, const struct map_span *m, bool repaired, const char *fmt, ...)
 {
 	char words[400];
 	int n = 0;
@@ -37,7 +37,7 @@ void check_fault(struct check *k, const struct map_span *m, bool repaired, const
 
 static void head_fault(struct check *k, uint64_t volume, uint64_t generation, const char *words)
 {
-	check_fault(k, &(struct map_span){ .volume = volume }, false, "generation %" PRIu64 ": %s", generation, words);
+	tape_check_fault(k, &(struct map_span){ .volume = volume }, false, "generation %" PRIu64 ": %s", generation, words);
 }
 
 /* ---- what heads need -------------------------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ static void bad_drop(void *ctx, int r)
 {
 	const struct drop_fault *f = ctx;
 
-	check_fault(f->k, f->m, false, "%s", err_text(r));
+	tape_check_fault(f->k, f->m, false, "%s", err_text(r));
 }
 
 static void check_drop(struct check *k, const struct map_span *m)
@@ -220,7 +220,7 @@ static void check_drop(struct check *k, const struct map_span *m)
 	if (!m->dropped || !m->volume)
 		return;
 	if (m->drop.object < m->to.objects || m->drop.from < m->to.bytes)
-		check_fault(k, m, false, "from object %" PRIu64 " on its map waits to be freed, though it is needed up to %"
+		tape_check_fault(k, m, false, "from object %" PRIu64 " on its map waits to be freed, though it is needed up to %"
 			    PRIu64, m->drop.object, m->to.objects);
 }
 
@@ -257,7 +257,7 @@ static int check_map(struct check *k, struct map_span *m, const struct tape_tall
 		return r;
 	check_drop(k, m);
 	if (m->orphan)
-		check_fault(k, m, false, "no volume has it, and nothing says that it may be freed");
+		tape_check_fault(k, m, false, "no volume has it, and nothing says that it may be freed");
 	r = check_map_objects(k, m, point, points);
 	r = r ? r : check_map_chunks(k, m);
 	return r ? r : check_map_uses(k, m);
@@ -278,11 +278,11 @@ static void check_sharing(struct check *k, const struct map_span *m, const struc
 		open = open || n[i].open;
 	}
 	if (!begins)
-		check_fault(k, m, false, "its map begins elsewhere in another generation");
+		tape_check_fault(k, m, false, "its map begins elsewhere in another generation");
 	if (!whole)
-		check_fault(k, m, false, "its map is in more than one place of the tape");
+		tape_check_fault(k, m, false, "its map is in more than one place of the tape");
 	if (open && apart)
-		check_fault(k, m, false, "it writes in a map that another generation needs");
+		tape_check_fault(k, m, false, "it writes in a map that another generation needs");
 }
 
 static int check_needs(struct check *k, uint64_t volume, struct needs *ns)
@@ -406,7 +406,7 @@ static void check_owners(struct check *k)
 	check_sort_seen(k);
 	for (size_t i = 1; i < k->seen_count; i++)
 		if (k->seen[i].map == k->seen[i - 1].map)
-			check_fault(k, &(struct map_span){ .map = k->seen[i].map, .volume = k->seen[i].volume }, false,
+			tape_check_fault(k, &(struct map_span){ .map = k->seen[i].map, .volume = k->seen[i].volume }, false,
 				    "it is also volume %" PRIu64 "'s", k->seen[i - 1].volume);
 }
 

@@ -49,7 +49,7 @@ static inline uint64_t map_span_bytes(const struct map_span *m)
 
 /* ---- tape_check.c ----------------------------------------------------------------------------------------------- */
 
-void check_fault(struct check *k, const struct map_span *m, bool repaired, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void tape_check_fault(struct check *k, const struct map_span *m, bool repaired, const char *fmt, ...) PRINTF_LIKE(4, 5);
 /* What heads and drop rows say now of a map, by @it.  A volume that is gone: nobody needs it. */
 int map_span_load(struct kv_iter *it, uint64_t volume, uint64_t map, struct map_span *out);
 

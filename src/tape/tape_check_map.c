@@ -50,13 +50,13 @@ static void check_begin(struct walk *w, const struct page *p)
 	if (w->blind || first >= tally_measure(&w->m->to, w->kind))
 		return;
 	if (first > expected)
-		check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in no page", what_of(w->kind),
+		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in no page", what_of(w->kind),
 			    expected, first - 1);
 	else if (first < expected)
-		check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in two pages", what_of(w->kind), first,
+		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in two pages", what_of(w->kind), first,
 			    expected - 1);
 	else if (w->kind == PAGE_OBJECTS && !same_tally(&p->from, &w->expected))
-		check_fault(w->k, w->m, false, "the page of object %" PRIu64 " counts otherwise than the one before it",
+		tape_check_fault(w->k, w->m, false, "the page of object %" PRIu64 " counts otherwise than the one before it",
 			    first);
 }
 
@@ -72,7 +72,7 @@ static int next_page(struct walk *w, struct page **out)
 	w->k->sum.pages++;
 	r = r ? r : page_unpack(v, vlen, w->kind, w->m->map, first, out);
 	if (!r && !is_somebodys(w, first) && !w->stray) {
-		check_fault(w->k, w->m, false, "what is behind %s %" PRIu64 " of its map is nobody's", what_of(w->kind),
+		tape_check_fault(w->k, w->m, false, "what is behind %s %" PRIu64 " of its map is nobody's", what_of(w->kind),
 			    first);
 		w->stray = true;
 	}
@@ -80,7 +80,7 @@ static int next_page(struct walk *w, struct page **out)
 		return r;
 	/* An object page that waits to be freed is freed unread. */
 	if (w->kind == PAGE_CHUNKS || first < tally_measure(&w->m->to, w->kind) || !is_somebodys(w, first))
-		check_fault(w->k, w->m, false, "from %s %" PRIu64 " on: %s", what_of(w->kind), first, err_text(r));
+		tape_check_fault(w->k, w->m, false, "from %s %" PRIu64 " on: %s", what_of(w->kind), first, err_text(r));
 	w->blind = true;
 	return 0;
 }
@@ -90,7 +90,7 @@ static void walk_end(struct walk *w)
 	uint64_t reached = tally_measure(&w->expected, w->kind), needed = tally_measure(&w->m->to, w->kind);
 
 	if (!w->blind && reached < needed)
-		check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in no page", what_of(w->kind),
+		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in no page", what_of(w->kind),
 			    reached, needed - 1);
 }
 
@@ -148,7 +148,7 @@ static int check_points(struct walk *w, const struct page *p, void *ctx)
 			continue;
 		is = tally_in(p, said->objects);
 		if (!same_tally(said, &is))
-			check_fault(w->k, w->m, false,
+			tape_check_fault(w->k, w->m, false,
 				    "before object %" PRIu64 " are %" PRIu64 " filemarks and %" PRIu64
 				    " bytes by the head, %" PRIu64 " and %" PRIu64 " by the map",
 				    said->objects, said->marks, said->bytes, is.marks, is.bytes);
@@ -206,12 +206,12 @@ static void check_run(struct walk *w, const struct chunk_run *run)
 	enough = run->bytes < limit - run->at ? run->bytes : limit - run->at;
 	r = run_bytes(w->k, run, enough, &bytes);
 	if (r) {
-		check_fault(w->k, w->m, false, "from byte %" PRIu64 " on, chunk %u of pack %012" PRIx64 ": %s", run->at,
+		tape_check_fault(w->k, w->m, false, "from byte %" PRIu64 " on, chunk %u of pack %012" PRIx64 ": %s", run->at,
 			    run->slot, run->pack, err_text(r));
 		if (r != -EUCLEAN)
 			w->bad_pack = run->pack;
 	} else if (bytes < enough) {
-		check_fault(w->k, w->m, false,
+		tape_check_fault(w->k, w->m, false,
 			    "from byte %" PRIu64 " on, %u chunks of pack %012" PRIx64 " from %u on have %" PRIu64
 			    " bytes, not %" PRIu64,
 			    run->at, run->slots, run->pack, run->slot, bytes, enough);

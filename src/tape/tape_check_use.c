@@ -170,7 +170,7 @@ int check_map_uses(struct check *k, const struct map_span *m)
 		if (k->cfg->repair && !tried)
 			mended = mend_quietly(k, &(struct mend){ m->volume, m->map, 0, true });
 		tried = true;
-		check_fault(k, m, mended, "its row says that it uses %" PRIu64 " bytes of pack %012" PRIx64 ", its map %" PRIu64,
+		tape_check_fault(k, m, mended, "its row says that it uses %" PRIu64 " bytes of pack %012" PRIx64 ", its map %" PRIu64,
 			    bytes, u->pack, u->bytes);
 	}
 	return r ? r : push_seen(k, m, rows);
@@ -217,7 +217,7 @@ static void useless_row(struct check *k, uint64_t volume, uint64_t map, uint64_t
 	const struct map_span m = { .map = map, .volume = volume };
 	bool mended = k->cfg->repair && mend_quietly(k, &(struct mend){ volume, map, pack, false });
 
-	check_fault(k, &m, mended, "a row says that its map uses pack %012" PRIx64 ", and it does not", pack);
+	tape_check_fault(k, &m, mended, "a row says that its map uses pack %012" PRIx64 ", and it does not", pack);
 }
 
 static int each_row(struct check *k, int (*each)(struct check *k, uint64_t pack, uint64_t map))
@@ -230,7 +230,7 @@ static int each_row(struct check *k, int (*each)(struct check *k, uint64_t pack,
 
 		r = row_numbers(k->it, &pack, &map);
 		if (r)
-			check_fault(k, NULL, false, "%s", err_text(r));
+			tape_check_fault(k, NULL, false, "%s", err_text(r));
 		r = r ? 0 : each(k, pack, map);
 	}
 	return r ? r : kv_iter_error(k->it);
