@@ -152,7 +152,8 @@ int volume_commit(struct volume *v);
 struct volume_reader;
 int volume_reader_new(struct volume *v, uint32_t partition, struct volume_reader **out);
 struct volume_reader *volume_reader_free(struct volume_reader *r);
-/* Exactly @n bytes from @offset of the stream; waits for bytes that are still being stored.  -ERANGE beyond the end. */
+/* Exactly @n bytes from @offset of the stream; waits for bytes that are still being stored.  -ERANGE beyond the end;
+ * -EBADMSG, with words, if some of them cannot be given back. */
 int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size_t n);
 
 /* ---- the maps of all volumes ------------------------------------------------------------------------------------- */
@@ -235,8 +236,8 @@ bool drive_at_early_warning(struct drive *d);
  * @buf, @cap: borrowed; @cap in bytes, 1..TAPE_RECORD_MAX
  * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
  * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD
- * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if stored bytes fail their digest: stepped past that record; other errors:
- * not moved.
+ * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if its bytes cannot be given back (they fail their digest, their pack is lost,
+ * the disk does not give them, the map is damaged there): stepped past that record; other errors: not moved.
  */
 int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 /* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,

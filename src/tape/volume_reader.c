@@ -90,6 +90,12 @@ static bool begins_before(const struct tape_tally *t, void *offset)
 	return t->bytes <= *(uint64_t *)offset;
 }
 
+/* Bytes that are on the tape and cannot be had: one error, whatever it is that is gone or damaged. */
+static int unreadable(int err)
+{
+	return err == -EIO || err == -EUCLEAN || err == -ENOENT ? err_explain(-EBADMSG, "%s", err_text(err)) : err;
+}
+
 /* Told once, here, with the place as an operator knows it. */
 static int reader_failed(struct volume_reader *r, uint64_t offset, int err)
 {
@@ -122,5 +128,5 @@ int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size
 	if (err == CHUNK_E_END)
 		err = err_explain(-EUCLEAN, "%s: the map of the stream ends before byte %" PRIu64, r->v->attr.barcode,
 				  offset + n);
-	return err < 0 ? reader_failed(r, offset, err) : err;
+	return err < 0 ? reader_failed(r, offset, unreadable(err)) : err;
 }

@@ -296,4 +296,81 @@ static inline void load_generation(struct store *s, uint64_t g)
 	s->attr.id = VOLUME;
 }
 
+/* ---- damage ----------------------------------------------------------------------------------------------------- */
+
+/* The chunk that has byte @offset of partition @p. */
+static inline struct pack_ref chunk_at(struct store *s, uint32_t p, uint64_t offset)
+{
+	struct lookup x = volume_lookup(s->vol, p);
+	struct chunk_extent run;
+	uint64_t start;
+	uint32_t len, slot;
+
+	assert_int_equal(lookup_extent(&x, offset, s->vol->partition[p].stored, &run, &start), 0);
+	for (slot = run.slot;; slot++, start += len) {
+		assert_int_equal(chunk_slot_len(s->cs, (struct pack_ref){ run.pack, slot }, &len), 0);
+		if (offset < start + len)
+			return (struct pack_ref){ run.pack, slot };
+	}
+}
+
+/* The stored bytes of one chunk become others, behind everybody's back. */
+static inline void injure(struct store *s, struct pack_ref ref)
+{
+	uint8_t *bytes = malloc(PACK_CHUNK_MAX);
+	struct pack *from, *to;
+	uint32_t slot;
+
+	assert_int_equal(unload(s), 0);
+	store_down(s);
+	assert_int_equal(pack_open(s->packs, ref.pack, &from), 0);
+	assert_int_equal(pack_unlink(s->packs, ref.pack), 0);
+	assert_int_equal(pack_create(s->packs, ref.pack, &to), 0);
+	for (uint32_t i = 0; i < pack_count(from); i++) {
+		struct pack_entry e;
+
+		assert_int_equal(pack_entry(from, i, &e), 0);
+		assert_int_equal(pack_pread(from, bytes, e.stored_len, e.offset), 0);
+		bytes[e.stored_len / 2] ^= i == ref.slot;
+		assert_int_equal(pack_append(to, &e, bytes, &slot), 0);
+	}
+	assert_int_equal(pack_seal(to), 0);
+	pack_release(to);
+	pack_release(from);
+	free(bytes);
+	store_up(s);
+	load(s);
+}
+
+static inline void lose(struct store *s, uint64_t pack)
+{
+	assert_int_equal(unload(s), 0);
+	store_down(s);
+	assert_int_equal(pack_unlink(s->packs, pack), 0);
+	store_up(s);
+	load(s);
+}
+
+/* The row under @k becomes @n bytes of @p; NULL: it goes. */
+static inline void put_row(struct store *s, const struct map_key *k, const void *p, size_t n)
+{
+	struct kv_batch *b;
+
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(p ? kv_batch_put(b, KV_MAP, k->b, k->len, p, n) : kv_batch_delete(b, KV_MAP, k->b, k->len), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+}
+
+/* One bit in the middle of the row under @k is another. */
+static inline void flip_row(struct store *s, const struct map_key *k)
+{
+	struct buf value = BUF_INIT;
+
+	assert_int_equal(kv_get(s->kv, KV_MAP, k->b, k->len, &value), 0);
+	value.data[value.len / 2] ^= 1;
+	put_row(s, k, value.data, value.len);
+	buf_fini(&value);
+}
+
 #endif
