@@ -163,30 +163,6 @@ static void bad_chunk(void *ctx, uint32_t slot, int why)
 	check_fault(one->c, false, "chunk %u of pack %012llx is damaged: %s", slot, HEX(one->number), strerror(-why));
 }
 
-static void bad_structure(void *ctx, uint32_t slot, const char *what)
-{
-	struct one_pack *one = ctx;
-
-	if (slot == PACK_NO_SLOT)
-		check_fault(one->c, false, "pack %012llx: %s", HEX(one->number), what);
-	else
-		check_fault(one->c, false, "chunk %u of pack %012llx: %s", slot, HEX(one->number), what);
-}
-
-static int check_data(struct check *c, struct pack *p)
-{
-	struct one_pack one = { .c = c, .number = pack_number(p) };
-	struct chunk_scrubbed read = { 0 };
-	int r;
-
-	r = store_prove(c->cs, p, bad_chunk, &one, &read);
-	/* The headers are in the system's cache now. */
-	if (!r && pack_whole(p))
-		r = pack_check(c->cs->packs, one.number, false, bad_structure, &one);
-	pack_uncache(p);
-	return store_is_loss(r) ? 0 : r;
-}
-
 /* All chunks that the row tells of were safe once. */
 static bool was_sealed(void *ctx, uint32_t slot, const struct digest *d)
 {
@@ -200,7 +176,56 @@ static void note_bad(void *ctx, uint32_t slot, const struct digest *d)
 	store_damaged(one->c->cs, (struct pack_ref){ one->number, slot }, d);
 }
 
-/* Table, trailer or header are written anew from the entries, if those are all there. */
+static void bad_structure(void *ctx, uint32_t slot, const char *what)
+{
+	struct one_pack *one = ctx;
+
+	if (slot == PACK_NO_SLOT)
+		check_fault(one->c, false, "pack %012llx: %s", HEX(one->number), what);
+	else
+		check_fault(one->c, false, "chunk %u of pack %012llx: %s", slot, HEX(one->number), what);
+}
+
+static void count_fault(void *ctx, uint32_t slot, const char *what)
+{
+	++*(unsigned *)ctx;
+}
+
+/* Headers, that of the pack and those of the entries. */
+static int check_headers(struct check *c, uint64_t number)
+{
+	struct packs *packs = c->cs->packs;
+	struct one_pack one = { .c = c, .number = number };
+	unsigned before = 0, after = 0;
+	int r = pack_check(packs, number, false, count_fault, &before);
+
+	if (r || !before)
+		return r;
+	after = before;
+	if (c->cfg->repair && !pack_recover(packs, number, &(struct pack_recovery){ was_sealed, note_bad, &one })) {
+		after = 0;
+		r = pack_check(packs, number, false, count_fault, &after);
+	}
+	for (; before > after; before--)
+		check_fault(c, true, "pack %012llx: a header is damaged", HEX(number));
+	return r ? r : pack_check(packs, number, false, bad_structure, &one);
+}
+
+static int check_data(struct check *c, struct pack *p)
+{
+	struct one_pack one = { .c = c, .number = pack_number(p) };
+	struct chunk_scrubbed read = { 0 };
+	int r;
+
+	r = store_prove(c->cs, p, bad_chunk, &one, &read);
+	/* The headers are in the system's cache now. */
+	if (!r && pack_whole(p))
+		r = check_headers(c, one.number);
+	pack_uncache(p);
+	return store_is_loss(r) ? 0 : r;
+}
+
+/* Table and trailer are written anew from the entries, if those are all there. */
 static bool mend_table(struct check *c, uint64_t number, const struct pack_tally *row)
 {
 	struct one_pack one = { .c = c, .number = number };

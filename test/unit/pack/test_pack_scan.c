@@ -356,6 +356,32 @@ static void table_without_a_trailer_is_a_promise_too(void **state)
 	buf_fini(&b);
 }
 
+/* One bit of any header: written as it was. */
+static void headers_of_a_sealed_pack_are_mended(void **state)
+{
+	struct fixture *f = *state;
+	struct buf good = BUF_INIT, b = BUF_INIT;
+
+	small_pack(f->ps, true, &good);
+	for (size_t at = 0; at < piece_offset(N); at++) {
+		uint32_t slot = whole_pieces(at, N);
+
+		if (at >= 64 && at >= piece_offset(slot) + 64)
+			continue;
+		b.len = 0;
+		buf_append(&b, good.data, good.len);
+		b.data[at] ^= 0x10;
+		raw_set(f->ps, 1, b.data, b.len);
+		assert_int_equal(checked(f->ps, 1).count, 1);
+		assert_int_equal(pack_recover(f->ps, 1, NULL), 0);
+		assert_recovered(f->ps, N);
+		if (at >= 64)
+			assert_raw(f->ps, 1, &good);
+	}
+	buf_fini(&b);
+	buf_fini(&good);
+}
+
 static void check_without_data_reads_no_stored_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -529,8 +555,8 @@ static void read_error_stops_recovery_and_cuts_nothing(void **state)
 			assert_raw(f->ps, 1, &b);
 		}
 	} while (r);
-	/* The trailer; header, trailer, last rows; the header; the entries.  One more failed nothing. */
-	assert_int_equal(reads, 1 + 3 + 1 + 2 * N + 1);
+	/* The trailer; header, trailer, last rows; the header; the entries; their headers.  One more failed nothing. */
+	assert_int_equal(reads, 1 + 3 + 1 + 2 * N + N + 1);
 	assert_recovered(f->ps, N);
 	buf_fini(&b);
 }
@@ -570,6 +596,7 @@ int main(void)
 		test_mem(open_pack_without_a_header_is_believed_only_by_its_promises),
 		test_both(once_sealed_pack_is_never_cut),
 		test_both(table_without_a_trailer_is_a_promise_too),
+		test_mem(headers_of_a_sealed_pack_are_mended),
 		test_both(check_without_data_reads_no_stored_bytes),
 		test_both(check_goes_on_behind_a_fault),
 		test_both(check_compares_table_and_entries),
