@@ -157,7 +157,8 @@ int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, 
 int chunk_pack_span(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32_t slots, uint64_t *raw_bytes);
 /* The same for one chunk, and known of most chunks of a lost pack, too. */
 int chunk_slot_len(struct chunk_store *cs, struct pack_ref ref, uint32_t *raw_bytes);
-/* Raw bytes of each chunk of @pack, a uint32_t a slot, behind what @out has.  -ENOENT, ...: its table cannot be read. */
+/* Raw bytes of each chunk of @pack, a uint32_t a slot, behind what @out has; 0: nobody knows.  -ENOENT, ...: its table
+ * cannot be read. */
 int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
 
 /*

@@ -67,9 +67,11 @@ int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out)
 
 	for (uint32_t i = 0; !r && i < pack_count(p); i++) {
 		struct pack_entry e;
+		struct lost_chunk l;
 
-		r = pack_entry(p, i, &e);
-		r = r ? r : buf_append(out, &e.raw_len, sizeof(e.raw_len));
+		if (pack_entry(p, i, &e))
+			e.raw_len = store_lost_chunk(cs, (struct pack_ref){ pack, i }, &l) ? 0 : l.raw_len;
+		r = buf_append(out, &e.raw_len, sizeof(e.raw_len));
 	}
 	return r;
 }

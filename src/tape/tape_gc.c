@@ -26,7 +26,7 @@
 /* A pack that may be worth copying. */
 struct candidate {
 	uint64_t pack, file_bytes;
-	uint64_t live, all;	/* of its chunks, headers included; all 0: not known */
+	uint64_t live, all;	/* of its chunks, headers included */
 	bool tried;
 };
 
@@ -34,6 +34,7 @@ struct survey {
 	struct gc *g;
 	struct kv_iter *uses, *looks;
 	struct buf unknown, sparse, small;	/* of struct candidate */
+	struct buf healed;		/* of uint64_t, in order: packs that are lost, and nothing with them */
 	bool synced;			/* all rows that named what is unused now are gone for good */
 };
 
@@ -136,10 +137,10 @@ static void come_to(struct kv_iter *it, const struct map_key *key)
 	kv_iter_seek(it, key->b, key->len);
 }
 
-static bool is_dropped(const struct gc *g, uint64_t pack)
+static bool has_number(const struct buf *numbers, uint64_t pack)
 {
-	const uint64_t *n = (const uint64_t *)g->dropped.data;
-	size_t low = 0, high = g->dropped.len / sizeof(*n);
+	const uint64_t *n = (const uint64_t *)numbers->data;
+	size_t low = 0, high = numbers->len / sizeof(*n);
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -149,7 +150,7 @@ static bool is_dropped(const struct gc *g, uint64_t pack)
 		else
 			high = mid;
 	}
-	return low < g->dropped.len / sizeof(*n) && n[low] == pack;
+	return low < numbers->len / sizeof(*n) && n[low] == pack;
 }
 
 /* The row of what was found in it, if there is one. */
@@ -222,13 +223,16 @@ static int survey_unused(struct survey *s, uint64_t pack, uint64_t file_bytes)
 static int survey_used(struct survey *s, uint64_t pack, uint64_t file_bytes)
 {
 	struct candidate c = { .pack = pack, .file_bytes = file_bytes };
-	bool known = false, dropped = is_dropped(s->g, pack);
+	bool known = false, dropped = has_number(&s->g->dropped, pack);
 	struct look look;
 	uint64_t used;
 	int r;
 
 	if (!s->g->cfg->live_percent && !dropped)
 		return 0;
+	/* Its maps can name the others, which costs nothing. */
+	if (has_number(&s->healed, pack))
+		return consider(s, &c);
 	r = dropped ? 0 : known_of(s, pack, &look, &known);
 	if (!r && known) {
 		c.live = look.live;
@@ -314,10 +318,12 @@ static int look(struct survey *s)
 
 	for (size_t i = 0, first; !e && i < count;) {
 		CLEANUP(round_fini) struct round r = { 0 };
-		bool added;
 
-		for (first = i; !e && i < count && !round_full(&r); i++)
-			e = round_add(s->g, &r, c[i].pack, &added);
+		for (first = i; !e && i < count && !round_full(&r); i++) {
+			e = round_add(s->g, &r, c[i].pack);
+			if (!e && !r.pack[r.count - 1].slots)
+				round_drop_last(&r);
+		}
 		e = e ? e : mark_round(s->g, &r);
 		e = e ? e : tell_looks(s, &r, c + first, i - first);
 	}
@@ -388,16 +394,13 @@ static int choose_round(struct survey *s, struct candidate *c, size_t count, uin
 	int e = 0;
 
 	for (size_t i = 0; !e && i < count && !round_full(r); i++) {
-		bool added;
-
 		if (c[i].tried)
 			continue;
 		if (r->count && bytes + c[i].live > budget)
 			break;
 		c[i].tried = true;
-		e = round_add(s->g, r, c[i].pack, &added);
-		if (!e && added)
-			bytes += c[i].live;
+		e = round_add(s->g, r, c[i].pack);
+		bytes += c[i].live;
 	}
 	round_sort(r);
 	return e;
@@ -437,6 +440,11 @@ static int copy_forward(struct survey *s)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+static int add_healed(void *numbers, struct pack_ref ref, bool healed)
+{
+	return healed && ref.slot == CHUNK_EVERY_SLOT ? buf_append(numbers, &ref.pack, sizeof(ref.pack)) : 0;
+}
+
 static int collect(struct survey *s)
 {
 	struct gc *g = s->g;
@@ -448,6 +456,7 @@ static int collect(struct survey *s)
 		r = sweep_drops(g);
 		r = r ? r : chunk_store_seal_idle(g->cs);
 	}
+	r = r ? r : chunk_store_each_bad(g->cs, add_healed, &s->healed);
 	r = r ? r : survey(s);
 	r = r ? r : look(s);
 	r = r ? r : choose(s);
@@ -467,6 +476,7 @@ int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_r
 	buf_fini(&s.unknown);
 	buf_fini(&s.sparse);
 	buf_fini(&s.small);
+	buf_fini(&s.healed);
 	buf_fini(&g.dropped);
 	if (r == GC_E_STOP)
 		r = 0;

@@ -33,8 +33,8 @@ int sweep_foresee(struct gc *g);	/* the same for dry_run: only g->dropped */
 struct round_pack {
 	uint64_t pack;
 	uint64_t used;		/* the sum of its use rows */
-	uint32_t slots;
-	uint32_t *len;		/* raw bytes of each */
+	uint32_t slots;		/* by its table; none: it is lost */
+	uint32_t *len;		/* raw bytes of each; 0: nobody knows */
 	uint8_t *live;		/* a bit for each */
 };
 struct round {
@@ -48,8 +48,9 @@ struct round {
 #define ROUND_PACKS 1024u
 #define ROUND_SLOTS (1u << 20)
 void round_fini(struct round *r);
-/* *added: false if the table of the pack cannot be read. */
-int round_add(struct gc *g, struct round *r, uint64_t pack, bool *added);
+int round_add(struct gc *g, struct round *r, uint64_t pack);
+uint32_t round_len(struct gc *g, const struct round_pack *rp, uint32_t slot);	/* 0: nobody knows */
+void round_drop_last(struct round *r);
 bool round_full(const struct round *r);
 void round_sort(struct round *r);
 struct round_pack *round_find(const struct round *r, uint64_t pack);	/* NULL; @r is sorted */

@@ -12,12 +12,19 @@
 
 /* ---- the packs of a round ---------------------------------------------------------------------------------------- */
 
+void round_drop_last(struct round *r)
+{
+	const struct round_pack *last = &r->pack[--r->count];
+
+	r->slots -= last->slots;
+	free(last->len);
+	free(last->live);
+}
+
 void round_fini(struct round *r)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		free(r->pack[i].len);
-		free(r->pack[i].live);
-	}
+	while (r->count)
+		round_drop_last(r);
 	free(r->pack);
 	*r = (struct round){ 0 };
 }
@@ -37,16 +44,17 @@ static int round_reserve(struct round *r)
 	return 0;
 }
 
-int round_add(struct gc *g, struct round *r, uint64_t pack, bool *added)
+int round_add(struct gc *g, struct round *r, uint64_t pack)
 {
 	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct round_pack rp = { .pack = pack };
 	int e = round_reserve(r);
 
-	*added = false;
 	e = e ? e : chunk_pack_lens(g->cs, pack, &lens);
+	if (e == -ENOMEM)
+		return e;
 	if (e)
-		return e == -ENOMEM ? e : 0;
+		lens.len = 0;
 	rp.slots = (uint32_t)(lens.len / sizeof(*rp.len));
 	rp.live = calloc(rp.slots / 8 + 1, 1);
 	if (!rp.live)
@@ -54,8 +62,16 @@ int round_add(struct gc *g, struct round *r, uint64_t pack, bool *added)
 	rp.len = (uint32_t *)STEAL(lens.data);
 	r->pack[r->count++] = rp;
 	r->slots += rp.slots;
-	*added = true;
 	return 0;
+}
+
+uint32_t round_len(struct gc *g, const struct round_pack *rp, uint32_t slot)
+{
+	uint32_t len;
+
+	if (rp->slots)
+		return slot < rp->slots ? rp->len[slot] : 0;
+	return chunk_slot_len(g->cs, (struct pack_ref){ rp->pack, slot }, &len) ? 0 : len;
 }
 
 bool round_full(const struct round *r)

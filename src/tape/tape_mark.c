@@ -5,6 +5,7 @@
  */
 #include "tape/tape_gc.h"
 
+/* Slots of which nobody knows how long they are take no bytes, so that rather too many get their bit. */
 static void mark_run(struct round_pack *rp, const struct chunk_run *run, uint64_t bytes)
 {
 	for (uint32_t i = 0; i < run->slots && bytes && run->slot + i < rp->slots; i++) {

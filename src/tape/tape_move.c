@@ -24,8 +24,9 @@
 #include "tape/volume_use.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
-/* What is copied before the maps are told. */
+/* What is copied before the maps are told; with a rate, about a second's. */
 #define GROUP_BYTES (32ull << 20)
 #define GROUP_PAGES 256u	/* of 16 KiB in memory, those that will be and those that are */
 
@@ -88,9 +89,10 @@ static int rewrite_add(struct rewrite *rw, const struct chunk_run *run, bool joi
 	return r ? r : page_add_chunk(rw->after[rw->count - 1], run, join);
 }
 
-static bool is_damage(int r)
+/* An -EIO may as well come from where it was to be copied to. */
+static bool is_damaged(struct move *m, struct pack_ref from, int r)
 {
-	return r == -EBADMSG || r == -EIO || r == -ENOENT || r == -EUCLEAN;
+	return r == -EBADMSG || r == -ENOENT || r == -EUCLEAN || (r == -EIO && chunk_store_is_bad(m->g->cs, from));
 }
 
 /* Where a chunk is from now on; if it is damaged, where it is. */
@@ -99,7 +101,7 @@ static int move_chunk(struct move *m, struct pack_ref from, struct pack_ref *to)
 	uint32_t copied = 0;
 	int r = chunk_copier_move(m->copier, from, to, &copied);
 
-	if (is_damage(r)) {
+	if (is_damaged(m, from, r)) {
 		*to = from;
 		return 0;
 	}
@@ -108,33 +110,38 @@ static int move_chunk(struct move *m, struct pack_ref from, struct pack_ref *to)
 	return r;
 }
 
-/* Chunk by chunk.  *@whole: what was added last ends with its last chunk, so a neighbour may join it. */
+/* Chunk by chunk; if nobody knows how long one is, the rest stays.  *@whole: what was added last ends with its last chunk,
+ * so a neighbour may join it. */
 static int move_run(struct move *m, struct rewrite *rw, const struct round_pack *rp, struct chunk_run run, bool *whole)
 {
 	int r = 0;
 
-	while (!r && run.bytes && run.slots && run.slot < rp->slots) {
-		uint32_t len = rp->len[run.slot];
-		struct chunk_run one = { .slots = 1, .bytes = run.bytes < len ? run.bytes : len };
+	while (!r && run.bytes && run.slots) {
+		const struct pack_ref from = { run.pack, run.slot };
+		struct chunk_run one = { .slots = 1 };
 		struct pack_ref to;
+		uint32_t len = round_len(m->g, rp, run.slot);
 
-		r = move_chunk(m, (struct pack_ref){ run.pack, run.slot }, &to);
+		if (!len)
+			break;
+		r = move_chunk(m, from, &to);
 		if (r)
 			return r;
 		one.pack = to.pack;
 		one.slot = to.slot;
+		one.bytes = run.bytes < len ? run.bytes : len;
 		r = rewrite_add(rw, &one, *whole);
 		*whole = one.bytes == len;
 		run.bytes -= one.bytes;
 		run.slot++;
 		run.slots--;
 	}
-	/* More bytes than chunks: that cannot be read, and is not made worse. */
-	if (!r && run.bytes && run.slots)
-		r = rewrite_add(rw, &run, false);
-	return r || !run.bytes || run.slots ? r : err_explain(-EUCLEAN, "map %016llx has more bytes than chunks of pack %012llx",
-							      (unsigned long long)rw->map->map,
-							      (unsigned long long)rp->pack);
+	if (r || !run.bytes)
+		return r;
+	*whole = false;
+	return run.slots ? rewrite_add(rw, &run, false) :
+			   err_explain(-EUCLEAN, "map %016" PRIx64 " has more bytes than chunks of pack %012" PRIx64,
+				       rw->map->map, rp->pack);
 }
 
 static int rewrite_page(struct move *m, struct rewrite *rw)
@@ -339,9 +346,10 @@ static int pace(struct gc *g)
 
 static int group_full(struct move *m, struct walk *w)
 {
+	uint64_t rate = m->g->cfg->rate_bytes;
 	int r;
 
-	if (m->bytes < GROUP_BYTES && m->pages < GROUP_PAGES)
+	if (m->bytes < (rate && rate < GROUP_BYTES ? rate : GROUP_BYTES) && m->pages < GROUP_PAGES)
 		return 0;
 	r = commit_group(m);
 	walk_renew(w);
@@ -451,5 +459,5 @@ int move_round(struct gc *g, struct round *r, int (*moved)(struct gc *g, const s
 	group_fini(&m);
 	free(m.rewrite);
 	chunk_copier_free(m.copier);
-	return last ? last : e;
+	return last || e ? (last ? last : e) : pace(g);
 }
