@@ -12,16 +12,27 @@
  *   set              set: ["P=V"]
  *   gc               [dry_run] [rate_bytes] [live_percent]
  *                                              -> progress; ok {dropped_generations, packs, freed_bytes, ...}
+ *   scrub.start      [rate_bytes]
+ *   scrub.stop
+ *   scrub.status                               -> ok {state, done_bytes, all_bytes, chunks, damaged, ...}
+ *   scrub.wait                                 -> progress; ok as scrub.status, once none is running
+ *   check            [data] [repair]           -> progress {room, done, total}; rows {room, about, what, repaired};
+ *                                                 ok {faults, repaired, catalog, tape, chunk}
+ *   damage           [names]                   -> rows {volume, generation, file, from_bytes, bytes, archive, ...};
+ *                                                 ok {chunks, packs, hurt}
  *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
  *   pool.create      name [set: ["P=V"]]
  *   pool.list        [names]                   -> rows
  *   pool.get         name [props]              -> rows {pool, property, value, values, help}
  *   pool.set         name set
+ *   pool.lock        name (until_ns | for_s)   -> row {name, locked_until_ns}
  *   pool.rename      name to
  *   pool.destroy     name [volumes: true]
  *   volume.create    names [pool] [capacity] [worm] [protect]  -> ok {created}
  *   volume.list      [names] [pool]            -> rows
  *   volume.history   name                      -> rows
+ *   volume.restore   name generation           -> ok {generation}
+ *   volume.lock      names (until_ns | for_s)  -> rows {name, locked_until_ns}
  *   volume.erase     names
  *   volume.delete    names
  *   volume.move      names pool
@@ -49,16 +60,25 @@ static const struct {
 	{ "get",             serve_get },
 	{ "set",             serve_set },
 	{ "gc",              serve_gc },
+	{ "scrub.start",     serve_scrub_start },
+	{ "scrub.stop",      serve_scrub_stop },
+	{ "scrub.status",    serve_scrub_status },
+	{ "scrub.wait",      serve_scrub_wait },
+	{ "check",           serve_check },
+	{ "damage",          serve_damage },
 	{ "events",          serve_events },
 	{ "pool.create",     serve_pool_create },
 	{ "pool.list",       serve_pool_list },
 	{ "pool.get",        serve_pool_get },
 	{ "pool.set",        serve_pool_set },
+	{ "pool.lock",       serve_pool_lock },
 	{ "pool.rename",     serve_pool_rename },
 	{ "pool.destroy",    serve_pool_destroy },
 	{ "volume.create",   serve_volume_create },
 	{ "volume.list",     serve_volume_list },
 	{ "volume.history",  serve_volume_history },
+	{ "volume.restore",  serve_volume_restore },
+	{ "volume.lock",     serve_volume_lock },
 	{ "volume.erase",    serve_volume_erase },
 	{ "volume.delete",   serve_volume_delete },
 	{ "volume.move",     serve_volume_move },

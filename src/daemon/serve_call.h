@@ -21,11 +21,11 @@ int serve_stats(struct call *c);
 int serve_get(struct call *c);			/* serve_prop.c */
 int serve_set(struct call *c);
 int serve_gc(struct call *c);			/* serve_gc.c */
-int serve_scrub_start(struct call *c);		/* serve_care.c */
+int serve_scrub_start(struct call *c);		/* serve_scrub.c */
 int serve_scrub_stop(struct call *c);
 int serve_scrub_status(struct call *c);
 int serve_scrub_wait(struct call *c);
-int serve_check(struct call *c);
+int serve_check(struct call *c);		/* serve_check.c */
 int serve_damage(struct call *c);		/* serve_damage.c */
 int serve_pool_lock(struct call *c);		/* serve_lock.c */
 int serve_volume_lock(struct call *c);
@@ -83,7 +83,7 @@ int selection_make(const struct call *c, const json_t *words, const char *pool, 
 /* What is damaged and not healed, in chunks and in packs that are lost as wholes (serve_damage.c). */
 struct damage { uint64_t chunks, packs; };
 int damage_count(const struct call *c, struct damage *out);
-json_t *scrub_json(const struct library_scrub *s);		/* serve_care.c */
+json_t *scrub_json(const struct library_scrub *s);		/* serve_scrub.c */
 
 /* Which drive has a volume, for many questions in a row (serve_drive.c). */
 struct loaded { uint64_t volume[LIBRARY_DRIVES_MAX]; unsigned drives; };

@@ -43,6 +43,9 @@ int serve_gc(struct call *c)
 	if (!r && live > 100)
 		r = err_explain(-EINVAL, "%llu is no percentage", (unsigned long long)live);
 	cfg.live_percent = (unsigned)live;
+	/* A pack that waits for a next writer is not looked at: so a dry run sees what the other would. */
+	if (!r && cfg.dry_run)
+		r = chunk_store_seal_idle(c->s->cs);
 	if (!r)
 		r = err_fold(library_gc(c->s->lib, &cfg, &done));
 	if (r)

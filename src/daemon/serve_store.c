@@ -43,6 +43,23 @@ static json_t *pair_json(const char *a, uint64_t av, const char *b, uint64_t bv)
 	return json_pack("{s:I, s:I}", a, (json_int_t)av, b, (json_int_t)bv);
 }
 
+/* What is known of how sound it is, and what time it is for locks. */
+static int add_care(struct call *c, json_t *st)
+{
+	struct library_scrub scrub;
+	struct damage d = { 0 };
+	int r = err_fold(library_scrub_status(c->s->lib, &scrub));
+
+	if (!r)
+		r = damage_count(c, &d);
+	if (r)
+		return r;
+	json_object_set_new(st, "scrub", scrub_json(&scrub));
+	json_object_set_new(st, "damage", pair_json("chunks", d.chunks, "packs", d.packs));
+	json_object_set_new(st, "clock", pair_json("wall_ns", clock_now_ns(), "locks_ns", clock_retention_ns()));
+	return 0;
+}
+
 int serve_status(struct call *c)
 {
 	const struct serve *s = c->s;
@@ -50,6 +67,7 @@ int serve_status(struct call *c)
 	uint64_t uptime = s->started_ns && now > s->started_ns ? now - s->started_ns : 0;
 	struct chunk_totals t;
 	struct kv_usage use = { 0 };
+	json_t *st;
 	int r;
 
 	r = catalog_pool_each(s->cat, count_volumes, count);
@@ -60,17 +78,20 @@ int serve_status(struct call *c)
 	if (r)
 		return r;
 	chunk_store_totals(s->cs, &t);
-	return call_answer(c, json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-					"version", VTAPE_VERSION, "pid", (int)getpid(), "store", s->store_path,
-					"mountpoint", s->mountpoint, "started_ns", (json_int_t)s->started_ns,
-					"uptime_ns", (json_int_t)uptime, "drives", drives_json(c),
-					"space", pair_json("available_bytes", avail, "total_bytes", total),
-					"pools", (json_int_t)count[0], "volumes", (json_int_t)count[1],
-					"packs", (json_int_t)t.packs, "chunks", (json_int_t)t.chunks,
-					"unique_bytes", (json_int_t)t.unique_bytes,
-					"stored_bytes", (json_int_t)t.stored_bytes,
-					"database", pair_json("memory_bytes", use.memory_bytes,
-							      "disk_bytes", use.disk_bytes)));
+	st = json_pack("{s:s, s:i, s:s, s:s?, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+		       "version", VTAPE_VERSION, "pid", (int)getpid(), "store", s->store_path,
+		       "mountpoint", s->mountpoint, "started_ns", (json_int_t)s->started_ns,
+		       "uptime_ns", (json_int_t)uptime, "drives", drives_json(c),
+		       "space", pair_json("available_bytes", avail, "total_bytes", total),
+		       "pools", (json_int_t)count[0], "volumes", (json_int_t)count[1],
+		       "packs", (json_int_t)t.packs, "chunks", (json_int_t)t.chunks,
+		       "unique_bytes", (json_int_t)t.unique_bytes, "stored_bytes", (json_int_t)t.stored_bytes,
+		       "database", pair_json("memory_bytes", use.memory_bytes, "disk_bytes", use.disk_bytes));
+	r = st ? add_care(c, st) : err_origin(-ENOMEM);
+	if (!r)
+		return call_answer(c, st);
+	json_decref(st);
+	return r;
 }
 
 /* ---- stats --------------------------------------------------------------------------------------------- */

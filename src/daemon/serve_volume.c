@@ -43,6 +43,7 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 	row = catalog_json(v, pool.name);
 	if (!row)
 		return err_origin(-ENOMEM);
+	json_object_set_new(row, "locked_until_ns", json_integer((json_int_t)library_locked_until(c->s->lib, v)));
 
 	/* One damaged volume does not hide the others. */
 	r = library_stat(c->s->lib, v->id, &st);

@@ -220,7 +220,8 @@ write_once() {
   expect 5 volume set WORM1 worm=on
   expect 0 volume create WORM2 --worm --protect
   expect 5 import "$scratch/one.tap" WORM2
-  expect 0 volume set WORM2 protect=off worm=off
+  expect 5 volume set WORM2 protect=off worm=off
+  expect 0 volume set WORM2 protect=off
   expect 0 volume delete WORM1 WORM2 -y
 }
 

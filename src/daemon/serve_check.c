@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The request to prove everything.  A client that goes away stops it. */
+#include "daemon/serve_call.h"
+
+#include <errno.h>
+
+static void check_found(void *ctx, const char *room, const char *about, const char *what, bool repaired)
+{
+	call_row(ctx, json_pack("{s:s, s:s, s:s, s:b}", "room", room, "about", about ? about : "", "what", what,
+				"repaired", repaired));
+}
+
+static int check_progress(void *ctx, const char *room, uint64_t done, uint64_t all)
+{
+	return call_progress(ctx, json_pack("{s:s, s:I, s:I}", "room", room, "done", (json_int_t)done, "total",
+					    (json_int_t)all));
+}
+
+static json_t *checked_json(const struct library_checked *k)
+{
+	json_t *all = json_pack("{s:I, s:I}", "faults", (json_int_t)k->faults, "repaired", (json_int_t)k->repaired);
+
+	json_object_set_new(all, "catalog",
+			    json_pack("{s:I, s:I, s:I, s:I}", "pools", (json_int_t)k->catalog.pools, "volumes",
+				      (json_int_t)k->catalog.volumes, "files", (json_int_t)k->catalog.files, "events",
+				      (json_int_t)k->catalog.events));
+	json_object_set_new(all, "tape",
+			    json_pack("{s:I, s:I, s:I, s:I}", "volumes", (json_int_t)k->tape.volumes, "generations",
+				      (json_int_t)k->tape.generations, "maps", (json_int_t)k->tape.maps, "pages",
+				      (json_int_t)k->tape.pages));
+	json_object_set_new(all, "chunk",
+			    json_pack("{s:I, s:I, s:I}", "packs", (json_int_t)k->chunk.packs, "chunks",
+				      (json_int_t)k->chunk.chunks, "bytes", (json_int_t)k->chunk.bytes));
+	return all;
+}
+
+int serve_check(struct call *c)
+{
+	const struct library_check_config cfg = { .data = call_flag(c, "data"), .repair = call_flag(c, "repair"),
+						  .found = check_found, .progress = check_progress, .ctx = c };
+	struct library_checked done = { 0 };
+	int r = err_fold(library_check(c->s->lib, &cfg, &done));
+
+	return r ? r : call_answer(c, checked_json(&done));
+}
