@@ -63,7 +63,7 @@ int check_map_chunks(struct check *k, const struct map_span *m);
 
 /* The use rows that the map's pages ask for; the map is seen. */
 int check_map_uses(struct check *k, const struct map_span *m);
-/* Every use row is one of those. */
+/* Every use row is one of those; and what the collector remembers of packs can be read. */
 int check_use_rows(struct check *k);
 struct seen_map *check_seen(struct check *k, uint64_t map);	/* of those that are sorted; NULL */
 void check_sort_seen(struct check *k);

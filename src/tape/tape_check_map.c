@@ -40,7 +40,7 @@ static bool is_somebodys(const struct walk *w, uint64_t first)
 	uint64_t needed = tally_measure(&m->to, w->kind);
 	uint64_t dropped = w->kind == PAGE_OBJECTS ? m->drop.object : m->drop.from;
 
-	return m->orphan || first < needed || (m->dropped && first >= dropped);
+	return m->orphan || m->unsure || first < needed || (m->dropped && first >= dropped);
 }
 
 static void check_begin(struct walk *w, const struct page *p)

@@ -22,7 +22,7 @@ static int collect_uses(struct kv_iter *it, const struct map_span *m, struct use
 	uint64_t limit = map_span_bytes(m);
 	int r = 0;
 
-	*blind = m->orphan || m->unsure;
+	*blind = m->unsure;
 	for (kv_iter_seek(it, pages.b, pages.len); !r && kv_iter_in(it, pages.b, pages.len); kv_iter_next(it)) {
 		CLEANUP(page_freep) struct page *p = NULL;
 		size_t klen, vlen;
@@ -31,7 +31,7 @@ static int collect_uses(struct kv_iter *it, const struct map_span *m, struct use
 
 		r = key_tail_number(k, klen, &first);
 		r = r ? r : page_unpack(v, vlen, PAGE_CHUNKS, m->map, first, &p);
-		*blind = *blind || r || p->from.bytes >= limit;
+		*blind = *blind || r || m->orphan || p->from.bytes >= limit;
 		if (r != -ENOMEM)
 			r = r ? 0 : uses_add_page(out, p, 0, limit);
 	}
@@ -267,10 +267,36 @@ static int doubt_row(struct check *k, uint64_t pack, uint64_t map)
 	return r;
 }
 
+/* What the collector remembers of packs it can find out again. */
+static int check_looks(struct check *k)
+{
+	struct map_key looks = key_all_looks();
+	int r = 0;
+
+	for (kv_iter_seek(k->it, looks.b, looks.len); !r && kv_iter_in(k->it, looks.b, looks.len); kv_iter_next(k->it)) {
+		CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+		size_t klen, vlen;
+		const uint8_t *key = kv_iter_key(k->it, &klen), *v = kv_iter_value(k->it, &vlen);
+		struct look l;
+		int bad = look_unpack(v, vlen, &l);
+
+		if (bad && k->cfg->repair) {
+			r = kv_batch_new(&b);
+			r = r ? r : kv_batch_delete(b, KV_MAP, key, klen);
+			r = r ? r : kv_write(k->sh->kv, b, true);
+		}
+		if (bad)
+			check_fault(k, NULL, k->cfg->repair && !r, "%s", err_text(bad));
+	}
+	return r ? r : kv_iter_error(k->it);
+}
+
 int check_use_rows(struct check *k)
 {
 	bool doubt = false;
-	int r = each_row(k, count_row);
+	int r = check_looks(k);
+
+	r = r ? r : each_row(k, count_row);
 
 	for (size_t i = 0; i < k->seen_count; i++)
 		doubt = doubt || k->seen[i].found > k->seen[i].rows;
