@@ -286,7 +286,7 @@ static int check_looks(struct check *k)
 			r = r ? r : kv_write(k->sh->kv, b, true);
 		}
 		if (bad)
-			check_fault(k, NULL, k->cfg->repair && !r, "%s", err_text(bad));
+			tape_check_fault(k, NULL, k->cfg->repair && !r, "%s", err_text(bad));
 	}
 	return r ? r : kv_iter_error(k->it);
 }
