@@ -292,6 +292,177 @@ static void a_mark_that_close_left_is_taken_back_on_worm_too(void **state)
 	assert_mark(s);
 }
 
+/* Everything that would change what is written is refused, whoever asks. */
+static void assert_only_grows(struct store *s)
+{
+	uint64_t end = objects(s), g = generation(s);
+
+	for (uint64_t object = 0; object < end; object++) {
+		locate(s, object);
+		assert_int_equal(try_put(s, 9, 10), TAPE_E_PROTECTED);
+		assert_int_equal(drive_write_filemarks(s->drive, 1, false), TAPE_E_PROTECTED);
+		assert_int_equal(drive_erase(s->drive), TAPE_E_PROTECTED);
+		assert_int_equal(volume_truncate(s->vol, 0, object), TAPE_E_PROTECTED);
+	}
+	rewind_tape(s);
+	assert_int_equal(drive_format(s->drive, 2), TAPE_E_PROTECTED);
+	assert_int_equal(volume_format(s->vol, 1), TAPE_E_PROTECTED);
+	assert_int_equal(drive_space_eod(s->drive), 0);
+	assert_int_equal(drive_retract_filemark(s->drive), -EINVAL);
+	assert_int_equal(drive_erase(s->drive), 0);	/* there is nothing to erase */
+	assert_int_equal(volume_truncate(s->vol, 0, end), 0);
+	assert_int_equal(objects(s), end);
+	assert_int_equal(generation(s), g);
+}
+
+static void lock(struct store *s, uint64_t until)
+{
+	s->attr.locked_until_ns = until;
+	volume_set_attr(s->vol, &s->attr);
+}
+
+static void a_locked_tape_only_grows_until_its_time(void **state)
+{
+	struct store *s = *state;
+
+	clock_set(1000);
+	three(s);
+	reload(s);
+	lock(s, 2000);
+	assert_only_grows(s);
+	put(s, 4, 100);
+	mark(s);
+	reload(s);
+	assert_only_grows(s);
+	clock_set(1999);
+	assert_only_grows(s);
+	/* It is over while the tape is open. */
+	clock_set(2000);
+	rewind_tape(s);
+	put(s, 5, 50);
+	mark(s);
+	assert_int_equal(generation(s), 2);
+	clock_set(0);
+}
+
+/* A lock begins while the tape is open: what is not committed stays as well, marks of this session may go. */
+static void a_lock_begins_while_the_tape_is_open(void **state)
+{
+	struct store *s = *state;
+
+	clock_set(1000);
+	put(s, 1, 100);
+	put(s, 2, 100);
+	mark_immed(s);
+	lock(s, 2000);
+	locate(s, 1);
+	assert_int_equal(try_put(s, 9, 10), TAPE_E_PROTECTED);
+	assert_int_equal(drive_erase(s->drive), TAPE_E_PROTECTED);
+	assert_int_equal(drive_space_eod(s->drive), 0);
+	assert_int_equal(drive_retract_filemark(s->drive), 0);
+	put(s, 3, 100);
+	mark(s);
+	reload(s);
+	assert_record(s, 1, 100);
+	assert_record(s, 2, 100);
+	assert_record(s, 3, 100);
+	assert_mark(s);
+	assert_only_grows(s);
+	clock_set(0);
+}
+
+static void the_wall_clock_does_not_open_a_lock(void **state)
+{
+	const uint64_t year = 365ull * 86400 * 1000000000;
+	struct store *s = *state;
+
+	three(s);
+	clock_retention_set(50 * year);
+	lock(s, 51 * year);
+	clock_set(99 * year);
+	reload(s);
+	assert_only_grows(s);
+	clock_set(1);
+	assert_only_grows(s);
+	clock_set(0);
+	clock_retention_set(0);
+}
+
+/* Faults, and the power: nothing that was durable is gone afterwards. */
+static void faults_take_nothing_from_a_worm_tape(void **state)
+{
+	struct store *s = *state;
+
+	worm(s);
+	three(s);
+	for (unsigned n = 1; n < 30; n++) {
+		uint64_t end = objects(s);
+
+		assert_int_equal(drive_space_eod(s->drive), 0);
+		if (n % 2)
+			packs_mem_plan_fault(s->packs, n / 2, n % 4 == 1 ? -ENOSPC : -EIO);
+		else
+			kv_mem_plan_fault(s->kv, 1 + n / 10, -EIO);
+		for (unsigned i = 0; i < 3; i++)
+			if (try_put(s, 100 * n + i, 20000) || drive_write_filemarks(s->drive, 1, i < 2))
+				break;
+		packs_mem_plan_fault(s->packs, 0, -EIO);
+		kv_mem_plan_fault(s->kv, 0, -EIO);
+		if (n % 3 == 0)
+			power_cut(s);
+		else
+			reload(s);
+		assert_true(objects(s) >= end);
+		assert_int_equal(generation(s), 1);
+		rewind_tape(s);
+		assert_record(s, 1, 5000);
+		assert_int_equal(drive_space_eod(s->drive), 0);
+	}
+	assert_only_grows(s);
+}
+
+/* Two partitions: what was written in one of them keeps the other from being formatted away. */
+static void a_worm_tape_is_formatted_only_while_it_is_blank(void **state)
+{
+	struct store *s = *state;
+
+	worm(s);
+	assert_int_equal(drive_format(s->drive, 2), 0);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	put(s, 1, 10);
+	assert_int_equal(drive_locate(s->drive, 0, 0), 0);
+	assert_int_equal(drive_format(s->drive, 1), TAPE_E_PROTECTED);
+	assert_int_equal(volume_truncate(s->vol, 1, 0), TAPE_E_PROTECTED);
+	reload(s);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	assert_record(s, 1, 10);
+}
+
+/* Marks of this session at the end may be written over, not the record before them; a record behind a mark keeps it. */
+static void what_may_be_written_over_on_worm(void **state)
+{
+	struct store *s = *state;
+
+	worm(s);
+	put(s, 1, 100);
+	assert_int_equal(drive_write_filemarks(s->drive, 2, false), 0);
+	locate(s, 2);
+	put(s, 2, 100);		/* over the second of two marks */
+	mark(s);
+	locate(s, 1);
+	assert_int_equal(try_put(s, 3, 100), TAPE_E_PROTECTED);
+	locate(s, 0);
+	assert_int_equal(try_put(s, 3, 100), TAPE_E_PROTECTED);
+	reload(s);
+	assert_only_grows(s);
+	rewind_tape(s);
+	assert_record(s, 1, 100);
+	assert_mark(s);
+	assert_record(s, 2, 100);
+	assert_mark(s);
+	assert_eod(s);
+}
+
 static void formatting_makes_blank_partitions_and_a_generation(void **state)
 {
 	struct store *s = *state;
@@ -405,6 +576,12 @@ int main(void)
 		with_store(very_many_marks_taken_back_do_not_make_the_head_long),
 		with_store(worm_is_append_only),
 		with_store(a_mark_that_close_left_is_taken_back_on_worm_too),
+		with_store(a_locked_tape_only_grows_until_its_time),
+		with_store(a_lock_begins_while_the_tape_is_open),
+		with_store(the_wall_clock_does_not_open_a_lock),
+		with_store(faults_take_nothing_from_a_worm_tape),
+		with_store(a_worm_tape_is_formatted_only_while_it_is_blank),
+		with_store(what_may_be_written_over_on_worm),
 		with_store(formatting_makes_blank_partitions_and_a_generation),
 		with_store(formatting_a_blank_tape_makes_no_generation),
 		with_store(cutting_one_partition_leaves_the_others_of_the_old_generation_alone),
