@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# kill -9 of the daemon at random moments while tapes are written, appended to, written over, erased and deleted and space
-# is given back: nothing that was durable is lost, nothing is read that was not written, and the next mount needs no
-# repair.
+# kill -9 of the daemon at random moments while tapes are written, appended to, written over, erased, brought back and
+# deleted and space is given back: nothing that was durable is lost, nothing is read that was not written, the next mount
+# needs no repair, and vtape check finds nothing.
 #   20-kill.sh [KILLS [SEED]]     20 kills unless said otherwise (the longer run: 200)
 # The last line is for scripts: kills=N tapes=N records=N lost=N slowest_open_ms=N
 # SPDX-License-Identifier: BSD-2-Clause
@@ -33,6 +33,7 @@ for ((i = 1; i <= kills; i++)); do
   took=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
   [ "$took" -le "$slowest" ] || slowest=$took
   "$TAPECROWD" check "$MNT" "$ledgers" >"$scratch/checked" || { cat "$scratch/checked"; fail "kill $i"; }
+  vtape check >"$scratch/checked.all" || { cat "$scratch/checked.all"; fail "kill $i: vtape check found something"; }
   read -r t _ r _ <"$scratch/checked"
   tapes=$((tapes + t)) records=$((records + r))
 done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tapecrowd: programs that write tapes, write over them, append, erase and delete, each with tapes of its own, while
- * space is given back; they keep a ledger of what they began and of what they were told is safe.  And a
+ * tapecrowd: programs that write tapes, write over them, append, erase, bring back and delete, each with tapes of its
+ * own, while space is given back; they keep a ledger of what they began and of what they were told is safe.  And a
  * check, after a crash, that every tape holds what its ledger says.  The crash tests stand on it.
  *
  *   tapecrowd work MNT LEDGERS SEED SECONDS [WORKERS]   the last worker uses a drive; stops by itself, or with the daemon
@@ -14,8 +14,9 @@
  *   write S FROM TO     sequence S is being written, from object FROM; FROM 0: over whatever there was
  *   safe N              the first N objects are on disk: fsync, a filemark or close(2) said so
  *   end N               closed, nothing is left to be written
- *   erase, erased, delete, deleted, create, created     asked for, and done
- *   found none | found S N                              what a check found
+ *   restore S N         the generation before is being brought back, which holds so many objects of sequence S
+ *   erase, delete, create     asked for; and these, and a restore, were done: erased, deleted, created, restored
+ *   found none | found S N    what a check found
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,6 +45,7 @@
 #define TAPES_OF_ONE 3u		/* tapes of each worker */
 #define NAME_LEN 64
 #define SEED_NONE 0		/* of a blank tape; real ones begin at 1 */
+#define POOL_KEEPS_NOTHING "brief"
 
 extern char **environ;
 static const char *mnt, *ledgers;
@@ -58,6 +60,7 @@ struct tape {
 	char name[NAME_LEN], pool[NAME_LEN];
 	struct state now, before;
 	bool two;			/* @before counts */
+	struct state older, replaced;	/* what the generation before holds, and will once @now is safe; @none: nothing */
 	int ledger;
 };
 
@@ -69,11 +72,25 @@ static void begin(struct tape *t, struct state s)
 		t->before = t->now;
 	t->two = true;
 	t->now = s;
+	/* A blank tape leaves no generation behind, and a pool may keep none. */
+	t->replaced = t->older;
+	if (t->before.at_least && strcmp(t->pool, POOL_KEEPS_NOTHING) != 0)
+		t->replaced = t->before;
 }
 
 static void done(struct tape *t)
 {
+	if (t->two)
+		t->older = t->now.none ? no_tape : t->replaced;
 	t->two = false;
+}
+
+static void found(struct tape *t, struct state s)
+{
+	if (t->two && (s.none ? t->now.none : s.seed == t->now.seed))
+		done(t);
+	t->two = false;
+	t->now = s;
 }
 
 /* One line of the ledger, as it happened. */
@@ -82,7 +99,7 @@ static bool follow(struct tape *t, const char *line)
 	uint64_t seed, from, to, n;
 
 	if (sscanf(line, "pool %63s", t->pool) == 1)
-		t->now = no_tape, done(t);
+		t->now = t->older = no_tape;
 	else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &seed, &from, &to) == 3 && from == 0)
 		begin(t, (struct state){ .seed = seed, .at_most = to });
 	else if (sscanf(line, "write %" SCNu64 " %" SCNu64 " %" SCNu64, &seed, &from, &to) == 3)
@@ -92,14 +109,17 @@ static bool follow(struct tape *t, const char *line)
 	else if (sscanf(line, "end %" SCNu64, &n) == 1)
 		t->now.at_least = t->now.at_most = n, done(t);
 	else if (sscanf(line, "found %" SCNu64 " %" SCNu64, &seed, &n) == 2)
-		t->now = (struct state){ .seed = seed, .at_least = n, .at_most = n }, done(t);
+		found(t, (struct state){ .seed = seed, .at_least = n, .at_most = n });
 	else if (!strcmp(line, "found none"))
-		t->now = no_tape, done(t);
+		found(t, no_tape);
+	else if (sscanf(line, "restore %" SCNu64 " %" SCNu64, &seed, &n) == 2)
+		begin(t, (struct state){ .seed = seed, .at_least = n, .at_most = n });
 	else if (!strcmp(line, "erase") || !strcmp(line, "create"))
 		begin(t, blank);
 	else if (!strcmp(line, "delete"))
 		begin(t, no_tape);
-	else if (!strcmp(line, "erased") || !strcmp(line, "created") || !strcmp(line, "deleted"))
+	else if (!strcmp(line, "erased") || !strcmp(line, "created") || !strcmp(line, "deleted") ||
+		 !strcmp(line, "restored"))
 		done(t);
 	else
 		return false;
@@ -333,16 +353,51 @@ static int delete_it(struct worker *w, struct tape *t)
 	return 0;
 }
 
+/* Of the generations of a tape, the one that was current before; 0 if there is none. */
+static unsigned generation_before(const struct tape *t)
+{
+	unsigned long long number, ended, best = 0;
+	char command[512], line[256];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "%s volume history -H %s", getenv("VTAPE"), t->name);
+	f = popen(command, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%llu %*s %*s %*s %*s %*s %*s %llu", &number, &ended) == 2 && ended && number > best)
+			best = number;
+	if (f)
+		pclose(f);
+	return best;
+}
+
+static int restore_it(struct worker *w, struct tape *t)
+{
+	unsigned number = generation_before(t);
+	char generation[16];
+
+	errno = ENOENT;
+	if (!number)
+		return failed(t, "no generation before");
+	snprintf(generation, sizeof(generation), "%u", number);
+	say(t, "restore %" PRIu64 " %" PRIu64, t->older.seed, t->older.at_least);
+	if (VTAPE(t, "volume", "restore-generation", t->name, generation) < 0)
+		return -1;
+	say(t, "restored");
+	return 0;
+}
+
 static int work_once(struct worker *w)
 {
 	struct tape *t = &w->tapes[draw(w, TAPES_OF_ONE)];
-	unsigned what = draw(w, 10);
+	unsigned what = draw(w, 11);
 
 	if (t->now.none || what < 6)
 		return write_some(w, t, false);
 	if (what < 8)
 		return write_some(w, t, t->now.at_least > 0);
-	return what < 9 ? erase_it(w, t) : delete_it(w, t);
+	if (what < 9)
+		return t->older.none ? erase_it(w, t) : restore_it(w, t);
+	return what < 10 ? erase_it(w, t) : delete_it(w, t);
 }
 
 static int work_until(struct worker *w, time_t end)
@@ -352,7 +407,7 @@ static int work_until(struct worker *w, time_t end)
 	for (unsigned i = 0; i < TAPES_OF_ONE; i++) {
 		snprintf(name, sizeof(name), "W%uT%u", w->number, i);
 		/* One in three is kept by nobody once it is written over. */
-		if (!open_tape(&w->tapes[i], name, i == 0 ? "brief" : "default"))
+		if (!open_tape(&w->tapes[i], name, i == 0 ? POOL_KEEPS_NOTHING : "default"))
 			return -1;
 	}
 	while (alive() && time(NULL) < end)
@@ -361,13 +416,13 @@ static int work_until(struct worker *w, time_t end)
 	return 0;
 }
 
-/* Space is given back while all that goes on. */
+/* Space is given back while all that goes on: what is free as it is, and what has to be copied for it. */
 static int collect_until(time_t end)
 {
 	static const struct tape all = { .name = "all" };
 
-	while (alive() && time(NULL) < end) {
-		if (VTAPE(&all, "gc") < 0)
+	for (unsigned i = 0; alive() && time(NULL) < end; i++) {
+		if (VTAPE(&all, "gc", "--live", i % 2 ? "0" : "90") < 0)
 			return -1;
 		usleep(300000);
 	}
@@ -497,7 +552,7 @@ static void check_one(const char *name, struct totals *totals)
 	if (held.none)
 		say(&t, "found none");
 	else
-		say(&t, "found %" PRIu64 " %" PRIu64, objects ? held.seed : SEED_NONE, objects);
+		say(&t, "found %" PRIu64 " %" PRIu64, held.seed, objects);
 	close(t.ledger);
 	totals->tapes++;
 	totals->records += objects;
