@@ -38,21 +38,21 @@ struct check {
 /* chunk_check.c ---- */
 
 /* Tells a fault. */
-void check_fault(struct check *c, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void chunk_check_fault(struct check *c, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Writes what was gathered to mend.  With @sync if it must not be lost. */
-int check_write(struct check *c, bool sync);
-int check_progress(struct check *c);
+int chunk_check_write(struct check *c, bool sync);
+int chunk_check_progress(struct check *c);
 /* Is a writer at this pack, or the sealer? */
-bool check_is_open(struct chunk_store *cs, uint64_t number);
+bool chunk_check_is_open(struct chunk_store *cs, uint64_t number);
 /* A pack by its file; borrowed until the next call.  @fresh: as it is now. */
-int check_pack(struct check *c, uint64_t number, bool fresh, struct pack **out);
-int check_has(struct kv *kv, enum pack_key kind, uint64_t number);		/* 0, LOOKUP_NONE; < 0 */
+int chunk_check_pack(struct check *c, uint64_t number, bool fresh, struct pack **out);
+int chunk_check_has(struct kv *kv, enum pack_key kind, uint64_t number);		/* 0, LOOKUP_NONE; < 0 */
 
 /* chunk_check_index.c ---- */
-int check_slots(struct check *c, struct pack *p);	/* every slot of it has its row */
-int check_index(struct check *c);			/* every row leads to a slot */
+int chunk_check_slots(struct check *c, struct pack *p);	/* every slot of it has its row */
+int chunk_check_index(struct check *c);			/* every row leads to a slot */
 
 /* chunk_check_rows.c ---- */
-int check_rows(struct check *c);			/* KV_PACK: kinds, numbers, totals */
+int chunk_check_rows(struct check *c);			/* KV_PACK: kinds, numbers, totals */
 
 #endif

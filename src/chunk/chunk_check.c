@@ -23,7 +23,7 @@
 
 #define HEX(n) ((unsigned long long)(n))
 
-void check_fault(struct check *c, bool repaired, const char *fmt, ...)
+void chunk_check_fault(struct check *c, bool repaired, const char *fmt, ...)
 {
 	char what[256];
 	va_list ap;
@@ -37,7 +37,7 @@ void check_fault(struct check *c, bool repaired, const char *fmt, ...)
 		c->cfg->found(c->cfg->ctx, what, repaired);
 }
 
-int check_write(struct check *c, bool sync)
+int chunk_check_write(struct check *c, bool sync)
 {
 	int r = kv_batch_count(c->b) ? kv_write(c->cs->kv, c->b, sync) : 0;
 
@@ -45,14 +45,14 @@ int check_write(struct check *c, bool sync)
 	return r;
 }
 
-int check_progress(struct check *c)
+int chunk_check_progress(struct check *c)
 {
 	if (c->all < c->done)
 		c->all = c->done;
 	return c->cfg->progress ? c->cfg->progress(c->cfg->ctx, c->done, c->all) : 0;
 }
 
-bool check_is_open(struct chunk_store *cs, uint64_t number)
+bool chunk_check_is_open(struct chunk_store *cs, uint64_t number)
 {
 	LOCK_SCOPE(&cs->numbers_lock); /* a new file gets its table under it */
 	LOCK_SCOPE(&cs->lock);
@@ -61,7 +61,7 @@ bool check_is_open(struct chunk_store *cs, uint64_t number)
 	return t && t->state != TABLE_SEALED;
 }
 
-int check_has(struct kv *kv, enum pack_key kind, uint64_t number)
+int chunk_check_has(struct kv *kv, enum pack_key kind, uint64_t number)
 {
 	uint8_t key[PACK_KEY_LEN];
 	int r;
@@ -71,7 +71,7 @@ int check_has(struct kv *kv, enum pack_key kind, uint64_t number)
 	return r == KV_E_NONE ? LOOKUP_NONE : r;
 }
 
-int check_pack(struct check *c, uint64_t number, bool fresh, struct pack **out)
+int chunk_check_pack(struct check *c, uint64_t number, bool fresh, struct pack **out)
 {
 	struct pack **held = &c->open[number % CHECK_PACKS], *p;
 	int r;
@@ -124,7 +124,7 @@ static int put_tally(struct check *c, uint64_t number, const struct pack_tally *
 	sums = cs->sums;
 	change(&sums, old, t);
 	r = r ? r : totals_put(&sums, c->b);
-	r = r ? r : check_write(c, true);
+	r = r ? r : chunk_check_write(c, true);
 	if (!r)
 		cs->sums = sums;
 	pthread_mutex_unlock(&cs->sums_lock);
@@ -143,7 +143,7 @@ static int check_sums(struct check *c, struct pack *p, const struct pack_tally *
 	if (r || (is.chunks == row->chunks && is.raw_bytes == row->raw_bytes && is.file_bytes == row->file_bytes))
 		return r;
 	r = c->cfg->repair ? put_tally(c, pack_number(p), row, &is) : 0;
-	check_fault(c, c->cfg->repair && !r, "pack %012llx has %u chunks in %llu bytes; its row says %u in %llu",
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx has %u chunks in %llu bytes; its row says %u in %llu",
 		    HEX(pack_number(p)), is.chunks, (unsigned long long)is.file_bytes, row->chunks,
 		    (unsigned long long)row->file_bytes);
 	return r;
@@ -160,7 +160,10 @@ static void bad_chunk(void *ctx, uint32_t slot, int why)
 {
 	struct one_pack *one = ctx;
 
-	check_fault(one->c, false, "chunk %u of pack %012llx is damaged: %s", slot, HEX(one->number), strerror(-why));
+	/* One that is healed is read from elsewhere, and goes with its pack. */
+	if (chunk_store_is_bad(one->c->cs, (struct pack_ref){ one->number, slot }))
+		chunk_check_fault(one->c, false, "chunk %u of pack %012llx is damaged: %s", slot, HEX(one->number),
+				  strerror(-why));
 }
 
 /* All chunks that the row tells of were safe once. */
@@ -181,9 +184,9 @@ static void bad_structure(void *ctx, uint32_t slot, const char *what)
 	struct one_pack *one = ctx;
 
 	if (slot == PACK_NO_SLOT)
-		check_fault(one->c, false, "pack %012llx: %s", HEX(one->number), what);
+		chunk_check_fault(one->c, false, "pack %012llx: %s", HEX(one->number), what);
 	else
-		check_fault(one->c, false, "chunk %u of pack %012llx: %s", slot, HEX(one->number), what);
+		chunk_check_fault(one->c, false, "chunk %u of pack %012llx: %s", slot, HEX(one->number), what);
 }
 
 static void count_fault(void *ctx, uint32_t slot, const char *what)
@@ -207,7 +210,7 @@ static int check_headers(struct check *c, uint64_t number)
 		r = pack_check(packs, number, false, count_fault, &after);
 	}
 	for (; before > after; before--)
-		check_fault(c, true, "pack %012llx: a header is damaged", HEX(number));
+		chunk_check_fault(c, true, "pack %012llx: a header is damaged", HEX(number));
 	return r ? r : pack_check(packs, number, false, bad_structure, &one);
 }
 
@@ -260,7 +263,7 @@ static int check_file(struct check *c, uint64_t number, const struct pack_tally 
 {
 	struct pack_tally again;
 	bool mended;
-	int r = check_pack(c, number, true, out);
+	int r = chunk_check_pack(c, number, true, out);
 
 	if (store_is_loss(r) || r == -EPROTONOSUPPORT) {
 		*out = NULL;
@@ -268,7 +271,7 @@ static int check_file(struct check *c, uint64_t number, const struct pack_tally 
 			return 0;
 		if (store_is_loss(r))
 			store_lost(c->cs, number, NULL);
-		check_fault(c, false, "pack %012llx %s", HEX(number), loss_words(r));
+		chunk_check_fault(c, false, "pack %012llx %s", HEX(number), loss_words(r));
 		return 0;
 	}
 	if (r)
@@ -277,8 +280,8 @@ static int check_file(struct check *c, uint64_t number, const struct pack_tally 
 	if (pack_whole(*out))
 		return 0;
 	mended = c->cfg->repair && mend_table(c, number, row);
-	check_fault(c, mended, "pack %012llx: its table of contents or trailer is damaged", HEX(number));
-	r = mended ? check_pack(c, number, true, out) : 0;
+	chunk_check_fault(c, mended, "pack %012llx: its table of contents or trailer is damaged", HEX(number));
+	r = mended ? chunk_check_pack(c, number, true, out) : 0;
 	if (mended && !r)
 		store_notice(c->cs, *out);
 	return r;
@@ -296,8 +299,8 @@ static int check_closed(struct check *c, uint64_t number, const struct pack_tall
 	c->sums.bytes += pack_bytes(p);
 	pack_hold(p); /* looking where rows lead may displace it */
 	r = pack_whole(p) ? check_sums(c, p, row) : 0;
-	r = r ? r : check_slots(c, p);
-	r = r ? r : check_write(c, false);
+	r = r ? r : chunk_check_slots(c, p);
+	r = r ? r : chunk_check_write(c, false);
 	if (!r && c->cfg->data)
 		r = check_data(c, p);
 	pack_release(p);
@@ -315,7 +318,7 @@ static int adopt(struct check *c, uint64_t number, struct pack_tally *tally)
 
 	if (r)
 		return r == -ENOENT ? LOOKUP_NONE : r;
-	r = check_pack(c, number, true, &p);
+	r = chunk_check_pack(c, number, true, &p);
 	r = r ? r : tally_of(p, tally);
 	return r ? r : put_tally(c, number, NULL, tally);
 }
@@ -325,12 +328,12 @@ static int is_stray(struct check *c, uint64_t number, struct pack_tally *row)
 {
 	int r;
 
-	if (check_is_open(c->cs, number))
+	if (chunk_check_is_open(c->cs, number))
 		return LOOKUP_NONE;
 	r = store_tally(c->cs->kv, number, row);
 	if (r != LOOKUP_NONE && r != -EUCLEAN)
 		return r ? r : LOOKUP_NONE;
-	r = check_has(c->cs->kv, PACK_KEY_DOOMED, number);
+	r = chunk_check_has(c->cs->kv, PACK_KEY_DOOMED, number);
 	if (r != LOOKUP_NONE)
 		return r ? r : LOOKUP_NONE;
 	return pack_exists(c->cs->packs, number) ? 0 : LOOKUP_NONE;
@@ -344,7 +347,7 @@ static int check_stray(struct check *c, uint64_t number, struct pack_tally *row)
 	if (r)
 		return r;
 	r = c->cfg->repair ? adopt(c, number, row) : LOOKUP_NONE;
-	check_fault(c, c->cfg->repair && r >= 0, "pack %012llx has no row%s%s", HEX(number),
+	chunk_check_fault(c, c->cfg->repair && r >= 0, "pack %012llx has no row%s%s", HEX(number),
 		    r < 0 ? ", and cannot be given one: " : "", r < 0 ? err_text(r) : "");
 	return store_is_loss(r) ? LOOKUP_NONE : r;
 }
@@ -360,7 +363,7 @@ static int check_number(struct check *c, uint64_t number)
 		return 0;
 	r = r ? r : check_closed(c, number, &row);
 	c->done++;
-	return r ? r : check_progress(c);
+	return r ? r : chunk_check_progress(c);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
@@ -372,7 +375,7 @@ static int next_file(struct check *c, struct pack_walk *w, uint64_t *number)
 	int r;
 
 	while ((r = pack_walk_next(w, number)) < 0 && store_is_loss(r))
-		check_fault(c, false, "a folder of packs cannot be read: %s", err_text(r));
+		chunk_check_fault(c, false, "a folder of packs cannot be read: %s", err_text(r));
 	if (r == PACK_E_NONE)
 		*number = NO_MORE;
 	return r < 0 ? r : 0;
@@ -432,8 +435,8 @@ int chunk_store_check(struct chunk_store *cs, const struct chunk_check_config *c
 	chunk_store_totals(cs, &totals);
 	c.all = totals.packs;
 	r = check_packs(&c);
-	r = r ? r : check_index(&c);
-	r = r ? r : check_rows(&c);
+	r = r ? r : chunk_check_index(&c);
+	r = r ? r : chunk_check_rows(&c);
 	for (size_t i = 0; i < CHECK_PACKS; i++)
 		pack_release(c.open[i]);
 	kv_batch_free(c.b);

@@ -43,7 +43,7 @@ static bool key_fits(const struct pack_entry *e, const uint8_t *key)
 static int follow(struct check *c, const struct index_value *row, bool fresh, struct pack_entry *out)
 {
 	struct pack *p;
-	int r = check_pack(c, row->ref.pack, fresh, &p);
+	int r = chunk_check_pack(c, row->ref.pack, fresh, &p);
 
 	r = r ? r : pack_entry(p, row->ref.slot, out);
 	return store_is_loss(r) ? LOOKUP_NONE : r;
@@ -117,11 +117,11 @@ static int check_slot(struct check *c, struct pack_ref ref, const struct pack_en
 	if (r != LOOKUP_NONE)
 		return r;
 	r = c->cfg->repair ? put_row(c, ref, e) : 0;
-	check_fault(c, c->cfg->repair && !r, "chunk %u of pack %012llx %s", ref.slot, HEX(ref.pack), why);
+	chunk_check_fault(c, c->cfg->repair && !r, "chunk %u of pack %012llx %s", ref.slot, HEX(ref.pack), why);
 	return r;
 }
 
-int check_slots(struct check *c, struct pack *p)
+int chunk_check_slots(struct check *c, struct pack *p)
 {
 	struct pack_entry e;
 	int r = 0;
@@ -196,7 +196,7 @@ static int check_row(struct check *c, struct index_row *row)
 	if (r != LOOKUP_NONE)
 		return r;
 	r = c->cfg->repair ? mend_row(c, row) : 0;
-	check_fault(c, c->cfg->repair && !r, "the index says that chunk %u of pack %012llx is one that it is not",
+	chunk_check_fault(c, c->cfg->repair && !r, "the index says that chunk %u of pack %012llx is one that it is not",
 		    row->value.ref.slot, HEX(row->value.ref.pack));
 	return r;
 }
@@ -205,7 +205,7 @@ static int malformed(struct check *c, const uint8_t *key, size_t n)
 {
 	int r = c->cfg->repair ? kv_batch_delete(c->b, KV_INDEX, key, n) : 0;
 
-	check_fault(c, c->cfg->repair && !r, "the index has a malformed row");
+	chunk_check_fault(c, c->cfg->repair && !r, "the index has a malformed row");
 	return r;
 }
 
@@ -229,7 +229,7 @@ static int read_rows(struct check *c, struct kv_iter *it, struct index_row *rows
 	return r ? r : kv_iter_error(it);
 }
 
-int check_index(struct check *c)
+int chunk_check_index(struct check *c)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	CLEANUP(freep) struct index_row *rows = malloc(ROWS_AT_ONCE * sizeof(*rows));
@@ -243,8 +243,8 @@ int check_index(struct check *c)
 		r = read_rows(c, it, rows, &n);
 		for (size_t i = 0; i < n && !r; i++)
 			r = check_row(c, &rows[i]);
-		r = r ? r : check_write(c, false);
-		r = r ? r : check_progress(c);
+		r = r ? r : chunk_check_write(c, false);
+		r = r ? r : chunk_check_progress(c);
 	}
 	return r;
 }

@@ -27,7 +27,7 @@ static int drop(struct check *c, const uint8_t *key, size_t n)
 /* Is the pack a file, or being written? */
 static bool is_there(struct check *c, uint64_t number)
 {
-	return pack_exists(c->cs->packs, number) || check_is_open(c->cs, number);
+	return pack_exists(c->cs->packs, number) || chunk_check_is_open(c->cs, number);
 }
 
 /* A damaged chunk of a pack that nobody knows. */
@@ -37,14 +37,14 @@ static int check_bad(struct rows_check *rc, const uint8_t *key, size_t n)
 	struct pack_ref ref;
 	int r = bad_key_unpack(key, n, &ref);
 
-	r = r ? r : check_has(c->cs->kv, PACK_KEY_SEALED, ref.pack);
+	r = r ? r : chunk_check_has(c->cs->kv, PACK_KEY_SEALED, ref.pack);
 	if (r != LOOKUP_NONE || is_there(c, ref.pack))
 		return r == LOOKUP_NONE ? 0 : r;
 	/* Removed since the walk began? */
 	if (kv_any(c->cs->kv, KV_PACK, key, n))
 		return 0;
 	r = drop(c, key, n);
-	check_fault(c, c->cfg->repair && !r, "pack %012llx is said to be damaged, and there is none", HEX(ref.pack));
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is said to be damaged, and there is none", HEX(ref.pack));
 	return r;
 }
 
@@ -54,11 +54,11 @@ static int check_doomed(struct rows_check *rc, const uint8_t *key, size_t n)
 	uint64_t number;
 	int r = pack_key_unpack(key, n, PACK_KEY_DOOMED, &number);
 
-	r = r ? r : check_has(c->cs->kv, PACK_KEY_SEALED, number);
+	r = r ? r : chunk_check_has(c->cs->kv, PACK_KEY_SEALED, number);
 	if (r)
 		return r == LOOKUP_NONE ? 0 : r;
 	r = drop(c, key, n);
-	check_fault(c, c->cfg->repair && !r, "pack %012llx is in use and about to be removed", HEX(number));
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is in use and about to be removed", HEX(number));
 	return r;
 }
 
@@ -68,14 +68,14 @@ static int check_open_row(struct rows_check *rc, const uint8_t *key, size_t n)
 	uint64_t number;
 	int r = pack_key_unpack(key, n, PACK_KEY_OPEN, &number);
 
-	r = r ? r : check_has(c->cs->kv, PACK_KEY_SEALED, number);
+	r = r ? r : chunk_check_has(c->cs->kv, PACK_KEY_SEALED, number);
 	if (r)
 		return r == LOOKUP_NONE ? 0 : r;
 	/* It was closed after the walk began? */
 	if (kv_any(c->cs->kv, KV_PACK, key, n))
 		return 0;
 	r = drop(c, key, n);
-	check_fault(c, c->cfg->repair && !r, "pack %012llx is closed and said to be open", HEX(number));
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is closed and said to be open", HEX(number));
 	return r;
 }
 
@@ -140,7 +140,7 @@ static int malformed(struct check *c, const uint8_t *key, size_t n)
 	int r = single ? 0 : drop(c, key, n);
 
 	if (!single)
-		check_fault(c, c->cfg->repair && !r, "the index of packs has a malformed row (%c, %zu bytes)",
+		chunk_check_fault(c, c->cfg->repair && !r, "the index of packs has a malformed row (%c, %zu bytes)",
 			    n && key[0] > 32 && key[0] < 127 ? key[0] : '?', n);
 	return r;
 }
@@ -201,7 +201,7 @@ static int mend_totals(struct check *c)
 	was = cs->sums;
 	r = sum_up(c, &now);
 	r = r ? r : totals_put(&now, c->b);
-	r = r ? r : check_write(c, true);
+	r = r ? r : chunk_check_write(c, true);
 	if (!r)
 		cs->sums = now;
 	pthread_mutex_unlock(&cs->sums_lock);
@@ -225,7 +225,7 @@ static int check_totals(struct rows_check *rc)
 	if (same_totals(&rc->sums, &rc->says) && (rc->has_totals || !rc->sums.packs))
 		return 0;
 	r = repair ? mend_totals(c) : 0;
-	check_fault(c, repair && !r, "the totals say %llu packs with %llu chunks; there are %llu with %llu",
+	chunk_check_fault(c, repair && !r, "the totals say %llu packs with %llu chunks; there are %llu with %llu",
 		    HEX(rc->says.packs), HEX(rc->says.chunks), HEX(rc->sums.packs), HEX(rc->sums.chunks));
 	return r;
 }
@@ -260,7 +260,7 @@ static int mend_next(struct check *c, uint64_t highest)
 	next = cs->reserved > highest + 1 ? cs->reserved : highest + 1 + NUMBER_STEP;
 	put_le64(value, next);
 	r = kv_batch_put(c->b, KV_PACK, &key, 1, value, sizeof(value));
-	r = r ? r : check_write(c, true);
+	r = r ? r : chunk_check_write(c, true);
 	if (!r && next > cs->reserved)
 		cs->next_number = cs->reserved = next;
 	return r;
@@ -288,17 +288,17 @@ static int check_next(struct rows_check *rc)
 	if (r || rc->highest < next || !rc->highest)
 		return r;
 	r = c->cfg->repair ? mend_next(c, rc->highest) : 0;
-	check_fault(c, c->cfg->repair && !r, "pack %012llx is there, and its number may be given away again",
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is there, and its number may be given away again",
 		    HEX(rc->highest));
 	return r;
 }
 
-int check_rows(struct check *c)
+int chunk_check_rows(struct check *c)
 {
 	struct rows_check rc = { .c = c };
 	int r = look_at_all(&rc);
 
-	r = r ? r : check_write(c, true);
+	r = r ? r : chunk_check_write(c, true);
 	r = r ? r : check_totals(&rc);
 	return r ? r : check_next(&rc);
 }
