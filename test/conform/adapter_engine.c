@@ -52,6 +52,7 @@ static int engine_blank(void *ctx, uint64_t capacity, bool worm)
 	e->attr.capacity_bytes = capacity;
 	e->attr.worm = worm;
 	e->attr.protect = false;
+	e->attr.locked_until_ns = 0;
 	r = r ? r : kv_batch_new(&b);
 	r = r ? r : volume_create(b, e->attr.id);
 	r = r ? r : kv_write(e->kv, b, true);
@@ -114,6 +115,15 @@ static enum condition engine_protect(void *ctx)
 	return COND_OK;
 }
 
+static enum condition engine_lock(void *ctx)
+{
+	struct engine *e = ctx;
+
+	e->attr.locked_until_ns = clock_retention_ns() + 3600 * 1000000000ull;
+	volume_set_attr(e->vol, &e->attr);
+	return COND_OK;
+}
+
 static int engine_tell(void *ctx, struct conform_pos *out)
 {
 	struct tape_pos pos;
@@ -126,7 +136,8 @@ static int engine_tell(void *ctx, struct conform_pos *out)
 static const struct conform_door engine = {
 	.name = "engine", .record_max = TAPE_RECORD_MAX,
 	.blank = engine_blank, .write = engine_write, .marks = engine_marks, .read = engine_read, .move = engine_move,
-	.erase = engine_erase, .reload = engine_reload, .protect = engine_protect, .tell = engine_tell,
+	.erase = engine_erase, .reload = engine_reload, .protect = engine_protect,
+	.lock = engine_lock, .tell = engine_tell,
 };
 
 int main(int argc, char **argv)

@@ -101,6 +101,13 @@ static enum condition mounted_protect(void *ctx)
 	return run(ctx, "volume", "set", tape_name(ctx, name), "protect=on") ? COND_FAILED : COND_OK;
 }
 
+static enum condition mounted_lock(void *ctx)
+{
+	char name[16];
+
+	return run(ctx, "volume", "lock", tape_name(ctx, name), "--for=1h") ? COND_FAILED : COND_OK;
+}
+
 /* ---- the device ------------------------------------------------------------------------------------------------ */
 
 static struct mtget status(const struct mounted *m)
@@ -206,7 +213,7 @@ static const struct conform_door mounted = {
 	.name = "mount", .record_max = (1u << 20) - 4096,
 	.blank = mounted_blank, .write = mounted_write, .marks = mounted_marks, .read = mounted_read,
 	.move = mounted_move, .erase = mounted_erase, .reload = mounted_reload,
-	.protect = mounted_protect, .tell = mounted_tell,
+	.protect = mounted_protect, .lock = mounted_lock, .tell = mounted_tell,
 };
 
 int main(int argc, char **argv)

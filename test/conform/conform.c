@@ -150,6 +150,8 @@ static enum condition do_word(struct run *r, const struct word *w)
 		return r->door->reload(r->ctx);
 	if (!strcmp(w->verb, "protect"))
 		return r->door->protect(r->ctx);
+	if (!strcmp(w->verb, "lock"))
+		return r->door->lock(r->ctx);
 	printf("the table speaks of %s\n", w->verb);
 	abort();
 }
@@ -167,6 +169,8 @@ static bool words_fit(const struct conform_door *door, const char *script)
 		if ((*w.verb == 'w' || (*w.verb == 'r' && !w.verb[1])) && (size_t)w.n > door->record_max)
 			return false;
 		if (!strcmp(w.verb, "protect") && !door->protect)
+			return false;
+		if (!strcmp(w.verb, "lock") && !door->lock)
 			return false;
 	}
 	return true;

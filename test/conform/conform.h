@@ -13,6 +13,7 @@
  *   erase      the end of data is here
  *   reload     out of the drive and in again
  *   protect    write protected from now on
+ *   lock       locked for some time to come
  *   w10*5      five times the same word
  *
  * What is expected stands behind a word:
@@ -52,6 +53,7 @@ struct conform_door {
 	enum condition (*erase)(void *ctx);
 	enum condition (*reload)(void *ctx);
 	enum condition (*protect)(void *ctx);	/* NULL: rows that need it are skipped */
+	enum condition (*lock)(void *ctx);	/* the same */
 	int (*tell)(void *ctx, struct conform_pos *out);
 };
 

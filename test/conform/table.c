@@ -102,6 +102,25 @@ const struct conform_row conform_table[] = {
 	  "w1 m1 protect rew r64:1 w2=prot m1=prot rew erase=prot r64:1 r64=mark r64=eod" },
 	{ "a WORM tape is appended to", "w1 m1 w2 m1 reload eod w3 m1 rew fsf2 r64:3", 0, true },
 	{ "what is on a WORM tape stays", "w1 m1 w2 m1 rew w3=prot m1=prot erase=prot r64:1 fsf1 r64:2", 0, true },
+	{ "records on a WORM tape stay, also the last one",
+	  "w1 w2 m1 bsf1 bsr1 w3=prot m1=prot erase=prot eod w4 m1 rew r64:1 r64:2 r64=mark r64:4 r64=mark r64=eod",
+	  0, true },
+	{ "a filemark at the end of a WORM tape is written over by who wrote it",
+	  "w1 m2 bsf1 w2 m1 bsf1 w3 m1 rew r64:1 r64=mark r64:2 r64:3 r64=mark r64=eod", 0, true },
+	{ "a filemark of another time on a WORM tape stays",
+	  "w1 m2 reload eod bsf1 w2=prot m1=prot erase=prot r64=mark r64=eod w3 m1 rew r64:1 r64=mark r64=mark r64:3",
+	  0, true },
+	{ "at the end of a WORM tape there is nothing to erase", "w1 m1 erase rew r64:1 r64=mark r64=eod", 0, true },
+	{ "a full WORM tape is not written over",
+	  "w100000*9 w100000=early w100000=full m1=early rew w1=prot m1=prot r200000:1 r200000:2", MIB, true },
+
+	/* ---- locked: as WORM, for a time */
+	{ "a blank tape that is locked takes records", "lock w1 m1 rew w2=prot m1=prot erase=prot r64:1 r64=mark r64=eod" },
+	{ "what is on a locked tape stays, and it is appended to",
+	  "w1 m1 w2 m1 lock rew w3=prot m1=prot erase=prot r64:1 fsf2 w4 m1 reload w5=prot m1=prot "
+	  "r64:1 r64=mark r64:2 r64=mark r64:4 r64=mark r64=eod" },
+	{ "filemarks that were there before stay on a locked tape",
+	  "w1 m2 reload lock eod bsf1 w2=prot m1=prot erase=prot r64=mark w3 m1 rew fsf2 r64:3" },
 };
 
 const size_t conform_rows = sizeof(conform_table) / sizeof(conform_table[0]);
