@@ -126,9 +126,20 @@ void store_notice(struct chunk_store *cs, struct pack *p)
 		store_returned(cs, pack_number(p));
 }
 
+/* One that is healed is read from elsewhere, and goes with its pack. */
+struct unhealed { struct chunk_store *cs; uint64_t pack; uint32_t count; };
+
+static void count_unhealed(void *ctx, uint32_t slot, int why)
+{
+	struct unhealed *u = ctx;
+
+	u->count += chunk_store_is_bad(u->cs, (struct pack_ref){ u->pack, slot });
+}
+
 int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
+	struct unhealed unhealed = { .cs = cs, .pack = pack };
 	struct chunk_scrubbed done = { 0 };
 	struct pack_tally tally;
 	int r = store_tally(cs->kv, pack, &tally);
@@ -148,10 +159,11 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 	if (r)
 		return r;
 	store_notice(cs, p);
-	r = store_prove(cs, p, NULL, NULL, &done);
+	r = store_prove(cs, p, count_unhealed, &unhealed, &done);
 	pack_uncache(p);
 	if (r)
 		return r;
+	done.damaged = unhealed.count;
 	if (done.chunks < tally.chunks)	/* lost behind the last that the file still tells of */
 		done.damaged += tally.chunks - done.chunks;
 	*out = done;
