@@ -1,0 +1,773 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writers, readers, deletions, crashes and collections together, against a model that knows every byte of every
+ * generation of every volume.  prop_gc [SEED [STEPS]]
+ *
+ * After every step a volume reads back, all of it; after a collection or a crash every generation of every volume.
+ * Collections run with faults and cuts at any of their steps.  After one without, while nobody writes, the packs hold what
+ * is in use, once, and garbage only where a pack has little of it: within 5 %.  In the end all is destroyed, and no pack
+ * and no row is left.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include <vtape/tape.h>
+
+#include "tape/volume_format.h"
+
+#define VOLUMES 6u
+#define ARRIVING 50u		/* a whole volume that replaces another */
+#define VIEW 90u		/* an old generation, looked at through a copy of its head */
+#define GENERATIONS_MAX 6u
+#define OBJECTS_MAX 150u
+#define RECORD_MAX 60000u
+
+struct obj { uint32_t len; uint64_t seed; };	/* len 0: filemark */
+struct content { struct obj o[OBJECTS_MAX]; uint64_t n, generation; };
+/* gen[0] is current, then the newer ones first. */
+struct model { struct content gen[GENERATIONS_MAX]; unsigned gens; };
+struct tape {
+	struct model now, durable;	/* durable: as of the last commit */
+	struct volume *vol;		/* NULL: closed */
+	struct volume_reader *reader;
+	uint64_t reader_at;		/* object */
+	uint64_t own_from;
+};
+
+static struct tape tapes[VOLUMES];
+static struct kv *kv;
+static struct packs *packs;
+static struct workers *workers;
+static struct chunk_store *cs;
+static struct shelf *shelf;
+static uint64_t seed, state, step;
+static const char *doing = "start";
+static uint8_t wanted[RECORD_MAX], got[RECORD_MAX];
+
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+static uint64_t below(uint64_t n)
+{
+	return rnd() % n;
+}
+
+#define CHECK(c) check((c), #c, __LINE__)
+static void check(bool ok, const char *what, int line)
+{
+	if (ok)
+		return;
+	printf("seed %" PRIu64 " step %" PRIu64 " (%s) line %d: %s; last words: %s\n", seed, step, doing, line, what,
+	       err_text(-EIO));
+	fflush(stdout);
+	abort();
+}
+
+static void fill(uint8_t *p, struct obj o)
+{
+	uint64_t x = (o.seed + 1) * 0x9e3779b97f4a7c15u;
+
+	for (uint32_t i = 0; i < o.len; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(p + i, &x, o.len - i < 8 ? o.len - i : 8);
+	}
+}
+
+/* ---- up and down ------------------------------------------------------------------------------------------------- */
+
+static void store_up(void)
+{
+	const struct chunk_store_config cfg = { .params = chunk_params_of(8 << 10), .key = { 1 } };
+
+	CHECK(workers_serial_new(&workers) == 0);
+	CHECK(chunk_store_open(kv, packs, workers, &cfg, &cs) == 0);
+	CHECK(shelf_new(kv, cs, &shelf) == 0);
+}
+
+static void store_down(void)
+{
+	shelf = shelf_free(shelf);
+	cs = chunk_store_close(cs);
+	workers = workers_free(workers);
+}
+
+static void write_batch(struct kv_batch *b)
+{
+	CHECK(kv_write(kv, b, true) == 0);
+	kv_batch_free(b);
+}
+
+static struct kv_batch *new_batch(void)
+{
+	struct kv_batch *b;
+
+	CHECK(kv_batch_new(&b) == 0);
+	return b;
+}
+
+static uint64_t id_of(const struct tape *t)
+{
+	return (uint64_t)(t - tapes) + 1;
+}
+
+static struct volume *open_volume(uint64_t id)
+{
+	struct volume_attr attr = { .id = id, .store = { .codec = CHUNK_LZ4 } };
+	struct volume *v;
+
+	snprintf(attr.barcode, sizeof(attr.barcode), "P%05" PRIu64, id);
+	CHECK(volume_open(shelf, &attr, &v) == 0);
+	return v;
+}
+
+static void open_tape(struct tape *t)
+{
+	if (!t->vol)
+		t->vol = open_volume(id_of(t));
+}
+
+static void close_tape(struct tape *t)
+{
+	int r = 0;
+
+	if (!t->vol)
+		return;
+	t->reader = volume_reader_free(t->reader);
+	t->vol = volume_close(t->vol, &r);
+	CHECK(r == 0);
+	t->durable = t->now;
+}
+
+static void create_tape(struct tape *t)
+{
+	struct kv_batch *b = new_batch();
+
+	CHECK(volume_create(b, id_of(t)) == 0);
+	write_batch(b);
+	t->now = (struct model){ .gens = 1, .gen[0] = { .generation = 1 } };
+	t->durable = t->now;
+}
+
+/* ---- is that what is on it? -------------------------------------------------------------------------------------- */
+
+static void compare(struct volume *v, const struct content *c)
+{
+	struct volume_reader *r;
+	struct tape_tally end;
+	struct tape_object o;
+	uint64_t at = 0;
+
+	CHECK(volume_end(v, 0, &end) == 0 && end.objects == c->n);
+	CHECK(volume_reader_new(v, 0, &r) == 0);
+	for (uint64_t i = 0; i < c->n; i++) {
+		CHECK(volume_object(v, 0, i, &o) == 0 && o.len == c->o[i].len);
+		fill(wanted, c->o[i]);
+		CHECK(volume_reader_read(r, at, got, o.len) == 0);
+		CHECK(!memcmp(wanted, got, o.len));
+		at += o.len;
+	}
+	volume_reader_free(r);
+}
+
+static void compare_old(struct tape *t, const struct content *c)
+{
+	struct map_key from = key_head(id_of(t), c->generation), to = key_head(VIEW, c->generation);
+	struct kv_batch *b = new_batch();
+	struct buf head = BUF_INIT;
+	struct volume *v;
+
+	CHECK(kv_get(kv, KV_MAP, from.b, from.len, &head) == 0);
+	CHECK(kv_batch_put(b, KV_MAP, to.b, to.len, head.data, head.len) == 0);
+	write_batch(b);
+	buf_fini(&head);
+	v = open_volume(VIEW);
+	compare(v, c);
+	volume_close(v, NULL);
+	b = new_batch();
+	CHECK(kv_batch_delete(b, KV_MAP, to.b, to.len) == 0);
+	write_batch(b);
+}
+
+static void compare_current(struct tape *t)
+{
+	struct volume *v = t->vol ? t->vol : open_volume(id_of(t));
+	struct volume_stat st;
+
+	volume_stat(v, &st);
+	CHECK(st.generation == t->now.gen[0].generation);
+	compare(v, &t->now.gen[0]);
+	if (!t->vol)
+		volume_close(v, NULL);
+}
+
+/* Old generations of which the rows tell already. */
+static void compare_all(void)
+{
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		compare_current(t);
+		for (unsigned g = 1; g < t->now.gens; g++)
+			if (!t->vol || t->now.gen[g].generation < t->durable.gen[0].generation)
+				compare_old(t, &t->now.gen[g]);
+	}
+}
+
+/* ---- what is in use: heads, pages and packs read as they are, nothing remembered ---------------------------------- */
+
+struct used_chunk { struct pack_ref ref; struct digest digest; uint32_t stored; };
+static struct used_chunk *chunks;
+static size_t chunk_count, chunk_room;
+
+static void use_chunk(struct pack *p, uint64_t number, uint32_t slot, uint32_t *raw)
+{
+	struct pack_entry e;
+
+	CHECK(pack_entry(p, slot, &e) == 0);
+	*raw = e.raw_len;
+	if (chunk_count == chunk_room) {
+		chunk_room = chunk_room ? 2 * chunk_room : 1024;
+		chunks = realloc(chunks, chunk_room * sizeof(*chunks));
+	}
+	chunks[chunk_count++] = (struct used_chunk){ { number, slot }, e.digest, e.stored_len + PACK_ENTRY_GAP };
+}
+
+static void use_run(const struct chunk_run *run, uint64_t bytes)
+{
+	struct pack *p;
+
+	CHECK(pack_open(packs, run->pack, &p) == 0);
+	for (uint32_t i = 0, raw; bytes; i++) {
+		CHECK(i < run->slots);
+		use_chunk(p, run->pack, run->slot + i, &raw);
+		bytes -= bytes < raw ? bytes : raw;
+	}
+	pack_release(p);
+}
+
+static void use_stretch(uint64_t map, uint64_t from, uint64_t to)
+{
+	struct map_key pages = key_pages(PAGE_CHUNKS, map);
+	struct kv_iter *it;
+
+	CHECK(kv_iter_new(kv, KV_MAP, &it) == 0);
+	for (kv_iter_seek(it, pages.b, pages.len); kv_iter_in(it, pages.b, pages.len); kv_iter_next(it)) {
+		size_t klen, vlen;
+		const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
+		struct page *p;
+
+		CHECK(page_unpack(v, vlen, PAGE_CHUNKS, map, get_be64(k + 9), &p) == 0);
+		for (uint32_t i = 0; i < p->runs; i++) {
+			const struct chunk_run *run = &p->chunk[i];
+
+			if (run->at < to && run->at + run->bytes > from)
+				use_run(run, run->at + run->bytes < to ? run->bytes : to - run->at);
+		}
+		page_free(p);
+	}
+	kv_iter_free(it);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct pack_ref *x = &((const struct used_chunk *)a)->ref, *y = &((const struct used_chunk *)b)->ref;
+
+	return x->pack != y->pack ? (x->pack > y->pack) - (x->pack < y->pack) : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static int by_digest(const void *a, const void *b)
+{
+	return memcmp(&((const struct used_chunk *)a)->digest, &((const struct used_chunk *)b)->digest,
+		      sizeof(struct digest));
+}
+
+static void each_once(int (*order)(const void *a, const void *b))
+{
+	size_t kept = 0;
+
+	if (chunk_count)
+		qsort(chunks, chunk_count, sizeof(*chunks), order);
+	for (size_t i = 0; i < chunk_count; i++)
+		if (!i || order(&chunks[i], &chunks[kept - 1]))
+			chunks[kept++] = chunks[i];
+	chunk_count = kept;
+}
+
+static void find_used(void)
+{
+	struct kv_iter *it;
+
+	chunk_count = 0;
+	CHECK(kv_iter_new(kv, KV_MAP, &it) == 0);
+	for (kv_iter_seek(it, "H", 1); kv_iter_in(it, "H", 1); kv_iter_next(it)) {
+		size_t klen, vlen;
+		const uint8_t *k = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
+		struct head h;
+
+		CHECK(head_unpack(v, vlen, get_be64(k + 9), &h) == 0);
+		for (uint32_t s = 0; s < h.part[0].stretches; s++)
+			use_stretch(h.part[0].stretch[s].map, h.part[0].stretch[s].from.bytes,
+				    s + 1 < h.part[0].stretches ? h.part[0].stretch[s + 1].from.bytes :
+								  h.part[0].end.bytes);
+		head_fini(&h);
+	}
+	kv_iter_free(it);
+	each_once(by_place);
+}
+
+/* What packs may keep: all that is in use, and the garbage in those that have @percent or more in use. */
+static uint64_t allowed(unsigned percent)
+{
+	uint64_t pack = 0, bytes, sum = 0;
+
+	find_used();
+	for (; chunk_store_next_pack(cs, pack, &pack, &bytes) == 0; pack++) {
+		uint64_t live = 0, all = 0, n;
+
+		for (size_t i = 0; i < chunk_count; i++)
+			live += chunks[i].ref.pack == pack ? chunks[i].stored : 0;
+		CHECK(chunk_pack_live(cs, pack, NULL, 0, &n, &all) == 0);
+		if (live * 100 >= all * percent)
+			sum += all - live;
+	}
+	each_once(by_digest);
+	for (size_t i = 0; i < chunk_count; i++)
+		sum += chunks[i].stored;
+	return sum;
+}
+
+static uint64_t bytes_of_packs(void)
+{
+	uint64_t pack = 0, bytes, sum = 0;
+
+	for (; chunk_store_next_pack(cs, pack, &pack, &bytes) == 0; pack++)
+		sum += bytes;
+	return sum;
+}
+
+/* ---- steps: tapes ------------------------------------------------------------------------------------------------ */
+
+static struct tape *any_tape(void)
+{
+	return &tapes[below(VOLUMES)];
+}
+
+static struct content *current(struct tape *t)
+{
+	return &t->now.gen[0];
+}
+
+static uint64_t generation(struct tape *t)
+{
+	struct volume_stat st;
+
+	volume_stat(t->vol, &st);
+	return st.generation;
+}
+
+static void append(struct tape *t, struct obj o)
+{
+	struct content *c = current(t);
+
+	if (c->n == OBJECTS_MAX)
+		return;
+	fill(wanted, o);
+	CHECK((o.len ? volume_append_record(t->vol, 0, wanted, o.len) : volume_append_filemark(t->vol, 0)) == 0);
+	c->o[c->n++] = o;
+}
+
+/* Of files that come again, on this tape or another, and of some that do not. */
+static void write_files(struct tape *t)
+{
+	for (uint64_t n = 1 + below(3); n > 0; n--) {
+		uint64_t file = below(3) ? below(30) : 1000 + below(1u << 30);
+		uint64_t records = 1 + (file * 7 + below(3)) % 12;
+
+		for (uint64_t i = 0; i < records; i++)
+			append(t, (struct obj){ (uint32_t)(1 + (file * 977 + i * 7919) % RECORD_MAX), file * 100 + i });
+		if (below(2))
+			append(t, (struct obj){ 0 });
+	}
+}
+
+static void op_write(void)
+{
+	struct tape *t = any_tape();
+
+	doing = "write";
+	open_tape(t);
+	write_files(t);
+}
+
+static void push_generation(struct model *m)
+{
+	memmove(&m->gen[1], &m->gen[0], (m->gens < GENERATIONS_MAX ? m->gens : GENERATIONS_MAX - 1) * sizeof(m->gen[0]));
+	m->gens++;
+	CHECK(m->gens <= GENERATIONS_MAX);
+}
+
+/* Cuts; whether that takes a new generation, the volume knows.  The old one has all that was on it. */
+static void op_overwrite(void)
+{
+	struct tape *t = any_tape();
+	struct content before;
+	uint64_t at;
+
+	doing = "overwrite";
+	open_tape(t);
+	if (t->now.gens == GENERATIONS_MAX || !current(t)->n)
+		return;
+	before = *current(t);
+	at = below(3) ? below(before.n) : 0;
+	CHECK(volume_truncate(t->vol, 0, at) == 0);
+	if (generation(t) != before.generation) {
+		/* It was committed before it was cut. */
+		t->durable = t->now;
+		push_generation(&t->now);
+		current(t)->generation = before.generation + 1;
+	}
+	current(t)->n = at;
+	CHECK(generation(t) == current(t)->generation);
+	write_files(t);
+}
+
+static void op_commit(void)
+{
+	struct tape *t = any_tape();
+
+	doing = "commit";
+	if (!t->vol)
+		return;
+	CHECK(volume_commit(t->vol) == 0);
+	t->durable = t->now;
+}
+
+static void op_close(void)
+{
+	doing = "close";
+	close_tape(any_tape());
+}
+
+static void op_drop(void)
+{
+	struct tape *t = any_tape();
+	struct kv_batch *b = new_batch();
+	uint64_t dropped;
+
+	doing = "drop generations";
+	if (t->vol) {
+		CHECK(volume_commit(t->vol) == 0);
+		t->durable = t->now;
+	}
+	CHECK(volume_drop_generations(kv, b, id_of(t), UINT64_MAX, &dropped) == 0);
+	write_batch(b);
+	CHECK(dropped == t->now.gens - 1);
+	t->now.gens = 1;
+	t->durable = t->now;
+}
+
+static void op_destroy(void)
+{
+	struct tape *t = any_tape();
+	struct kv_batch *b = new_batch();
+
+	doing = "destroy";
+	close_tape(t);
+	CHECK(volume_destroy(kv, b, id_of(t)) == 0);
+	write_batch(b);
+	create_tape(t);
+}
+
+static void op_restore(void)
+{
+	struct tape *t = any_tape();
+	struct content old;
+	struct kv_batch *b;
+	uint64_t newest;
+
+	doing = "restore";
+	close_tape(t);
+	if (t->now.gens < 2 || t->now.gens == GENERATIONS_MAX)
+		return;
+	old = t->now.gen[1 + below(t->now.gens - 1)];
+	newest = current(t)->generation;
+	b = new_batch();
+	CHECK(volume_restore(kv, b, id_of(t), old.generation) == 0);
+	write_batch(b);
+	push_generation(&t->now);
+	*current(t) = old;
+	current(t)->generation = newest + 1;
+	t->durable = t->now;
+}
+
+/* A whole volume arrives and takes the place of another. */
+static void op_replace(void)
+{
+	struct tape *t = any_tape(), *from = any_tape();
+	struct kv_batch *b;
+
+	doing = "replace";
+	if (t == from || t->now.gens == GENERATIONS_MAX)
+		return;
+	close_tape(t);
+	close_tape(from);
+	b = new_batch();
+	CHECK(volume_replace(kv, b, id_of(t), id_of(from)) == 0);
+	write_batch(b);
+	push_generation(&t->now);
+	*current(t) = *current(from);
+	current(t)->generation = t->now.gen[1].generation + 1;
+	t->durable = t->now;
+	create_tape(from);
+}
+
+/* Goes on where it was, whatever happened since; sometimes elsewhere. */
+static void op_read(void)
+{
+	struct tape *t = any_tape();
+	struct tape_tally at;
+
+	doing = "read on";
+	open_tape(t);
+	if (!t->reader)
+		CHECK(volume_reader_new(t->vol, 0, &t->reader) == 0);
+	if (!below(5) || t->reader_at > current(t)->n)
+		t->reader_at = below(current(t)->n + 1);
+	for (unsigned i = 0; i < 8 && t->reader_at < current(t)->n; i++, t->reader_at++) {
+		const struct obj o = current(t)->o[t->reader_at];
+
+		CHECK(volume_tally(t->vol, 0, t->reader_at, &at) == 0);
+		fill(wanted, o);
+		CHECK(volume_reader_read(t->reader, at.bytes, got, o.len) == 0);
+		CHECK(!memcmp(wanted, got, o.len));
+	}
+}
+
+/* ---- steps: the power -------------------------------------------------------------------------------------------- */
+
+static bool is_now(struct tape *t, struct volume *v, const struct model *m)
+{
+	struct volume_stat st;
+	struct tape_tally end;
+
+	volume_stat(v, &st);
+	CHECK(volume_end(v, 0, &end) == 0);
+	return st.generation == m->gen[0].generation && end.objects == m->gen[0].n;
+}
+
+/* What was committed, or what was written since, if a collection committed it. */
+static void op_power_cut(void)
+{
+	struct packs *packs_after;
+	struct kv *kv_after;
+
+	doing = "power cut";
+	CHECK(kv_mem_cut(kv, &kv_after) == 0);
+	CHECK(packs_mem_cut(packs, below(2) ? rnd() | 1 : 0, &packs_after) == 0);
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		t->reader = volume_reader_free(t->reader);
+		t->vol = volume_close(t->vol, NULL);
+	}
+	store_down();
+	kv_close(kv);
+	packs_close(packs);
+	kv = kv_after;
+	packs = packs_after;
+	store_up();
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		struct volume *v = open_volume(id_of(t));
+
+		if (!is_now(t, v, &t->now)) {
+			CHECK(is_now(t, v, &t->durable));
+			t->now = t->durable;
+		}
+		t->durable = t->now;
+		volume_close(v, NULL);
+	}
+	compare_all();
+}
+
+static void op_restart(void)
+{
+	doing = "restart";
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++)
+		close_tape(t);
+	store_down();
+	store_up();
+}
+
+/* What a collection committed of open tapes: all that was written, or nothing. */
+static void look_what_is_durable(void)
+{
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		struct volume_stat st;
+
+		CHECK(volume_peek(kv, id_of(t), &st) == 0);
+		if (st.generation == current(t)->generation && st.end.objects == current(t)->n)
+			t->durable = t->now;
+	}
+}
+
+/* ---- steps: collections ------------------------------------------------------------------------------------------ */
+
+static int stop_at_once(void *ctx, const struct tape_gc_report *so_far)
+{
+	uint64_t *left = ctx;
+
+	CHECK(so_far->freed_packs <= so_far->candidates);
+	return *left && --*left == 0;
+}
+
+static unsigned any_percent(void)
+{
+	static const unsigned percents[] = { 0, 20, 50, 80, 95, 100 };
+
+	return percents[below(ARRAY_LEN(percents))];
+}
+
+static void op_collect(void)
+{
+	uint64_t left = below(3) ? 0 : 1 + below(200);
+	const struct tape_gc_config cfg = {
+		.live_percent = any_percent(), .merge_packs = below(2) ? UINT_MAX : 4, .dry_run = !below(6),
+		.progress = stop_at_once, .ctx = &left,
+	};
+	struct tape_gc_report done;
+
+	doing = "collect";
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
+	look_what_is_durable();
+	compare_all();
+}
+
+/* Something fails at any moment; then the power may go. */
+static void op_collect_badly(void)
+{
+	const struct tape_gc_config cfg = { .live_percent = any_percent(), .merge_packs = below(2) ? UINT_MAX : 4 };
+	struct tape_gc_report done;
+	unsigned kind = (unsigned)below(3);
+
+	doing = "collect badly";
+	if (kind == 0)
+		kv_mem_plan_fault(kv, 1 + below(30), -EIO);
+	else if (kind == 1)
+		packs_mem_plan_fault(packs, 1 + below(200), -EIO);
+	else
+		packs_mem_plan_sync_fault(packs, 1 + below(4), -EIO);
+	(void)tape_gc(shelf, &cfg, &done);
+	kv_mem_plan_fault(kv, 0, -EIO);
+	packs_mem_plan_fault(packs, 0, -EIO);
+	packs_mem_plan_sync_fault(packs, 0, -EIO);
+	look_what_is_durable();
+	/* A writer whose pack failed says so from then on. */
+	if (kind || below(2))
+		op_power_cut();
+	else
+		compare_all();
+}
+
+/* Nobody writes; what a dry run tells is done, and the space is what it should be. */
+static void op_collect_all(void)
+{
+	struct tape_gc_config cfg = { .live_percent = any_percent(), .merge_packs = UINT_MAX, .dry_run = true };
+	struct tape_gc_report dry, done;
+	uint64_t before, may, is;
+
+	op_restart();
+	doing = "collect all";
+	before = bytes_of_packs();
+	may = allowed(cfg.live_percent);
+	CHECK(tape_gc(shelf, &cfg, &dry) == 0);
+	CHECK(bytes_of_packs() == before);
+	cfg.dry_run = false;
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
+	CHECK(done.candidates == dry.candidates && done.garbage_bytes == dry.garbage_bytes);
+	CHECK(done.copy_bytes == dry.copy_bytes && done.freed_packs == done.candidates);
+	store_down();
+	store_up();
+	is = bytes_of_packs();
+	/* Tables of contents and packs that are all head and tail. */
+	if (is > may + may / 20 + 100000)
+		printf("%" PRIu64 " bytes left, %" PRIu64 " allowed, %u %%\n", is, may, cfg.live_percent);
+	CHECK(is <= may + may / 20 + 100000);
+	compare_all();
+	cfg.dry_run = true;
+	CHECK(tape_gc(shelf, &cfg, &dry) == 0);
+	CHECK(dry.candidates == 0);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static const struct { unsigned weight; void (*op)(void); } ops[] = {
+	{ 30, op_write }, { 14, op_overwrite }, { 10, op_commit }, { 8, op_close }, { 8, op_drop }, { 5, op_destroy },
+	{ 4, op_restore }, { 4, op_replace }, { 20, op_read }, { 4, op_power_cut }, { 4, op_restart },
+	{ 12, op_collect }, { 8, op_collect_badly }, { 6, op_collect_all },
+};
+
+static void one_step(void)
+{
+	unsigned sum = 0, pick;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		sum += ops[i].weight;
+	pick = (unsigned)below(sum);
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		if (pick < ops[i].weight) {
+			ops[i].op();
+			break;
+		}
+		pick -= ops[i].weight;
+	}
+	compare_current(any_tape());
+}
+
+static void nothing_is_left(void)
+{
+	const struct tape_gc_config cfg = { 0 };
+	struct tape_gc_report done;
+	struct kv_batch *b = new_batch();
+
+	doing = "the end";
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		close_tape(t);
+		CHECK(volume_destroy(kv, b, id_of(t)) == 0);
+	}
+	write_batch(b);
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
+	store_down();
+	store_up();
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
+	CHECK(bytes_of_packs() == 0);
+	CHECK(kv_any(kv, KV_MAP, NULL, 0) == KV_E_NONE);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 10) : 600;
+
+	seed = argc > 1 ? strtoull(argv[1], NULL, 10) : clock_now_ns();
+	state = seed * 2 + 1;
+	printf("seed %" PRIu64 "\n", seed);
+	fflush(stdout);
+	log_set_level(LOG_LEVEL_ERROR);
+	CHECK(kv_mem_new(&kv) == 0);
+	CHECK(packs_mem_new(&packs) == 0);
+	store_up();
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++)
+		create_tape(t);
+	for (step = 1; step <= steps; step++)
+		one_step();
+	op_collect_all();
+	nothing_is_left();
+	store_down();
+	packs_close(packs);
+	kv_close(kv);
+	free(chunks);
+	return 0;
+}
