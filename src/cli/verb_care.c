@@ -258,31 +258,38 @@ static int check_each(void *ctx, const char *key, json_t *value)
 	return r;
 }
 
-static void check_summary(const json_t *sum, int64_t faults, int64_t repaired)
+/* What is damaged is no fault of the structure, but who asks whether all is well is to know of it. */
+static void check_summary(const json_t *sum, int64_t faults, int64_t repaired, int64_t damaged)
 {
 	printf("%lld pools, %lld volumes with %lld generations, %lld packs with %lld chunks were checked: ",
 	       (long long)number(sum, "catalog.pools"), (long long)number(sum, "tape.volumes"),
 	       (long long)number(sum, "tape.generations"), (long long)number(sum, "chunk.packs"),
 	       (long long)number(sum, "chunk.chunks"));
-	if (!faults)
-		puts("nothing is wrong");
-	else if (faults == repaired)
+	if (faults && faults == repaired)
 		printf("%lld faults, all of them mended\n", (long long)faults);
-	else
+	else if (faults)
 		printf("%lld faults, %lld of them mended\n", (long long)faults, (long long)repaired);
+	else
+		puts(damaged ? "the structure is whole" : "nothing is wrong");
+	if (damaged)
+		printf("%lld chunks and %lld whole packs are damaged; `vtape damage` tells what that costs\n",
+		       (long long)number(sum, "damage.chunks"), (long long)number(sum, "damage.packs"));
 }
 
 static int check_tell(const struct args *a, json_t *findings, json_t *sum)
 {
 	int64_t faults = number(sum, "faults"), repaired = number(sum, "repaired");
+	int64_t damaged = number(sum, "damage.chunks") + number(sum, "damage.packs");
 
 	if (args_has(a, OPT_JSON)) {
 		json_object_set(sum, "findings", findings);
 		print_json(sum);
 	} else {
-		check_summary(sum, faults, repaired);
+		check_summary(sum, faults, repaired, damaged);
 	}
-	return !faults ? EXIT_DONE : faults == repaired ? EXIT_MENDED : EXIT_FAULTS;
+	if (damaged || faults > repaired)
+		return EXIT_FAULTS;
+	return faults ? EXIT_MENDED : EXIT_DONE;
 }
 
 int verb_check(const struct args *a)

@@ -39,7 +39,16 @@ int serve_check(struct call *c)
 	const struct library_check_config cfg = { .data = call_flag(c, "data"), .repair = call_flag(c, "repair"),
 						  .found = check_found, .progress = check_progress, .ctx = c };
 	struct library_checked done = { 0 };
+	struct damage d = { 0 };
+	json_t *ok;
 	int r = err_fold(library_check(c->s->lib, &cfg, &done));
 
-	return r ? r : call_answer(c, checked_json(&done));
+	if (!r)
+		r = damage_count(c, &d);
+	if (r)
+		return r;
+	ok = checked_json(&done);
+	json_object_set_new(ok, "damage", json_pack("{s:I, s:I}", "chunks", (json_int_t)d.chunks, "packs",
+						    (json_int_t)d.packs));
+	return call_answer(c, ok);
 }
