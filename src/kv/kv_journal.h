@@ -12,6 +12,7 @@
 
 /* ---- kv_journal_format.c: bytes on disk, vtape-format(5) "Journal" ---- */
 
+#define JOURNAL_NUMBER_MAX (UINT64_MAX / 2)
 #define JOURNAL_HEADER_BYTES 64u
 #define JOURNAL_FRAME_BYTES 48u
 #define JOURNAL_END_BYTES 32u
@@ -25,7 +26,7 @@ enum journal_frame_kind { JOURNAL_BATCH, JOURNAL_ROWS, JOURNAL_END, JOURNAL_FRAM
 struct journal_header {
 	enum journal_kind kind;
 	uint64_t number;	/* log: of its first batch; checkpoint: of the last batch that is in it */
-	uint64_t follows;	/* log: the last batch before it that counts; what the logs before have beyond is void */
+	uint64_t follows;	/* log: the last batch before it that counts; what logs before have beyond is void */
 	uint64_t previous;	/* log: number of the log before it; 0: it was the first */
 	uint64_t id;		/* random; stands in each frame, so that nothing else passes for one */
 };
@@ -47,7 +48,8 @@ struct journal_row {
 };
 
 void journal_header_pack(const struct journal_header *h, uint8_t out[JOURNAL_HEADER_BYTES]);
-bool journal_header_unpack(const uint8_t *p, enum journal_kind kind, struct journal_header *out);
+/* KV_E_NONE: it is none; -EUCLEAN: written by a newer vtape. */
+int journal_header_unpack(const uint8_t *p, enum journal_kind kind, struct journal_header *out);
 void journal_frame_pack(const struct journal_frame *f, uint8_t out[JOURNAL_FRAME_BYTES]);
 bool journal_frame_unpack(const uint8_t *p, struct journal_frame *out);
 void journal_row_pack(const struct journal_row *row, uint8_t out[JOURNAL_ROW_BYTES]);

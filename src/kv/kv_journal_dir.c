@@ -299,6 +299,8 @@ static int add_name(void *ctx, const char *name)
 	char again[JOURNAL_NAME_MAX];
 	uint64_t number = strtoull(name, NULL, 16);
 
+	if (number > JOURNAL_NUMBER_MAX)
+		return 0;
 	journal_name(JOURNAL_LOG, number, again);
 	if (!strcmp(name, again))
 		return add_number(&l->logs, number);

@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #define VERSION 1
-#define NUMBER_MAX (UINT64_MAX / 2)	/* so that nobody's next number overflows */
 
 static const char header_magic[][9] = { [JOURNAL_LOG] = "VTAPEJL1", [JOURNAL_CHECKPOINT] = "VTAPEJC1" };
 
@@ -32,11 +31,13 @@ void journal_header_pack(const struct journal_header *h, uint8_t out[JOURNAL_HEA
 	put_le64(out + 56, sum64(out, 56));
 }
 
-bool journal_header_unpack(const uint8_t *p, enum journal_kind kind, struct journal_header *out)
+int journal_header_unpack(const uint8_t *p, enum journal_kind kind, struct journal_header *out)
 {
-	if (memcmp(p, header_magic[kind], 8) || get_le64(p + 56) != sum64(p, 56) || get_le32(p + 8) != VERSION ||
-	    get_le64(p + 16) > NUMBER_MAX || get_le64(p + 24) > NUMBER_MAX)
-		return false;
+	if (memcmp(p, header_magic[kind], 8) || get_le64(p + 56) != sum64(p, 56) ||
+	    get_le64(p + 16) > JOURNAL_NUMBER_MAX || get_le64(p + 24) > JOURNAL_NUMBER_MAX)
+		return KV_E_NONE;
+	if (get_le32(p + 8) != VERSION)
+		return err_explain(-EUCLEAN, "journal: written by a newer vtape");
 	*out = (struct journal_header){
 		.kind = kind,
 		.number = get_le64(p + 16),
@@ -44,7 +45,7 @@ bool journal_header_unpack(const uint8_t *p, enum journal_kind kind, struct jour
 		.previous = get_le64(p + 32),
 		.id = get_le64(p + 40),
 	};
-	return true;
+	return 0;
 }
 
 void journal_frame_pack(const struct journal_frame *f, uint8_t out[JOURNAL_FRAME_BYTES])
@@ -65,7 +66,7 @@ bool journal_frame_unpack(const uint8_t *p, struct journal_frame *out)
 
 	while (kind < JOURNAL_FRAME_KINDS && magic != frame_magic[kind])
 		kind++;
-	if (kind == JOURNAL_FRAME_KINDS || get_le64(p + 40) != sum64(p, 40) || get_le64(p + 8) > NUMBER_MAX)
+	if (kind == JOURNAL_FRAME_KINDS || get_le64(p + 40) != sum64(p, 40) || get_le64(p + 8) > JOURNAL_NUMBER_MAX)
 		return false;
 	*out = (struct journal_frame){
 		.kind = kind,
@@ -89,7 +90,7 @@ void journal_row_pack(const struct journal_row *row, uint8_t out[JOURNAL_ROW_BYT
 
 int journal_row_unpack(const uint8_t *p, size_t len, struct journal_row *out)
 {
-	if (len != JOURNAL_ROW_BYTES || p[0] != VERSION || get_le64(p + 1) > NUMBER_MAX)
+	if (len != JOURNAL_ROW_BYTES || p[0] != VERSION || get_le64(p + 1) > JOURNAL_NUMBER_MAX)
 		return err_explain(-EUCLEAN, "journal: the database's row about it makes no sense");
 	*out = (struct journal_row){ get_le64(p + 1), get_le64(p + 9), get_le64(p + 17), get_le64(p + 25) };
 	return 0;

@@ -115,8 +115,8 @@ static int headless(struct opening *o, uint64_t log, uint64_t size)
 /* Neither what the database needs next nor what it ends with is there: @from is the first batch that is. */
 static int not_the_same(const struct opening *o, uint64_t from)
 {
-	return err_explain(-EUCLEAN, "%s: the database ends with batch %llu, but what the journal still has begins with "
-			   "batch %llu: an older copy of one of them, or a file is missing", o->j->dir->path,
+	return err_explain(-EUCLEAN, "%s: the database ends with batch %llu, but what the journal still has begins "
+			   "with batch %llu: an older copy of one of them, or a file is missing", o->j->dir->path,
 			   (unsigned long long)o->have, (unsigned long long)from);
 }
 
@@ -299,6 +299,8 @@ static int go_on(struct opening *o)
 		j->next = logs + (j->rotate ? 1 : 0);
 	if (j->next <= checkpoints)
 		j->next = checkpoints + 1;
+	if (j->next > JOURNAL_NUMBER_MAX / 2)
+		return err_explain(-EUCLEAN, "%s: a number beyond all that were ever given", j->dir->path);
 	return 0;
 }
 

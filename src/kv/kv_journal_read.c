@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading the journal.  Its bytes are foreign: damaged ones are passed over and told, and what cannot be read from the
- * disk counts as damaged.  A frame's head has a sum of its own, so a damaged payload is stepped over by its length; only
- * behind a damaged head the next one is searched for.  Memory: one window, or one frame if that is longer.
+ * disk counts as damaged.  A frame's head has a sum of its own, so a damaged payload is stepped over by its length;
+ * only behind a damaged head the next one is searched for.  Memory: one window, or one frame if that is longer.
  *
  * The end of the last log is special.  A power cut may leave of what nobody had synced the later parts without the
  * earlier ones; that is no damage, the log ends before the hole.  It is damage if what is behind the hole says that the
@@ -148,10 +148,12 @@ static int open_file(struct jdir *d, enum journal_kind kind, uint64_t number, co
 	if (result)
 		return result;
 	r->at = JOURNAL_HEADER_BYTES;
-	if (!journal_header_unpack(p, kind, h) || h->number != number)
-		return KV_E_NONE;
-	r->id = h->id;
-	return 0;
+	result = journal_header_unpack(p, kind, h);
+	if (!result && h->number != number)
+		result = KV_E_NONE;
+	if (!result)
+		r->id = h->id;
+	return result;
 }
 
 int journal_read_header(struct jdir *d, enum journal_kind kind, uint64_t number, struct journal_header *out,
@@ -282,8 +284,8 @@ static int blocks_missing(const struct journal_reading *r, uint64_t checkpoint, 
 {
 	if (number <= expected)
 		return 0;
-	return tell(r, JOURNAL_CHECKPOINT, checkpoint, number - expected, "%llu blocks of rows from %llu on are damaged",
-		    (unsigned long long)(number - expected), (unsigned long long)expected);
+	return tell(r, JOURNAL_CHECKPOINT, checkpoint, number - expected,
+		    "%llu blocks of rows from %llu on are damaged", (unsigned long long)(number - expected), (unsigned long long)expected);
 }
 
 int journal_read_checkpoint(const struct journal_reading *r, uint64_t number)

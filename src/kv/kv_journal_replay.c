@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The journal read as a whole: to make a database anew from it, and to see whether that could be done.  Damage is passed
- * over, counted and told, since here something is better than nothing.
+ * The journal read as a whole: to make a database anew from it, and to see whether that could be done.  Damage is
+ * passed over, counted and told, since here something is better than nothing.
  */
 #include "kv/kv_journal.h"
 

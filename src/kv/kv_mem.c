@@ -36,7 +36,7 @@ struct kv_mem {
 	pthread_mutex_t lock;	/* guards what follows */
 	struct roots now;
 	struct roots durable;	/* what the last synced write left */
-	struct roots recent[RECENT_MAX];	/* what later ones left, the oldest overwritten first; a failed one too */
+	struct roots recent[RECENT_MAX];	/* what later ones left, failed ones too; a ring */
 	uint64_t recent_count;
 	uint64_t fail_after;	/* steps until one fails; 0: none will */
 	uint64_t fail_count;	/* how many then do */

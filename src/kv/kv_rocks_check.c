@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Is a database of RocksDB whole?  Reads every block of every table from the disk, caches forgotten before, and lets
- * RocksDB compare its sums.  It finds what is damaged and says which space and file; mending is for those who know where
- * the rows come from.  Damaged filters it does not find: they only cost time.
+ * RocksDB compare its sums.  It finds what is damaged and says which space and file; mending is for those who know
+ * where the rows come from.  Damaged filters it does not find: they only cost time.
  */
 #include "kv/kv_rocks.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A journal cut short, flipped, unreadable or mixed up, byte by byte, in memory: what opening and replaying make of it. */
+/* A journal cut short, flipped, unreadable or mixed up, byte by byte, in memory: what opening and replaying give. */
 #include "kv_twins.h"
 
 #include "kv/kv_journal.h"
