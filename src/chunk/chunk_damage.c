@@ -63,12 +63,41 @@ static int put_bad(struct kv_batch *b, struct pack_ref ref)
 	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
 
-static int write_damage(struct chunk_store *cs, struct pack_ref ref)
+/* All that is known of a chunk if the index told of another one with its digest when the pack was lost. */
+static int len_by_row(struct chunk_store *cs, struct pack_ref ref, struct lost_chunk *out)
+{
+	struct buf value = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN];
+	int r;
+
+	pack_key_pack(key, PACK_KEY_SEALED, ref.pack);
+	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
+	*out = (struct lost_chunk){ .raw_len = r ? 0 : pack_tally_len(value.data, value.len, ref.slot) };
+	buf_fini(&value);
+	return r < 0 ? r : out->raw_len ? 0 : LOOKUP_NONE;
+}
+
+static int put_lost(struct kv_batch *b, struct pack_ref ref, const struct lost_chunk *l)
+{
+	uint8_t key[BAD_KEY_LEN], value[LOST_LEN];
+
+	lost_key_pack(key, ref);
+	lost_chunk_pack(value, l);
+	return kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value));
+}
+
+/* What it was, too: when it is stored anew the index forgets this place, and then the pack may be lost. */
+static int write_damage(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct lost_chunk l;
 	int r = kv_batch_new(&b);
 
 	r = r ? r : put_bad(b, ref);
+	if (!r && !len_by_row(cs, ref, &l)) {
+		memcpy(l.part, d->b, LOST_PART_LEN);
+		r = put_lost(b, ref, &l);
+	}
 	return r ? r : kv_write(cs->kv, b, true);
 }
 
@@ -83,7 +112,7 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
 	if (!news)
 		return;
 	log_error("chunk %u of pack %012llx is damaged and no longer shared", ref.slot, (unsigned long long)ref.pack);
-	r = r ? r : write_damage(cs, ref);
+	r = r ? r : write_damage(cs, ref, d);
 	if (r)
 		log_error("that it is damaged could not be written down: %s", strerror(-r));
 	tell(cs, ref, d);
@@ -157,14 +186,11 @@ static int add_missing(struct chunk_store *cs, struct pack_set *lost)
 	return r;
 }
 
-static int put_lost(struct chunk_store *cs, struct kv_batch *b, struct pack_ref ref, const struct lost_chunk *l)
+/* As put_lost(); batches do not grow with what is lost. */
+static int put_many(struct chunk_store *cs, struct kv_batch *b, struct pack_ref ref, const struct lost_chunk *l)
 {
-	uint8_t key[BAD_KEY_LEN], value[LOST_LEN];
-	int r;
+	int r = put_lost(b, ref, l);
 
-	lost_key_pack(key, ref);
-	lost_chunk_pack(value, l);
-	r = kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value));
 	if (!r && kv_batch_count(b) >= GATHER_ROWS) {
 		r = kv_write(cs->kv, b, false);
 		kv_batch_clear(b);
@@ -191,7 +217,7 @@ static int gather(struct chunk_store *cs, const struct pack_set *lost, struct kv
 		memcpy(l.part, key, INDEX_KEY_LEN);
 		memcpy(l.part + INDEX_KEY_LEN, row.mac, INDEX_MAC_LEN);
 		l.raw_len = row.raw_len;
-		r = put_lost(cs, b, row.ref, &l);
+		r = put_many(cs, b, row.ref, &l);
 	}
 	return r ? r : kv_iter_error(it);
 }
@@ -214,7 +240,7 @@ static int gather_table(struct chunk_store *cs, uint64_t number, struct kv_batch
 			s = s->next;
 		memcpy(l.part, slot->digest.b, LOST_PART_LEN);
 		if (l.raw_len)
-			r = put_lost(cs, b, (struct pack_ref){ number, i }, &l);
+			r = put_many(cs, b, (struct pack_ref){ number, i }, &l);
 	}
 	index_remove_table(&cs->index, t);
 	table_free(t);
@@ -324,7 +350,7 @@ int store_lost_chunk(struct chunk_store *cs, struct pack_ref ref, struct lost_ch
 	lost_key_pack(key, ref);
 	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
 	if (r == KV_E_NONE)
-		r = LOOKUP_NONE;
+		r = len_by_row(cs, ref, out);
 	else if (!r)
 		r = lost_chunk_unpack(value.data, value.len, out);
 	buf_fini(&value);

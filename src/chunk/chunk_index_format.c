@@ -142,10 +142,25 @@ int pack_tally_unpack(const void *p, size_t n, struct pack_tally *out)
 	t.chunks = cursor_le32(&c);
 	t.raw_bytes = cursor_le64(&c);
 	t.file_bytes = cursor_le64(&c);
+	t.lens = NULL;
+	if (cursor_left(&c))
+		cursor_bytes(&c, (size_t)t.chunks * LEN_BYTES);
 	r = unpacked(&c, version == ROW_VERSION, "a pack's sums");
 	if (!r)
 		*out = t;
 	return r;
+}
+
+uint32_t pack_tally_len(const void *p, size_t n, uint32_t slot)
+{
+	const uint8_t *len = (const uint8_t *)p + PACK_TALLY_LEN + (size_t)slot * LEN_BYTES;
+	struct pack_tally t;
+	uint32_t v;
+
+	if (pack_tally_unpack(p, n, &t) || n == PACK_TALLY_LEN || slot >= t.chunks)
+		return 0;
+	v = get_le16(len) | (uint32_t)len[2] << 16;
+	return v <= PACK_CHUNK_MAX ? v : 0;
 }
 
 void totals_pack(uint8_t out[TOTALS_LEN], const struct chunk_totals *t)

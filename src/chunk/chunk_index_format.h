@@ -7,12 +7,15 @@
  *   value  18  number of the pack u48le, slot u32le, raw length u24le, first 5 bytes of the digest's second half
  *
  * KV_PACK, by the first byte of the key
- *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le
+ *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le; and the
+ *                                 raw length u24le of every chunk, 0 if that was not known, or nothing.  If the pack is
+ *                                 lost, each of the chunks that are found elsewhere still has its place in the stream.
  *   'O' number u64be              a pack not yet sealed when numbers beyond its step were reserved; no value
  *   'D' number u64be              a pack whose file is about to be removed; no value
  *   'B' number u64be slot u32be   a chunk that failed its check; no value.  Slot 0xffffffff: the pack is lost, or a part
  *                                 of its table of contents: what the index knew of it is in the rows 'L'
- *   'L' number u64be slot u32be   a chunk of such a pack: first 21 bytes of its digest, raw length u24le
+ *   'L' number u64be slot u32be   a chunk of such a pack, or one that failed its check: first 21 bytes of its digest, raw
+ *                                 length u24le
  *   'N'                           all numbers below this may be in use: u64le
  *   'T'                           totals of the packs with a row 'P': version u8 (1), packs u64le, chunks u64le,
  *                                 raw bytes u64le, file bytes u64le
@@ -41,7 +44,9 @@ int index_value_unpack(const void *p, size_t n, struct index_value *out);	/* -EU
 struct pack_tally {
 	uint32_t chunks;
 	uint64_t raw_bytes, file_bytes;
+	const uint8_t *lens;		/* of each chunk, LEN_BYTES; borrowed; NULL: not known, and so if it comes from a row */
 };
+#define LEN_BYTES 3u
 #define PACK_TALLY_LEN 21u
 #define PACK_KEY_LEN 9u
 #define BAD_KEY_LEN 13u
@@ -66,6 +71,7 @@ int lost_chunk_unpack(const void *p, size_t n, struct lost_chunk *out);			/* -EU
 
 void pack_tally_pack(uint8_t out[PACK_TALLY_LEN], const struct pack_tally *t);
 int pack_tally_unpack(const void *p, size_t n, struct pack_tally *out);			/* -EUCLEAN */
+uint32_t pack_tally_len(const void *p, size_t n, uint32_t slot);	/* by such a row; 0: not known */
 
 #define TOTALS_LEN 33u
 void totals_pack(uint8_t out[TOTALS_LEN], const struct chunk_totals *t);

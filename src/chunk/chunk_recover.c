@@ -166,6 +166,7 @@ static void is_bad(void *ctx, uint32_t slot, const struct digest *d)
 /* Its table stays in memory: what was written last is met again soon. */
 static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct pack_tally tally;
 	struct pack *p;
 	struct table *t;
@@ -177,8 +178,9 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 	if (!r) {
 		index_add_table(&cs->index, t);
 		t->indexed = 0;
-		tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(p) };
-		r = store_index_rows(t, t->count, b);
+		r = store_lens(t, &lens);
+		tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(p), lens.data };
+		r = r ? r : store_index_rows(t, t->count, b);
 		t->indexed = t->count;
 		if (!r)
 			r = store_sealed_rows(number, &tally, b);

@@ -42,15 +42,31 @@ int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b)
 
 int store_sealed_rows(uint64_t number, const struct pack_tally *tally, struct kv_batch *b)
 {
-	uint8_t key[PACK_KEY_LEN], value[PACK_TALLY_LEN];
+	CLEANUP(buf_fini) struct buf value = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN], sums[PACK_TALLY_LEN];
 	int r;
 
-	pack_tally_pack(value, tally);
+	pack_tally_pack(sums, tally);
+	r = buf_append(&value, sums, sizeof(sums));
+	if (!r && tally->lens)
+		r = buf_append(&value, tally->lens, (size_t)tally->chunks * LEN_BYTES);
 	pack_key_pack(key, PACK_KEY_SEALED, number);
-	r = kv_batch_put(b, KV_PACK, key, sizeof(key), value, sizeof(value));
-	if (!r) {
-		pack_key_pack(key, PACK_KEY_OPEN, number);
-		r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
+	r = r ? r : kv_batch_put(b, KV_PACK, key, sizeof(key), value.data, value.len);
+	pack_key_pack(key, PACK_KEY_OPEN, number);
+	return r ? r : kv_batch_delete(b, KV_PACK, key, sizeof(key));
+}
+
+int store_lens(const struct table *t, struct buf *out)
+{
+	const struct segment *s = t->first;
+	int r = 0;
+
+	for (uint32_t i = 0; i < t->count && !r; i++) {
+		uint32_t n = s->slots[i % SEGMENT_SLOTS].raw_len;
+
+		r = buf_append(out, (uint8_t[LEN_BYTES]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, LEN_BYTES);
+		if (i % SEGMENT_SLOTS == SEGMENT_SLOTS - 1)
+			s = s->next;
 	}
 	return r;
 }
@@ -104,6 +120,7 @@ struct seal_job {
 static int seal_and_index(struct chunk_store *cs, struct table *t, struct pack_tally *tally)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	int r = pack_seal(t->pack);
 
 	if (!r)
@@ -113,10 +130,12 @@ static int seal_and_index(struct chunk_store *cs, struct table *t, struct pack_t
 	pthread_mutex_lock(&cs->lock);
 	t->synced = t->count;
 	r = store_index_rows(t, t->count, b);
-	*tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(t->pack) };
+	r = r ? r : store_lens(t, &lens);
+	*tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(t->pack), lens.data };
 	pthread_mutex_unlock(&cs->lock);
 	if (!r)
 		r = store_sealed_rows(t->number, tally, b);
+	tally->lens = NULL;
 	return r ? r : store_write_sums(cs, b, SUMS_MORE, tally, false);
 }
 

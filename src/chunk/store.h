@@ -91,6 +91,8 @@ void store_seal_table(struct chunk_store *cs, struct table *t);		/* in the backg
 int store_has_room(struct chunk_store *cs, uint64_t n, bool reserve);
 /* Rows for the slots of @t that have none yet, up to @upto.  Lock held. */
 int store_index_rows(const struct table *t, uint32_t upto, struct kv_batch *b);
+/* Raw lengths of its chunks, for the row of the pack.  Lock held. */
+int store_lens(const struct table *t, struct buf *out);
 /* The rows that make a sealed pack known.  Lock held. */
 int store_sealed_rows(uint64_t number, const struct pack_tally *tally, struct kv_batch *b);
 
@@ -153,7 +155,8 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
 void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p);
 void store_returned(struct chunk_store *cs, uint64_t number);
 bool store_is_sealed(struct chunk_store *cs, uint64_t pack);		/* it has a row that says so */
-/* What is known of a chunk that its pack cannot tell of.  0, LOOKUP_NONE; < 0. */
+/* What is known of a chunk that its pack cannot tell of; if only its length is, the part of the digest is zeros.
+ * 0, LOOKUP_NONE; < 0. */
 int store_lost_chunk(struct chunk_store *cs, struct pack_ref ref, struct lost_chunk *out);
 /* Its digest, if there is another one.  0, LOOKUP_NONE; < 0. */
 int store_lost_digest(struct chunk_store *cs, const struct lost_chunk *l, struct digest *d);

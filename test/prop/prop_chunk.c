@@ -105,23 +105,26 @@ static void session_commit(struct world *w, struct volume *v)
 
 static bool is_hurt(const struct world *w, struct pack_ref ref, bool *gap)
 {
+	bool hurt = false;
+
+	*gap = false;
 	for (size_t i = 0; i < w->wounds_count; i++) {
 		const struct wound *x = &w->wounds[i];
 
-		if (x->pack == ref.pack && ref.slot >= x->from && ref.slot < x->to) {
-			*gap = x->gap;
-			return true;
-		}
+		if (x->pack != ref.pack || ref.slot < x->from || ref.slot >= x->to)
+			continue;
+		hurt = true;
+		*gap = *gap || x->gap;
 	}
-	return false;
+	return hurt;
 }
 
-/* Nobody knows what the slot held, not even how long it was: the index told of another chunk with that digest. */
+/* Nobody knows what the slot held: the index told of another chunk with that digest when the pack was lost. */
 static bool is_beyond(struct world *w, struct pack_ref ref)
 {
 	struct buf value = BUF_INIT;
 	uint8_t key[BAD_KEY_LEN];
-	bool gap = false, beyond;
+	bool gap, beyond;
 
 	if (!is_hurt(w, ref, &gap) || !gap)
 		return false;
@@ -131,23 +134,18 @@ static bool is_beyond(struct world *w, struct pack_ref ref)
 	return beyond;
 }
 
-/* May a read of these bytes fail?  What is behind a slot of unknown length, in one run, has lost its place. */
+/* May a read of these bytes fail, and does it for good? */
 static bool may_fail(struct world *w, const struct map *m, uint64_t at, uint64_t n, bool *beyond)
 {
 	uint64_t start = 0;
-	bool hurt = false, adrift = false, gap;
+	bool hurt = false, gap;
 
 	*beyond = false;
 	for (size_t i = 0; i < m->count; start += m->places[i++].len) {
-		struct pack_ref ref = m->places[i].ref;
-
-		if (i && (ref.pack != m->places[i - 1].ref.pack || ref.slot != m->places[i - 1].ref.slot + 1))
-			adrift = false;
-		adrift = adrift || is_beyond(w, ref);
 		if (start >= at + n || start + m->places[i].len <= at)
 			continue;
-		hurt = hurt || adrift || is_hurt(w, ref, &gap);
-		*beyond = *beyond || adrift;
+		hurt = hurt || is_hurt(w, m->places[i].ref, &gap);
+		*beyond = *beyond || is_beyond(w, m->places[i].ref);
 	}
 	return hurt;
 }
