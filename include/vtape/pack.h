@@ -128,7 +128,7 @@ void pack_uncache(struct pack *p);
  * Entries up to the last that is promised stay, and whole ones up to the first that is not; behind them is what a crash
  * tore, it is cut.  If nobody knows, all up to the last whole one stay.  A pack without a chunk is removed: -ENOENT.
  * Headers in which one bit is wrong are written as they were, the pack's own in any case; otherwise a pack that was
- * sealed and has its table is left alone: 0.
+ * sealed and has its table is left as it is, and synced: 0.
  * Return: 0; -EBADMSG, nothing changed, if entries that were safe once or are whole would go; -EUCLEAN if it is not a
  * pack or another one; -EPROTONOSUPPORT.
  */

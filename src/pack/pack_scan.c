@@ -218,44 +218,40 @@ static int write_header(struct pack *p)
 }
 
 /* The block at @offset is written as it was, if one bit of it is wrong. */
-static int mend_block(struct pack *p, uint64_t offset, bool *mended)
+static int mend_block(struct pack *p, uint64_t offset)
 {
 	uint8_t b[PACK_ENTRY_BYTES];
 	int r = p->file->ops->pread(p->file, b, sizeof(b), offset);
 
 	if (r || get_le64(b + PACK_SUMMED_BYTES) == sum64(b, PACK_SUMMED_BYTES) || !pack_mend_bit(b))
 		return r;
-	*mended = true;
 	return p->file->ops->write(p->file, offset, b, sizeof(b), NULL, 0);
 }
 
 /* The table does without them, but if one day it is damaged they are needed.  An entry's header that is destroyed is
- * left so: its sum of the stored bytes was the only one. */
+ * left so: its sum of the stored bytes was the only one.  And whoever sealed the pack may have been stopped before the
+ * table was safe. */
 static int mend_headers(struct pack *p)
 {
-	bool mended = false;
 	int r = check_header(p, p->bytes);
 
-	if (r == HEADER_E_ABSENT || r == HEADER_E_DAMAGED) {
-		mended = true;
+	if (r == HEADER_E_ABSENT || r == HEADER_E_DAMAGED)
 		r = write_header(p);
-	}
 	for (uint32_t i = 0; i < p->count && !r; i++)
-		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES, &mended);
-	return !r && mended ? p->file->ops->sync(p->file) : r;
+		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES);
+	return r ? r : p->file->ops->sync(p->file);
 }
 
 /* The rows are in @p; make the file what they say. */
 static int finish(struct recovery *c)
 {
 	struct pack *p = c->p;
-	bool mended = false;
 	int r = 0;
 
 	log_info("pack %012llx: %u chunks; %llu bytes behind them are written anew or go", NUMBER(p), p->count,
 		 (unsigned long long)(c->size - p->end));
 	for (uint32_t i = 0; i < p->count && !r; i++)
-		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES, &mended);
+		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES);
 	if (!r && c->header)
 		r = write_header(p);
 	if (!r)

@@ -52,6 +52,22 @@ static void sealed_pack_is_left_alone(void **state)
 	buf_fini(&b);
 }
 
+/* The table is there, but whoever wrote it was stopped before it was safe. */
+static void sealed_pack_is_safe_after_recovery(void **state)
+{
+	struct fixture *f = *state;
+	struct packs *after;
+	struct buf b = BUF_INIT;
+
+	small_pack(f->ps, true, &b);
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_recover(f->ps, 1, NULL), 0);
+	assert_int_equal(packs_mem_cut(f->ps, 0, &after), 0);
+	assert_recovered(after, N);
+	packs_close(after);
+	buf_fini(&b);
+}
+
 static void empty_pack_is_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -586,6 +602,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test_both(unsealed_pack_is_finished),
 		test_both(sealed_pack_is_left_alone),
+		test_mem(sealed_pack_is_safe_after_recovery),
 		test_both(empty_pack_is_removed),
 		test_mem(torn_end_of_any_length_leaves_the_whole_chunks),
 		test_mem(zeros_behind_the_end_are_cut),
