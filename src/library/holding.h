@@ -69,8 +69,7 @@ struct keeper {
 	struct pack_ref hurt[KEEPER_HURTS];	/* reported, not yet told */
 	unsigned hurts;
 	uint64_t hurts_more;		/* that found no room */
-	/* The thread's own. */
-	bool low;
+	bool low;			/* space is */
 	uint64_t low_told_ns;		/* monotonic */
 };
 

@@ -118,7 +118,7 @@ static const struct {
 static void tell(struct library *lib, const struct library_checked *done)
 {
 	catalog_event(lib->cat, done->faults > done->repaired ? EVENT_CHECK_FAILED : EVENT_CHECKED, "",
-		      "%llu volumes, %llu generations, %llu packs, %llu chunks; %llu faults, %llu of them repaired",
+		      "%llu volumes, %llu generations, %llu packs, %llu chunks; faults: %llu, repaired: %llu",
 		      (unsigned long long)done->catalog.volumes, (unsigned long long)done->tape.generations,
 		      (unsigned long long)done->chunk.packs, (unsigned long long)done->chunk.chunks,
 		      (unsigned long long)done->faults, (unsigned long long)done->repaired);

@@ -13,7 +13,7 @@
 #define VOLUMES_MAX 64u
 #define ENOUGH 1		/* there is no room for more words */
 
-/* "default/A00001: file 2 records 17-19; ..." */
+/* "default/A00001 file 2 record 17-19; file 4 record 30; default/A00002 ..." */
 struct words {
 	struct library *lib;
 	char text[WORDS_MAX];
@@ -37,7 +37,7 @@ static void words_add(struct words *w, const char *text)
 static int words_hurt(void *ctx, const struct tape_hurt *h)
 {
 	struct words *w = ctx;
-	char about[LIBRARY_ABOUT_MAX], text[LIBRARY_ABOUT_MAX + 128], old[40] = "", part[32] = "";
+	char about[LIBRARY_ABOUT_MAX], text[LIBRARY_ABOUT_MAX + 160], old[40] = "", part[32] = "", to[24] = "";
 	struct catalog_volume row;
 	int r;
 
@@ -48,9 +48,11 @@ static int words_hurt(void *ctx, const struct tape_hurt *h)
 		snprintf(old, sizeof(old), " generation %" PRIu64, h->generation);
 	if (h->partition)
 		snprintf(part, sizeof(part), " partition %u", h->partition);
-	snprintf(text, sizeof(text), "%s%s%s%s%s file %" PRIu64 " records %" PRIu64 "-%" PRIu64, w->text[0] ? "; " : "",
-		 w->volume == h->volume ? "" : library_about(w->lib, &row, about), w->volume == h->volume ? "" : ":",
-		 old, part, h->file, h->first_object, h->last_object);
+	if (h->last_object > h->first_object)
+		snprintf(to, sizeof(to), "-%" PRIu64, h->last_object);
+	snprintf(text, sizeof(text), "%s%s%s%s%s file %" PRIu64 " record %" PRIu64 "%s", w->text[0] ? ";" : "",
+		 w->volume == h->volume ? "" : w->text[0] ? " " : "",
+		 w->volume == h->volume ? "" : library_about(w->lib, &row, about), old, part, h->file, h->first_object, to);
 	words_add(w, text);
 	w->volume = h->volume;
 	return w->full ? ENOUGH : 0;

@@ -253,9 +253,10 @@ void collector_wake(struct library *lib)
 void collector_low(struct library *lib, bool low)
 {
 	LOCK_SCOPE(&lib->lock);
+	if (lib->low == low)
+		return;
 	/* The first time at once; while it lasts, the collector looks again by itself. */
-	if (low && !lib->low)
-		lib->wish = true;
 	lib->low = low;
+	lib->wish |= low;
 	pthread_cond_broadcast(&lib->turned);
 }

@@ -40,25 +40,34 @@ static uint64_t next_look_ns(uint64_t avail, uint64_t low)
 	return ns < LOOK_SOON_NS ? LOOK_SOON_NS : ns > LOOK_NS ? LOOK_NS : ns;
 }
 
-/* Low until a quarter more than that is free again: a store at the edge tells it once, not every minute. */
+/* Low until a quarter more than that is free again: a store at the edge tells it once, not every minute.  True: it is to
+ * be told. */
+static bool space_changes(struct keeper *k, uint64_t avail, uint64_t low, bool *now_low)
+{
+	LOCK_SCOPE(&k->lock);
+	uint64_t now = clock_mono_ns();
+	bool was = k->low;
+
+	k->low = *now_low = avail < low + (was ? low / 4 : 0);
+	if (!k->low || (was && now - k->low_told_ns < LOW_TELL_NS))
+		return false;
+	k->low_told_ns = now;
+	return true;
+}
+
 uint64_t keeper_look_at_space(struct library *lib)
 {
-	uint64_t avail, total, low, now = clock_mono_ns();
-	char free_text[16];
-	bool was = lib->keeper.low;
+	uint64_t avail, total, low;
+	char left[16], size[16];
+	bool is_low;
 
 	if (chunk_store_space(lib->cs, &avail, &total))
 		return LOOK_NS;
 	low = low_mark(total);
-	lib->keeper.low = avail < low + (was ? low / 4 : 0);
-	if (lib->keeper.low && (!was || now - lib->keeper.low_told_ns > LOW_TELL_NS)) {
-		lib->keeper.low_told_ns = now;
-		catalog_event(lib->cat, EVENT_NO_SPACE, "",
-			      "space is low: %s are left for writers, of a disk of %llu GiB",
-			      format_size(avail, free_text), (unsigned long long)(total >> 30));
-	}
-	if (lib->keeper.low != was)
-		collector_low(lib, lib->keeper.low);
+	if (space_changes(&lib->keeper, avail, low, &is_low))
+		catalog_event(lib->cat, EVENT_NO_SPACE, "", "space is low: %s are left for writers, on a disk of %s",
+			      format_size(avail, left), format_size(total, size));
+	collector_low(lib, is_low);
 	return next_look_ns(avail, low);
 }
 

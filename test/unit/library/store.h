@@ -21,11 +21,12 @@ struct store {
 	struct chunk_store *cs;
 	struct catalog *cat;
 	struct library *lib;
+	uint64_t reserve_bytes;		/* for the next store_up() */
 };
 
 static inline void store_up(struct store *s)
 {
-	struct chunk_store_config cfg = { chunk_params_of(CHUNK_AVG_DEFAULT), { 1, 2, 3 }, 0 };
+	struct chunk_store_config cfg = { chunk_params_of(CHUNK_AVG_DEFAULT), { 1, 2, 3 }, s->reserve_bytes };
 
 	assert_int_equal(workers_serial_new(&s->workers), 0);
 	assert_int_equal(chunk_store_open(s->kv, s->packs, s->workers, &cfg, &s->cs), 0);
@@ -45,6 +46,7 @@ static inline int store_new(void **state)
 {
 	static struct store s;
 
+	s.reserve_bytes = 0;
 	assert_int_equal(kv_mem_new(&s.kv), 0);
 	assert_int_equal(packs_mem_new(&s.packs), 0);
 	store_up(&s);
@@ -176,6 +178,59 @@ static inline unsigned events(struct store *s, unsigned number, const char *abou
 
 	assert_int_equal(catalog_event_each(s->cat, 0, event_count, &w), 0);
 	return w.count;
+}
+
+/* The text of the last event with that number; "" if there is none. */
+struct event_text { unsigned number; char text[256]; };
+static inline int event_last_text(void *ctx, const struct catalog_event *e)
+{
+	struct event_text *t = ctx;
+
+	if (e->number == t->number)
+		snprintf(t->text, sizeof(t->text), "%s", e->text);
+	return 0;
+}
+static inline const char *last_event(struct store *s, unsigned number)
+{
+	static struct event_text t;
+
+	t = (struct event_text){ .number = number };
+	assert_int_equal(catalog_event_each(s->cat, 0, event_last_text, &t), 0);
+	return t.text;
+}
+
+/* Waits for a thread of the library to tell it. */
+static inline const char *await_event(struct store *s, unsigned number)
+{
+	for (int i = 0; i < 100 && !events(s, number, NULL); i++)
+		usleep(50000);
+	return last_event(s, number);
+}
+
+/* Noise without a period that anybody could share (the low bits of rand_r(3) come again after 16 MiB). */
+static inline void fill_noise(uint64_t *state, uint8_t *p, size_t n)
+{
+	for (size_t k = 0; k < n; k += 8) {
+		*state ^= *state << 13;
+		*state ^= *state >> 7;
+		*state ^= *state << 17;
+		put_le64(p + k, *state);
+	}
+}
+
+/* @mib MiB that no two @seed share, in records of 256 KiB, behind what is there. */
+static inline void write_noise_at_end(struct store *s, uint64_t id, unsigned seed, unsigned mib)
+{
+	struct volume *v = claim(s, id, CLAIM_WRITE);
+	static uint8_t noise[1 << 18];
+	uint64_t state = 0x9e3779b97f4a7c15ull * (seed + 1);
+
+	for (unsigned i = 0; i < 4 * mib; i++) {
+		fill_noise(&state, noise, sizeof(noise));
+		assert_int_equal(volume_append_record(v, 0, noise, sizeof(noise)), 0);
+	}
+	assert_int_equal(volume_append_filemark(v, 0), 0);
+	release(s, id, CLAIM_WRITE);
 }
 
 static inline void set_protect(struct catalog_volume *row, void *ctx) { row->protect = ctx != NULL; }
