@@ -18,6 +18,7 @@ const char config_help[] =
 	"usage: vtaped --store STORE --mount MNT [--drives N] [-o OPTIONS] [--allow-other] [--foreground] [--debug]\n"
 	"       vtaped --store STORE --init [--chunk-avg SIZE] [--compression none|lz4|zstd]\n"
 	"       vtaped --store STORE --serve-fd N [--drives N]\n"
+	"       vtaped --store STORE --rebuild-fd N\n"
 	"       mount.vtape STORE MNT [-o OPTIONS]\n"
 	"\n"
 	"vtaped owns a store and serves it: the mounted tree, the drives, the control socket.\n"
@@ -107,12 +108,16 @@ static int parse_mount_helper(int argc, char **argv, struct config *c)
 	return 0;
 }
 
-enum { OPT_STORE = 256, OPT_MOUNT, OPT_INIT, OPT_SERVE, OPT_DRIVES, OPT_AVG, OPT_CODEC, OPT_FG, OPT_DEBUG, OPT_OTHER };
+enum {
+	OPT_STORE = 256, OPT_MOUNT, OPT_INIT, OPT_SERVE, OPT_REBUILD, OPT_DRIVES, OPT_AVG, OPT_CODEC, OPT_FG, OPT_DEBUG,
+	OPT_OTHER
+};
 static const struct option long_options[] = {
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "mount", required_argument, NULL, OPT_MOUNT },
 	{ "init", no_argument, NULL, OPT_INIT },
 	{ "serve-fd", required_argument, NULL, OPT_SERVE },
+	{ "rebuild-fd", required_argument, NULL, OPT_REBUILD },
 	{ "drives", required_argument, NULL, OPT_DRIVES },
 	{ "chunk-avg", required_argument, NULL, OPT_AVG },
 	{ "compression", required_argument, NULL, OPT_CODEC },
@@ -131,6 +136,7 @@ static int parse_option(struct config *c, int opt, int *acts)
 	case OPT_MOUNT: c->mountpoint = optarg; c->act = ACT_MOUNT; ++*acts; return 0;
 	case OPT_INIT: c->act = ACT_INIT; ++*acts; return 0;
 	case OPT_SERVE: c->serve_fd = atoi(optarg); c->act = ACT_SERVE; ++*acts; return 0;
+	case OPT_REBUILD: c->serve_fd = atoi(optarg); c->act = ACT_REBUILD; ++*acts; return 0;
 	case OPT_DRIVES: return parse_drives(optarg, &c->drives);
 	case OPT_AVG: return parse_chunk_avg(optarg, &c->chunk_avg);
 	case OPT_CODEC: c->compression = optarg; return 0;
@@ -156,7 +162,8 @@ static int parse_daemon(int argc, char **argv, struct config *c)
 		return err_explain(-EINVAL, "unexpected '%s'; see vtaped --help", argv[optind]);
 	if (!c->store || acts != 1)
 		return err_explain(-EINVAL,
-				   "--store and one of --mount, --init, --serve-fd are wanted; see vtaped --help");
+				   "--store and one of --mount, --init, --serve-fd, --rebuild-fd are wanted; see "
+				   "vtaped --help");
 	return 0;
 }
 

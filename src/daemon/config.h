@@ -5,7 +5,7 @@
 
 #include <vtape/util.h>
 
-enum config_act { ACT_MOUNT, ACT_INIT, ACT_SERVE, ACT_HELP, ACT_VERSION };
+enum config_act { ACT_MOUNT, ACT_INIT, ACT_SERVE, ACT_REBUILD, ACT_HELP, ACT_VERSION };
 
 struct config {
 	enum config_act act;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vtaped: owns one store for as long as it runs.  Three ways to run: make a store, serve a mount (in the background,
- * once everything stands), or serve one connection of a command line that found no daemon.
+ * vtaped: owns one store for as long as it runs.  Four ways to run: make a store, serve a mount (in the background,
+ * once everything stands), serve one connection of a command line that found no daemon, or make a lost database anew.
  *
  * The foreground process of a mount exits 0 only when the tree is mounted and the control socket answers, so a script
  * may go on at once; if anything fails before, it exits non-zero and has said why on standard error.
  */
 #include "daemon/config.h"
+#include "daemon/rebuild.h"
 #include "daemon/serve.h"
 #include "daemon/wire.h"
 
@@ -105,7 +106,7 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- the three ways ---- */
+/* ---- the ways to run ---- */
 
 /* @mountpoint is absolute: the daemon leaves the folder in which it was named. */
 static int serve_mount(const struct config *c, struct wire *w, const char *mountpoint, int ready_fd,
@@ -177,26 +178,43 @@ static int refuse(void *ctx, const char *verb, const json_t *request, int fd, st
 	return err_explain(why->r, "%s", why->text);
 }
 
+/* The command line asks in the words of its user; it gets the reason as the answer to whatever it asks. */
+static int serve_refusal(const struct config *c, int r)
+{
+	struct refusal why = { .r = r };
+
+	snprintf(why.text, sizeof(why.text), "%s", err_text(r));
+	ctl_serve_one(c->serve_fd, refuse, &why);
+	return r;
+}
+
 static int run_serve(const struct config *c)
 {
 	struct wire w = { .lock_fd = -1 };
-	struct refusal why;
 	struct serve serve;
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
 	r = wire_open(&w, c->store, c->drives);
-	if (r < 0) {
-		/* The command line asks in the words of its user; it gets the reason as the answer
-		 * to whatever it asks. */
-		why.r = r;
-		snprintf(why.text, sizeof(why.text), "%s", err_text(r));
-		ctl_serve_one(c->serve_fd, refuse, &why);
-		return r;
-	}
+	if (r < 0)
+		return serve_refusal(c, r);
 	serve = (struct serve){ .lib = w.library, .cat = w.catalog, .kv = w.kv, .cs = w.chunks, .store_path = w.path,
 				.mountpoint = NULL, .drives = (int)c->drives };
 	r = ctl_serve_one(c->serve_fd, serve_request, &serve);
+	wire_close(&w);
+	return r;
+}
+
+static int run_rebuild(const struct config *c)
+{
+	struct wire w = { .lock_fd = -1 };
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	r = wire_enter(&w, c->store);
+	if (r < 0)
+		return serve_refusal(c, r);
+	r = ctl_serve_one(c->serve_fd, rebuild_request, &w);
 	wire_close(&w);
 	return r;
 }
@@ -222,6 +240,9 @@ int main(int argc, char **argv)
 		break;
 	case ACT_SERVE:
 		r = run_serve(&c);
+		break;
+	case ACT_REBUILD:
+		r = run_rebuild(&c);
 		break;
 	case ACT_MOUNT:
 		r = run_mount(&c);
