@@ -462,8 +462,9 @@ static int rename_to_volume(struct fs *fs, const struct catalog_volume *v, const
 	int r = 0;
 
 	if (exists(fs, volume, &there) && there.state != STATE_INCOMING) {
+		/* A volume's name is its own in the whole store: in another pool it is a move. */
 		if (there.id == v->id)
-			return 0;
+			return v->pool == p->id ? 0 : fs_errno(library_volume_move(fs->lib, v->id, p->name, volume));
 		return noreplace || there.pool != p->id ? -EEXIST : replace(fs, there.id, v->id);
 	}
 	/* What had begun to arrive under that name is renamed over. */

@@ -548,6 +548,19 @@ static void what_a_crash_left_of_a_copy_is_swept_away(void **state)
 
 #define MOUNTED(f) cmocka_unit_test_setup_teardown(f, mount_new, mount_free)
 
+static void an_image_moves_to_another_pool(void **state)
+{
+	struct mount *m = *state;
+	struct node n;
+
+	assert_int_equal(library_pool_create(m->lib, "else", NULL, NULL), 0);
+	put_image(m, A_TAP, whole, sizeof(whole), 64);
+	assert_int_equal(rename_path(m, A_TAP, "images/else/A.tap"), 0);
+	assert_int_equal(find(m, A_TAP, &n), -ENOENT);
+	assert_image(m, "images/else/A.tap", whole, sizeof(whole));
+	assert_int_equal(rename_path(m, "images/else/A.tap", "images/else/A.tap"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -581,6 +594,7 @@ int main(void)
 		MOUNTED(a_protected_tape_is_not_replaced),
 		MOUNTED(a_tape_in_use_elsewhere_is_not_replaced),
 		MOUNTED(what_a_crash_left_of_a_copy_is_swept_away),
+		MOUNTED(an_image_moves_to_another_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
