@@ -120,14 +120,20 @@ void volume_stat(struct volume *v, struct volume_stat *out);
 uint32_t volume_partitions(struct volume *v);
 /* End of data as the writer sees it, uncommitted objects included. */
 int volume_end(struct volume *v, uint32_t partition, struct tape_tally *out);
+/*
+ * Of all that looks something up: -EBADMSG with words, if it lies in a part of the map that is damaged in the database.
+ * The rest of the tape is as it was.
+ */
 /* What lies before @object (0..end).  -ERANGE beyond the end. */
 int volume_tally(struct volume *v, uint32_t partition, uint64_t object, struct tape_tally *out);
 /* 0, or TAPE_E_EOD if @object is at or behind the end. */
 int volume_object(struct volume *v, uint32_t partition, uint64_t object, struct tape_object *out);
-/* The last object (0..end) for whose tally @before is true; @before must be true at 0 and, once false, stay false. */
+/* The last object (0..end) for whose tally @before is true; @before must be true at 0 and, once false, stay false.
+ * -EBADMSG: then *out is where the damaged part ends. */
 int volume_find(struct volume *v, uint32_t partition, bool (*before)(const struct tape_tally *t, void *ctx), void *ctx,
 		struct tape_tally *out);
-/* The place right behind filemark number @marks (0: the beginning of the partition). TAPE_E_EOD if there are fewer. */
+/* The place right behind filemark number @marks (0: the beginning of the partition).  TAPE_E_EOD if there are fewer.
+ * -EBADMSG: as volume_find(). */
 int volume_find_file(struct volume *v, uint32_t partition, uint64_t marks, struct tape_tally *out);
 /* Names the stretch of tape that @object belongs to: two moments give the same number only if the tape up to and with
  * @object was the same at both.  (Written over in between and restored is the same.) */
@@ -237,7 +243,8 @@ bool drive_at_early_warning(struct drive *d);
  * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
  * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD
  * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if its bytes cannot be given back (they fail their digest, their pack is lost,
- * the disk does not give them, the map is damaged there): stepped past that record; other errors: not moved.
+ * the disk does not give them): stepped past that record, or past all that a damaged map cannot tell of; other errors:
+ * not moved.
  */
 int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 /* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,

@@ -91,10 +91,11 @@ int drive_end(struct drive *d, struct tape_tally *out)
 
 int drive_stand(struct drive *d, uint32_t partition, const struct tape_tally *at)
 {
-	struct tape_tally file;
+	struct tape_tally file = { 0 };
 	int r = volume_find_file(d->vol, partition, at->marks, &file);
 
-	if (r)
+	/* If the mark is in a damaged part of the map, blocks are counted from the end of that. */
+	if (r && r != -EBADMSG)
 		return err_fold(r);
 	if (d->partition != partition) {
 		d->reader = volume_reader_free(d->reader);

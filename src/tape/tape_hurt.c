@@ -232,25 +232,6 @@ static int add_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
 	return r;
 }
 
-static int add_stretch(struct strip *s, uint32_t i)
-{
-	const struct head_partition *part = s->x.head;
-	uint64_t at = part->stretch[i].from.bytes, end = stretch_end(part, i)->bytes;
-	int r = 0;
-
-	while (!r && at < end) {
-		struct chunk_extent run;
-		uint64_t start;
-
-		r = lookup_extent(&s->x, at, part->end.bytes, &run, &start);
-		if (r)
-			return r;
-		r = add_run(s, &run, start);
-		at = start + run.len;
-	}
-	return r;
-}
-
 /* A map that cannot be read, though its head is still there: told by tape_check(), passed over here. */
 static int passed_over(struct search *q, const struct tape_hurt *h, int r)
 {
@@ -261,6 +242,47 @@ static int passed_over(struct search *q, const struct tape_hurt *h, int r)
 	if (!q->failed && kv_any(q->kv, KV_MAP, key.b, key.len) == 0)
 		q->failed = r;
 	return 0;
+}
+
+/* Where the next page begins, behind one that cannot be read. */
+static int next_page(const struct strip *s, uint64_t map, uint64_t *at)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct map_key next = key_page(PAGE_CHUNKS, map, *at + 1), pages = key_pages(PAGE_CHUNKS, map);
+	const uint8_t *key;
+	size_t len;
+	int r = kv_iter_new(s->q->kv, KV_MAP, &it);
+
+	if (r)
+		return r;
+	kv_iter_seek(it, next.b, next.len);
+	*at = UINT64_MAX;
+	if (!kv_iter_in(it, pages.b, pages.len))
+		return kv_iter_error(it);
+	key = kv_iter_key(it, &len);
+	return key_tail_number(key, len, at);
+}
+
+static int add_stretch(struct strip *s, uint32_t i)
+{
+	const struct head_partition *part = s->x.head;
+	uint64_t at = part->stretch[i].from.bytes, end = stretch_end(part, i)->bytes;
+	int r = 0;
+
+	while (!r && at < end) {
+		struct chunk_extent run;
+		uint64_t start;
+		int missing = lookup_extent(&s->x, at, part->end.bytes, &run, &start);
+
+		if (missing) {
+			r = passed_over(s->q, &s->h, missing);
+			r = r ? r : next_page(s, part->stretch[i].map, &at);
+			continue;
+		}
+		r = add_run(s, &run, start);
+		at = start + run.len;
+	}
+	return r;
 }
 
 static int add_partition(struct strip *s)

@@ -66,24 +66,37 @@ int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint6
 
 /* ---- append ----------------------------------------------------------------------------------------------------- */
 
-int volume_prepare(struct volume *v, uint32_t p)
+static int start_tails(struct volume *v, uint32_t p)
 {
 	struct partition *part = &v->partition[p];
 	struct lookup x = volume_lookup(v, p);
 	struct page *page;
 	int r = 0;
 
-	if (!x.head->stretches)
-		r = head_partition_new_map(&v->head.part[p]);
-	r = r ? r : head_partition_reserve(&v->head.part[p]);
-	if (r || part->objects.count)
-		return r;
 	if (!part->chunks.count) {
 		r = lookup_take_tail(&x, PAGE_CHUNKS, &page);
 		r = r ? r : tail_start(&part->chunks, page);
 	}
 	r = r ? r : lookup_take_tail(&x, PAGE_OBJECTS, &page);
 	return r ? r : tail_start(&part->objects, page);
+}
+
+/* If a page that the end of data is in is damaged, what comes goes on in another map: the end itself is in the head. */
+int volume_prepare(struct volume *v, uint32_t p)
+{
+	struct partition *part = &v->partition[p];
+	struct head_partition *h = &v->head.part[p];
+	int r = h->stretches ? 0 : head_partition_new_map(h);
+
+	if (!r && !part->objects.count)
+		r = start_tails(v, p);
+	if (r == -EBADMSG || r == -EUCLEAN) {
+		log_warn("%s: partition %u goes on in a new map: %s", v->attr.barcode, p, err_text(r));
+		tail_fini(&part->chunks);
+		r = head_partition_new_map(h);
+		r = r ? r : start_tails(v, p);
+	}
+	return r ? r : head_partition_reserve(h);
 }
 
 /* The sink of chunks: any thread, in stream order. */

@@ -80,6 +80,7 @@ struct page {
 	uint32_t weight;	/* about how many bytes its runs take when packed */
 	bool dirty;		/* differs from its row */
 	bool stored;		/* may have a row: one was written, or a write of one failed */
+	bool lost;		/* stands for rows that are damaged or gone (volume_hole.c): it has no runs */
 	uint64_t stamp;		/* when it was last used */
 	struct page *gone;	/* the next one on a tail's list of such */
 	union {

@@ -266,6 +266,8 @@ int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_
 		return 0;
 	}
 	r = page_read(x->kv, kind, map, measure, &p);
+	if (kind == PAGE_OBJECTS && (r == -EBADMSG || r == -EUCLEAN))
+		r = lookup_hole(x, s, measure, &p);
 	if (r)
 		return r;
 	page_cache_put(x->cache, p);
@@ -287,7 +289,7 @@ int lookup_take_tail(const struct lookup *x, enum page_kind kind, struct page **
 		return *out ? 0 : err_origin(-ENOMEM);
 	}
 	cached = page_cache_find(x->cache, kind, map, end - 1);
-	if (cached) {
+	if (cached && !(*cached)->lost) {
 		*out = STEAL(*cached);
 	} else {
 		r = page_read(x->kv, kind, map, end - 1, &p);
@@ -299,6 +301,12 @@ int lookup_take_tail(const struct lookup *x, enum page_kind kind, struct page **
 	return 0;
 }
 
+static int told_lost(const struct page *p)
+{
+	return err_explain(-EBADMSG, "objects %" PRIu64 " to %" PRIu64 " cannot be told: the map is damaged there",
+			   p->from.objects, p->end.objects - 1);
+}
+
 /* The run that holds @object, and how many objects of it lie before @object. */
 static int lookup_run(const struct lookup *x, uint64_t object, struct object_run *run, uint64_t *k, uint32_t *stretch)
 {
@@ -308,6 +316,8 @@ static int lookup_run(const struct lookup *x, uint64_t object, struct object_run
 
 	if (r)
 		return r;
+	if (p->lost)
+		return told_lost(p);
 	*run = p->object[page_seek(p, object)];
 	*k = object - run->at.objects;
 	*stretch = s;
@@ -316,19 +326,26 @@ static int lookup_run(const struct lookup *x, uint64_t object, struct object_run
 
 int lookup_tally(const struct lookup *x, uint64_t object, struct tape_tally *out)
 {
-	struct object_run run;
-	uint32_t s;
-	uint64_t k;
+	const struct object_run *run;
+	struct page *p;
 	int r;
 
 	if (object == x->head->end.objects) {
 		*out = x->head->end;
 		return 0;
 	}
-	r = lookup_run(x, object, &run, &k, &s);
-	if (!r)
-		*out = object_run_tally(&run, k);
-	return r;
+	r = lookup_page(x, PAGE_OBJECTS, lookup_stretch(x, PAGE_OBJECTS, object), object, &p);
+	if (r)
+		return r;
+	if (p->from.objects == object) {
+		*out = p->from;
+		return 0;
+	}
+	if (p->lost)
+		return told_lost(p);
+	run = &p->object[page_seek(p, object)];
+	*out = object_run_tally(run, object - run->at.objects);
+	return 0;
 }
 
 int lookup_object(const struct lookup *x, uint64_t object, struct tape_object *out)
@@ -400,6 +417,9 @@ static int stretch_search(const struct lookup *x, uint32_t s, const struct searc
 			hi = p->from;
 		} else if (p->end.objects < hi.objects && q->before(&p->end, q->ctx)) {
 			lo = p->end;
+		} else if (p->lost) {
+			*out = p->end.objects < hi.objects ? p->end : hi;
+			return told_lost(p);
 		} else {
 			*out = page_search(p, q, p->from.objects > lo.objects ? &p->from : &lo,
 					   p->end.objects < hi.objects ? &p->end : &hi);

@@ -48,14 +48,18 @@ struct lookup {
 
 /* The last stretch that begins at or before a measure; the partition has stretches. */
 uint32_t lookup_stretch(const struct lookup *x, enum page_kind kind, uint64_t measure);
-/* The page of stretch @s that holds @measure; borrowed until the next call. -EUCLEAN if there is none. */
+/* The page of stretch @s that holds @measure; borrowed until the next call.  -EBADMSG or -EUCLEAN if a chunk page is
+ * damaged or gone; of objects it is a page that is .lost. */
 int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_t measure, struct page **out);
 /* Reads the page that the end of data is in, to go on writing in it: the caller's. */
 int lookup_take_tail(const struct lookup *x, enum page_kind kind, struct page **out);
 int lookup_tally(const struct lookup *x, uint64_t object, struct tape_tally *out);	/* @object <= end */
 int lookup_object(const struct lookup *x, uint64_t object, struct tape_object *out);	/* @object < end */
+/* -EBADMSG: it is in a part of the map that is damaged; then *out is where that part ends. */
 int lookup_find(const struct lookup *x, bool (*before)(const struct tape_tally *t, void *ctx), void *ctx,
 	       struct tape_tally *out);
+/* A page in memory, the caller's, for the objects around @object that no page tells of. */
+int lookup_hole(const struct lookup *x, uint32_t s, uint64_t object, struct page **out);
 /* Where the byte at @offset lies; @offset < @stored, which is how far chunks are known. */
 int lookup_extent(const struct lookup *x, uint64_t offset, uint64_t stored, struct chunk_extent *out, uint64_t *start);
 
