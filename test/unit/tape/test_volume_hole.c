@@ -214,17 +214,14 @@ static void a_tape_with_a_damaged_end_is_appended_to(void **state)
 	struct store *s = *state;
 
 	for (unsigned k = 0; k < 2; k++) {
-		struct rows r;
+		struct map_key last;
+		struct kv_iter *it;
 		uint64_t g;
 
 		rewind_tape(s);
 		tape(s);
-		rows_get(s, kinds[0], &r);
-		rows_free(&r);
 		g = generation(s);
-		struct map_key last = key_page(kinds[k], s->vol->head.part[0].stretch[0].map, UINT64_MAX);
-		struct kv_iter *it;
-
+		last = key_page(kinds[k], s->vol->head.part[0].stretch[0].map, UINT64_MAX);
 		assert_int_equal(kv_iter_new(s->kv, KV_MAP, &it), 0);
 		kv_iter_seek_back(it, last.b, last.len);
 		memcpy(last.b, kv_iter_key(it, &last.len), last.len);
@@ -242,7 +239,10 @@ static void a_tape_with_a_damaged_end_is_appended_to(void **state)
 		assert_mark(s);
 		assert_eod(s);
 		rewind_tape(s);
-		assert_record(s, seed_of(0), len_of(0));
+		if (kinds[k] == PAGE_OBJECTS)	/* there is one page of chunks */
+			assert_record(s, seed_of(0), len_of(0));
+		else
+			assert_int_equal(read_any(s), -EBADMSG);
 		rewind_tape(s);
 		put(s, 78, 100);
 		mark(s);
