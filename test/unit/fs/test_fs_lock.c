@@ -77,6 +77,7 @@ static int in_drive(struct mount *m, int op, int count)
 
 	assert_int_equal(library_load(m->lib, 0, id_of(m, "TAPE")), 0);
 	f = must_open(m, "drives/nst0", FILE_READ | FILE_WRITE);
+	assert_int_equal(f->ops->op(f, MTSETDRVBUFFER, MT_ST_SETBOOLEANS | MT_ST_CAN_PARTITIONS, true), 0);
 	r = op < 0 ? put(f, "evil", 4, 0) : f->ops->op(f, op, count, true);
 	file_release(f);
 	assert_int_equal(library_unload(m->lib, 0), 0);
