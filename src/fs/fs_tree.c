@@ -147,6 +147,17 @@ uint64_t tree_stat_time(const struct catalog_volume *v, const struct volume_stat
 	return t ? t : v->created_ns;
 }
 
+int tree_volume_stat(struct fs *fs, struct catalog_volume *v, struct volume_stat *out)
+{
+	int r = library_stat(fs->lib, v->id, out);
+
+	if (r != -EUCLEAN && r != -EBADMSG && r != -ENOENT)
+		return fs_errno(r);
+	*out = (struct volume_stat){ .generation = 0 };
+	v->state = STATE_ERROR;
+	return 0;
+}
+
 static int stat_volume(struct fs *fs, const struct node *n, struct stat *s)
 {
 	struct catalog_volume v;
@@ -156,7 +167,7 @@ static int stat_volume(struct fs *fs, const struct node *n, struct stat *s)
 
 	r = tree_volume(fs, n->volume, &v);
 	if (!r)
-		r = fs_errno(library_stat(fs->lib, n->volume, &st));
+		r = tree_volume_stat(fs, &v, &st);
 	if (r)
 		return r;
 	size = st.end.bytes;

@@ -105,7 +105,7 @@ int xattr_get(struct fs *fs, const struct node *n, const char *name, struct buf 
 	if (!r)
 		r = tree_pool(fs, f.v.pool, &f.pool);
 	if (!r)
-		r = fs_errno(library_stat(fs->lib, n->volume, &f.st));
+		r = tree_volume_stat(fs, &f.v, &f.st);
 	return r ? r : fs_errno(facts[i].put(&f, out));
 }
 

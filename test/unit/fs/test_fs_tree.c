@@ -201,6 +201,40 @@ static void a_tape_is_protected_through_its_attribute(void **state)
 
 #define MOUNTED(f) cmocka_unit_test_setup_teardown(f, mount_new, mount_free)
 
+/* One row of the database is nonsense: that tape is shown as what it is, and all else goes on. */
+static void a_tape_that_cannot_be_opened_hides_no_other(void **state)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT;
+	struct mount *m = *state;
+	struct catalog_volume v;
+	uint8_t key[17] = { 'H' };
+	struct file *f;
+	struct node n;
+
+	assert_int_equal(write_file(m, "tapes/default/BAD", 0, "bad", 3, 3), 0);
+	assert_int_equal(write_file(m, "tapes/default/GOOD", 0, "good", 4, 4), 0);
+	assert_int_equal(catalog_volume_get(m->cat, "BAD", &v), 0);
+	put_be64(key + 1, v.id);
+	put_be64(key + 9, 1);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_batch_put(b, KV_MAP, key, sizeof(key), "nonsense", 8), 0);
+	assert_int_equal(kv_write(m->kv, b, true), 0);
+	mount_cut(m);
+
+	assert_int_equal(stat_path(m, "tapes/default/BAD").st_size, 0);
+	assert_int_equal(stat_path(m, "images/default/BAD.tap").st_nlink, 1);
+	assert_int_equal(stat_path(m, "files/default/BAD").st_nlink, 2);
+	assert_int_equal(stat_path(m, "tapes/default/GOOD").st_size, 4);
+	assert_int_equal(find(m, "tapes/default/BAD", &n), 0);
+	assert_int_equal(xattr_get(&m->fs, &n, "state", &text), 0);
+	assert_string_equal((const char *)text.data, "error");
+	assert_int_equal(open_file(m, "tapes/default/BAD", FILE_READ, &f), -EIO);
+	assert_int_equal(open_file(m, "images/default/BAD.tap", FILE_READ, &f) < 0, 1);
+	assert_int_equal(library_volume_move(m->lib, v.id, "default", "WORSE"), 0);
+	assert_int_equal(write_file(m, "tapes/default/NEW", 0, "new", 3, 3), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +250,7 @@ int main(void)
 		MOUNTED(attributes_tell_what_is_known_of_a_tape),
 		MOUNTED(every_attribute_listed_can_be_read),
 		MOUNTED(a_tape_is_protected_through_its_attribute),
+		MOUNTED(a_tape_that_cannot_be_opened_hides_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
