@@ -18,7 +18,8 @@ bool store_is_loss(int r);
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
 /* Writes down that a pack is back, or that it is not whole any more. */
 void store_notice(struct chunk_store *cs, struct pack *p);
-/* Reads every chunk; those that are not as they should be are dealt with as by a reader, and then told.  Adds to @out. */
+/* Reads every chunk; those that are not as they should be are dealt with as by a reader, and if nothing heals them told.
+ * Adds to @out. */
 int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, uint32_t slot, int why), void *ctx,
 		struct chunk_scrubbed *out);
 

@@ -3,7 +3,8 @@
  * chunk_scrub: reading a pack as it is on the disk, to find damage before somebody needs what is damaged.
  *
  * The pack is opened anew, and the system's cache of it is dropped before and after: what is read comes from the disk,
- * in runs of two mebibytes, and does not push out what tapes have there.  What fails is dealt with as by a reader.
+ * in runs of two mebibytes, and does not push out what tapes have there.  What fails is dealt with as by a reader; what
+ * is damaged but healed by another chunk hurts nobody and is not counted.
  * Memory: three mebibytes.  The pace is the caller's: one pack a call.
  */
 #include <errno.h>
@@ -68,7 +69,7 @@ int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, u
 	for (uint32_t slot = 0; slot < pack_count(p) && r != -ENOMEM; slot++) {
 		r = prove_slot(cs, &w, slot, bytes + WINDOW_BYTES);
 		out->chunks++;
-		if (!r || r == -ENOMEM)
+		if (!r || r == -ENOMEM || !chunk_store_is_bad(cs, (struct pack_ref){ pack_number(p), slot }))
 			continue;
 		out->damaged++;
 		if (bad)
@@ -136,6 +137,16 @@ static void count_unhealed(void *ctx, uint32_t slot, int why)
 	u->count += chunk_store_is_bad(u->cs, (struct pack_ref){ u->pack, slot });
 }
 
+/* Of the chunks from @slot on, which the file does not tell of: how many hurt? */
+static uint32_t count_lost(struct chunk_store *cs, uint64_t pack, uint32_t slot, uint32_t chunks)
+{
+	uint32_t n = 0;
+
+	for (; slot < chunks; slot++)
+		n += chunk_store_is_bad(cs, (struct pack_ref){ pack, slot });
+	return n;
+}
+
 int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
@@ -153,7 +164,7 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 		if (r)
 			return r == LOOKUP_NONE ? CHUNK_E_END : r;
 		store_lost(cs, pack, NULL);
-		*out = (struct chunk_scrubbed){ .damaged = tally.chunks };
+		*out = (struct chunk_scrubbed){ .damaged = count_lost(cs, pack, 0, tally.chunks) };
 		return 0;
 	}
 	if (r)
@@ -164,8 +175,7 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 	if (r)
 		return r;
 	done.damaged = unhealed.count;
-	if (done.chunks < tally.chunks)	/* lost behind the last that the file still tells of */
-		done.damaged += tally.chunks - done.chunks;
+	done.damaged += count_lost(cs, pack, done.chunks, tally.chunks);
 	*out = done;
 	return 0;
 }
