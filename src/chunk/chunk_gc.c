@@ -130,8 +130,8 @@ static int delete_rows_of_lost(struct removal *rm)
 
 /*
  * A writer that stored a chunk anew may have written its row between our look at the row and the batch that deletes it.
- * It has the chunk in memory still: whatever is there gets its row again.  If the row is written later than this, it is
- * the same; if what it names never comes to the disk, nothing there confirms it.
+ * It has the chunk in memory still: what is there and synced gets its row again (a row is a promise to recovery).  What
+ * is not synced yet gets its row later, and then the same.
  */
 static void put_rows_again(struct removal *rm)
 {
@@ -143,7 +143,7 @@ static void put_rows_again(struct removal *rm)
 	for (size_t i = 0; i < rm->parts.len && !r; i += LOST_PART_LEN) {
 		const struct slot *s = index_find_readable(&rm->cs->index, rm->parts.data + i, LOST_PART_LEN);
 
-		if (!s)
+		if (!s || s->number >= s->table->synced)
 			continue;
 		index_value_pack(value, (struct pack_ref){ s->table->number, s->number }, s->raw_len, &s->digest);
 		r = kv_batch_put(rm->b, KV_INDEX, s->digest.b, INDEX_KEY_LEN, value, sizeof(value));

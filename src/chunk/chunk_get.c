@@ -10,8 +10,8 @@
  * beside it are served, reads of it fail.  A chunk that its pack cannot tell of makes a span of its own: the store knows
  * how long it was, and may find another.
  *
- * A pack may go while we hold a map that names it: the collector moved what was in use.  So before anything is said to
- * be wrong with a place, the source is asked again, afresh.
+ * A pack may go while we hold a map that names it: the collector moved what was in use.  So before a read fails, it
+ * forgets what was planned and fetched, asks the source afresh and tries once more.
  */
 #include <assert.h>
 #include <errno.h>
@@ -49,7 +49,6 @@ struct span {
 /* Where planning stands: the slot in @extent that begins at byte @at of the stream. */
 struct plan {
 	bool valid;
-	bool fresh;				/* asked for so */
 	struct chunk_extent extent;
 	uint64_t start;				/* of the extent */
 	uint32_t slot;
@@ -68,6 +67,7 @@ struct chunk_reader {
 	uint64_t expected;			/* where the next read begins if they follow each other */
 	uint64_t ahead;				/* bytes to have at hand; 0: only what is read */
 	bool no_more;				/* nothing was found behind the last span */
+	bool afresh;				/* what is remembered of the map did not do */
 	struct plan plan;
 
 	pthread_mutex_t lock;			/* guards what follows */
@@ -220,16 +220,15 @@ static int span_room(struct span *s, size_t n)
 	return 0;
 }
 
-static int seek_extent(struct chunk_reader *r, uint64_t offset, bool fresh)
+static int seek_extent(struct chunk_reader *r, uint64_t offset)
 {
 	struct plan *p = &r->plan;
 	int e;
 
-	if (p->valid && p->fresh >= fresh && offset >= p->at && offset < p->start + p->extent.len)
+	if (p->valid && offset >= p->at && offset < p->start + p->extent.len)
 		return 0;
 	p->valid = false;
-	p->fresh = fresh;
-	e = r->source(r->ctx, offset, fresh, &p->extent, &p->start);
+	e = r->source(r->ctx, offset, r->afresh, &p->extent, &p->start);
 	if (e)
 		return e;
 	if (offset < p->start || offset - p->start >= p->extent.len)
@@ -320,28 +319,18 @@ static int fill_span(struct chunk_reader *r, uint64_t offset, uint64_t want, int
 	return span_room(s, raw);
 }
 
-static int plan_from(struct chunk_reader *r, uint64_t offset, uint64_t want, bool fresh, struct span *s)
-{
-	int err = seek_extent(r, offset, fresh);
-	int why = err ? 0 : store_pack(r->cs, r->plan.extent.pack, &s->pack);
-
-	if (err || (why && !r->plan.fresh) || why == -ENOMEM)
-		return err ? err : why;
-	return fill_span(r, offset, want, why, s);
-}
-
 /* Fills @s with the chunk that holds byte @offset and those behind it, until @want bytes from @offset are covered, the
  * extent ends or the span is full. */
 static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, struct span *s)
 {
-	int err = plan_from(r, offset, want, false, s);
+	int err = seek_extent(r, offset), why;
 
-	if (err >= 0 || r->plan.fresh)
+	if (err)
 		return err;
-	s->pack = pack_release(s->pack);
-	s->chunks = 0;
-	s->lost = false;
-	return plan_from(r, offset, want, true, s);
+	why = store_pack(r->cs, r->plan.extent.pack, &s->pack);
+	if (why && !r->afresh)
+		return why;
+	return why == -ENOMEM ? why : fill_span(r, offset, want, why, s);
 }
 
 /* ---- the spans at hand ------------------------------------------------------------------------------------------- */
@@ -451,11 +440,25 @@ static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n,
 
 /* ---- the reader -------------------------------------------------------------------------------------------------- */
 
+void chunk_reader_forget(struct chunk_reader *r)
+{
+	drop_all(r);
+	r->plan.valid = false;
+}
+
+/* What was read ahead may have failed before it was healed, or moved; this read sees how things are now. */
+static void begin_afresh(struct chunk_reader *r)
+{
+	chunk_reader_forget(r);
+	r->afresh = true;
+	r->ahead = 0;
+}
+
 int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n)
 {
 	uint8_t *to = buf;
 	size_t part = 0;
-	int e;
+	int e = 0;
 
 	/* The second read in a row begins the look-ahead, each further one doubles it. */
 	if (offset != r->expected)
@@ -466,20 +469,20 @@ int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t
 		e = come_to(r, offset, n);
 		if (!e)
 			e = take(r, offset, to, n, &part);
+		if (e < 0 && !r->afresh) {
+			begin_afresh(r);
+			continue;
+		}
 		if (e)
-			return e;
+			break;
 		to += part;
 		offset += part;
 		n -= part;
 	}
-	r->expected = offset;
-	return 0;
-}
-
-void chunk_reader_forget(struct chunk_reader *r)
-{
-	drop_all(r);
-	r->plan.valid = false;
+	r->afresh = false;
+	if (!e)
+		r->expected = offset;
+	return e;
 }
 
 int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out)

@@ -390,6 +390,77 @@ static void the_collector_takes_everything_of_a_lost_pack(void **state)
 	free(data);
 }
 
+/* What was fetched ahead failed before it was healed. */
+static void a_reader_does_not_remember_a_failure(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 14), got[4096];
+	struct map m = { NULL }, again = { NULL };
+	struct chunk_reader *r;
+	size_t at = 0;
+
+	store_sealed(g, data, N, &m);
+	rig_injure(g, m.places[12].ref, INJURY_BYTES);
+	OK(chunk_reader_new(g->cs, map_source, &m, &r));
+	for (; at < 4 * sizeof(got); at += sizeof(got))
+		OK(chunk_reader_read(r, at, got, sizeof(got)));
+	while (!bad_of(g).count)	/* the look-ahead comes to it by itself */
+		;
+	rig_store_places(g, data, &m, 12, 1, &again);
+	for (; at < N; at += sizeof(got)) {
+		OK(chunk_reader_read(r, at, got, sizeof(got)));
+		assert_memory_equal(got, data + at, sizeof(got));
+	}
+	chunk_reader_free(r);
+	map_fini(&m);
+	map_fini(&again);
+	free(data);
+}
+
+/* The index told of another place when the pack was lost, so nobody knows what it was: but how long. */
+static void a_chunk_that_nobody_knows_costs_itself_only(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 15);
+	struct map m = { NULL }, again = { NULL };
+	struct pack_entry e;
+	struct pack *p;
+
+	store_sealed(g, data, N, &m);
+	OK(pack_open(g->packs, m.places[4].ref.pack, &p));
+	OK(pack_entry(p, m.places[4].ref.slot, &e));
+	pack_release(p);
+	rig_index(g, &e.digest, (struct pack_ref){ 999, 9 }, e.raw_len);
+	rig_lose(g, m.places[0].ref.pack);
+	rig_store_places(g, data, &m, 0, m.count, &again);
+	for (size_t i = 0; i < m.count; i++)
+		assert_int_equal(read_place(g, &m, i, data), i == 4 ? -EIO : 0);
+	assert_true(chunk_store_is_bad(g->cs, m.places[4].ref));
+	assert_false(bad_of(g).healed[0]);
+	map_fini(&m);
+	map_fini(&again);
+	free(data);
+}
+
+/* Damaged, healed and then lost with its pack: it was written down what it was. */
+static void a_healed_chunk_stays_healed_when_its_pack_is_lost(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 16);
+	struct map m = { NULL }, again = { NULL };
+
+	store_sealed(g, data, N, &m);
+	rig_injure(g, m.places[4].ref, INJURY_BYTES);
+	assert_int_equal(read_place(g, &m, 4, data), -EBADMSG);
+	rig_store_places(g, data, &m, 4, 1, &again);
+	rig_lose(g, m.places[0].ref.pack);
+	assert_int_equal(read_place(g, &m, 4, data), 0);
+	assert_int_equal(read_place(g, &m, 5, data), -EIO);
+	map_fini(&m);
+	map_fini(&again);
+	free(data);
+}
+
 /* XXH3 alone is no identity: a chunk with the same first half and another MAC does not stand in. */
 static void a_forgery_does_not_stand_in_for_a_lost_chunk(void **state)
 {
@@ -432,6 +503,9 @@ int main(void)
 		BOTH(of_a_lost_pack_exactly_what_came_again_is_read),
 		BOTH(a_pack_that_comes_back_is_as_it_was),
 		BOTH(a_pack_cut_short_loses_what_was_behind),
+		BOTH(a_reader_does_not_remember_a_failure),
+		BOTH(a_chunk_that_nobody_knows_costs_itself_only),
+		BOTH(a_healed_chunk_stays_healed_when_its_pack_is_lost),
 		cmocka_unit_test(a_cut_at_any_step_of_noticing_leaves_it_to_the_next),
 		cmocka_unit_test_setup_teardown(what_is_missing_is_found_in_one_walk, serial, gone),
 		cmocka_unit_test_setup_teardown(a_folder_without_any_pack_is_a_disk_that_is_not_there, serial, gone),

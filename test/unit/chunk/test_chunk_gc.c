@@ -171,6 +171,38 @@ static void a_condemned_pack_is_no_target_with_its_table_in_memory(void **state)
 	condemned_and_written_again(*state, true);
 }
 
+/* A writer's row comes between our look at the row and the batch that deletes it: as if we had seen the old one. */
+static void the_row_of_a_chunk_stored_anew_is_not_lost(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 8);
+	struct map m = { NULL }, anew = { NULL }, again = { NULL };
+	struct chunk_copier *c;
+	uint64_t old, freed = 0;
+	struct pack_entry e;
+	struct pack *p;
+
+	rig_store(g, data, N, CHUNK_LZ4, &m);
+	rig_reopen(g);
+	old = m.places[0].ref.pack;
+	OK(chunk_copier_new(g->cs, &old, 1, &c));
+	rig_store(g, data, N, CHUNK_LZ4, &anew);
+	chunk_copier_free(c);
+	OK(pack_open(g->packs, old, &p));
+	OK(pack_entry(p, 3, &e));
+	pack_release(p);
+	rig_index(g, &e.digest, (struct pack_ref){ old, 3 }, e.raw_len);
+	OK(chunk_gc_pack(g->cs, old, nobody, NULL, &freed));
+	assert_int_equal(index_rows(g), m.count);
+	rig_reopen(g);
+	rig_store(g, data, N, CHUNK_LZ4, &again);
+	assert_int_equal(again.stored, 0);
+	map_fini(&m);
+	map_fini(&anew);
+	map_fini(&again);
+	free(data);
+}
+
 static void a_cut_before_the_unlink_is_made_up_for(void **state)
 {
 	struct rig *g = *state;
@@ -221,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pack_touched_since_the_last_commit_stays, serial, gone),
 		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target, serial, gone),
 		cmocka_unit_test_setup_teardown(a_condemned_pack_is_no_target_with_its_table_in_memory, serial, gone),
+		cmocka_unit_test_setup_teardown(the_row_of_a_chunk_stored_anew_is_not_lost, serial, gone),
 		cmocka_unit_test_setup_teardown(a_cut_before_the_unlink_is_made_up_for, serial, gone),
 		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_written_leaves_everything, serial, gone),
 	};

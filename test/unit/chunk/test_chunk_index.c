@@ -175,7 +175,9 @@ static void rows_come_back_as_they_were(void **state)
 	uint8_t value[INDEX_VALUE_LEN], key[PACK_KEY_LEN], bad[BAD_KEY_LEN], tally[PACK_TALLY_LEN], totals[TOTALS_LEN];
 	struct pack_ref ref = { 0xabcdef012345, 0x12345678 }, got;
 	struct digest d = { .b = { [15] = 1, [16] = 2, [17] = 3, [20] = 4, [21] = 5 } };
+	struct lost_chunk l = { .part = { [20] = 9 }, .raw_len = 0x0a0b0c }, l2;
 	struct index_value v;
+	uint8_t lost[LOST_LEN];
 	struct pack_tally t = { 7, 1ull << 40, 3 }, t2;
 	struct chunk_totals a = { 1, 2, 3, 4 }, a2;
 	uint64_t number;
@@ -196,6 +198,15 @@ static void rows_come_back_as_they_were(void **state)
 	OK(bad_key_unpack(bad, sizeof(bad), &got));
 	assert_int_equal(got.pack, ref.pack);
 	assert_int_equal(got.slot, ref.slot);
+	lost_key_pack(bad, ref);
+	OK(lost_key_unpack(bad, sizeof(bad), &got));
+	assert_int_equal(got.slot, ref.slot);
+	assert_int_equal(bad_key_unpack(bad, sizeof(bad), &got), -EUCLEAN);
+	lost_chunk_pack(lost, &l);
+	assert_memory_equal(lost + 20, "\x09\x0c\x0b\x0a", 4);
+	OK(lost_chunk_unpack(lost, sizeof(lost), &l2));
+	assert_memory_equal(l.part, l2.part, sizeof(l.part));
+	assert_int_equal(l2.raw_len, l.raw_len);
 	pack_tally_pack(tally, &t);
 	OK(pack_tally_unpack(tally, sizeof(tally), &t2));
 	assert_int_equal(t2.chunks, 7);
@@ -204,6 +215,23 @@ static void rows_come_back_as_they_were(void **state)
 	totals_pack(totals, &a);
 	OK(totals_unpack(totals, sizeof(totals), &a2));
 	assert_memory_equal(&a, &a2, sizeof(a));
+}
+
+static void the_row_of_a_pack_may_have_lengths(void **state)
+{
+	struct pack_tally t = { 2, 66000, 500 }, t2;
+	uint8_t row[PACK_TALLY_LEN + 7] = { 0 };
+
+	pack_tally_pack(row, &t);
+	memcpy(row + PACK_TALLY_LEN, "\x01\x02\x03\xff\xff\xff", 6);
+	OK(pack_tally_unpack(row, PACK_TALLY_LEN + 6, &t2));
+	assert_int_equal(t2.chunks, 2);
+	assert_int_equal(pack_tally_len(row, PACK_TALLY_LEN + 6, 0), 0x030201);
+	assert_int_equal(pack_tally_len(row, PACK_TALLY_LEN + 6, 1), 0);	/* longer than a chunk can be */
+	assert_int_equal(pack_tally_len(row, PACK_TALLY_LEN + 6, 2), 0);
+	assert_int_equal(pack_tally_len(row, PACK_TALLY_LEN, 0), 0);
+	assert_int_equal(pack_tally_unpack(row, PACK_TALLY_LEN + 5, &t2), -EUCLEAN);
+	assert_int_equal(pack_tally_unpack(row, PACK_TALLY_LEN + 7, &t2), -EUCLEAN);
 }
 
 static void malformed_rows_are_refused(void **state)
@@ -220,6 +248,8 @@ static void malformed_rows_are_refused(void **state)
 		assert_int_equal(index_value_unpack(bytes, n, &v), -EUCLEAN);
 		assert_int_equal(pack_key_unpack(bytes, n, PACK_KEY_SEALED, &number), -EUCLEAN);
 		assert_int_equal(bad_key_unpack(bytes, n, &ref), -EUCLEAN);
+		assert_int_equal(lost_key_unpack(bytes, n, &ref), -EUCLEAN);
+		assert_int_equal(lost_chunk_unpack(bytes, n, &(struct lost_chunk){ .raw_len = 0 }), -EUCLEAN);
 		assert_int_equal(pack_tally_unpack(bytes, n, &t), -EUCLEAN);
 		assert_int_equal(totals_unpack(bytes, n, &a), -EUCLEAN);
 	}
@@ -238,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_chunk_is_no_target_even_in_a_table_read_later),
 		cmocka_unit_test(a_set_holds_what_was_put_in),
 		cmocka_unit_test(rows_come_back_as_they_were),
+		cmocka_unit_test(the_row_of_a_pack_may_have_lengths),
 		cmocka_unit_test(malformed_rows_are_refused),
 	};
 
