@@ -149,7 +149,8 @@ static int mem_pwrite(struct jfile *f, const void *buf, size_t len, uint64_t off
 		len /= 2;	/* as short writes do */
 	if (off + len > now->len)
 		set_len(now, off + len);
-	memcpy(now->data + off, buf, len);
+	if (len)
+		memcpy(now->data + off, buf, len);
 	return r;
 }
 

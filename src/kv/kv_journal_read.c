@@ -285,7 +285,8 @@ static int blocks_missing(const struct journal_reading *r, uint64_t checkpoint, 
 	if (number <= expected)
 		return 0;
 	return tell(r, JOURNAL_CHECKPOINT, checkpoint, number - expected,
-		    "%llu blocks of rows from %llu on are damaged", (unsigned long long)(number - expected), (unsigned long long)expected);
+		    "%llu blocks of rows from %llu on are damaged", (unsigned long long)(number - expected),
+		    (unsigned long long)expected);
 }
 
 int journal_read_checkpoint(const struct journal_reading *r, uint64_t number)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What kv.h promises, once through each twin; then random operations on both, compared. */
+/* What kv.h promises, once through each twin and through a journal; then random operations on both, compared. */
 #include "kv_twins.h"
 
 #include <errno.h>
@@ -28,6 +28,16 @@ static int setup_rocks(void **state)
 	scratch_make(&f->scratch);
 	assert_int_equal(kv_open(f->scratch.db, true, TEST_CACHE_BYTES, &f->kv), 0);
 	*state = f;
+	return 0;
+}
+
+static int setup_journal(void **state)
+{
+	struct fixture *f;
+
+	setup_mem(state);
+	f = *state;
+	assert_int_equal(kv_journal_mem_open(f->kv, &f->kv), 0);
 	return 0;
 }
 
@@ -346,8 +356,9 @@ static void a_batch_is_never_seen_in_part(void **state)
 	}
 }
 
-#define BOTH(test) \
-	{ "mem: " #test, test, setup_mem, teardown, NULL }, { "rocks: " #test, test, setup_rocks, teardown, NULL }
+#define ALL(test) \
+	{ "mem: " #test, test, setup_mem, teardown, NULL }, { "rocks: " #test, test, setup_rocks, teardown, NULL }, \
+	{ "journal: " #test, test, setup_journal, teardown, NULL }
 
 /* ---- random operations, compared ---- */
 
@@ -465,19 +476,19 @@ static void random_operations_end_the_same_in_both(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(an_absent_key_is_a_condition),
-		BOTH(a_row_is_read_as_it_was_put),
-		BOTH(spaces_are_apart),
-		BOTH(bytes_of_any_value_make_a_key),
-		BOTH(the_longest_key_is_kept_and_a_longer_one_refused),
-		BOTH(a_later_change_in_a_batch_wins),
-		BOTH(deleting_a_prefix_spares_its_neighbours),
-		BOTH(an_iterator_walks_both_ways),
-		BOTH(an_iterator_knows_its_prefix),
-		BOTH(an_iterator_sees_the_moment_it_was_made),
-		BOTH(an_empty_batch_is_written),
-		BOTH(usage_grows_with_what_is_stored),
-		BOTH(a_batch_is_never_seen_in_part),
+		ALL(an_absent_key_is_a_condition),
+		ALL(a_row_is_read_as_it_was_put),
+		ALL(spaces_are_apart),
+		ALL(bytes_of_any_value_make_a_key),
+		ALL(the_longest_key_is_kept_and_a_longer_one_refused),
+		ALL(a_later_change_in_a_batch_wins),
+		ALL(deleting_a_prefix_spares_its_neighbours),
+		ALL(an_iterator_walks_both_ways),
+		ALL(an_iterator_knows_its_prefix),
+		ALL(an_iterator_sees_the_moment_it_was_made),
+		ALL(an_empty_batch_is_written),
+		ALL(usage_grows_with_what_is_stored),
+		ALL(a_batch_is_never_seen_in_part),
 		cmocka_unit_test(random_operations_end_the_same_in_both),
 	};
 

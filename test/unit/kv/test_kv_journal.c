@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 struct store {
@@ -31,6 +32,7 @@ static int teardown(void **state)
 	struct store *s = *state;
 
 	kv_close(s->kv);
+	umount(s->scratch.dir);		/* when a test has mounted one there and failed */
 	scratch_remove(&s->scratch);
 	free(s);
 	return 0;
@@ -464,6 +466,72 @@ static void the_journal_stays_short(void **state)
 	assert_true(use.disk_bytes > 1 << 20);
 }
 
+/* ---- a full disk: the journal's alone, the database is in memory ---- */
+
+static int write_big(struct kv *kv, unsigned i)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	static uint8_t val[50000];
+	char key[16];
+
+	snprintf(key, sizeof(key), "big%u", i);
+	memset(val, (int)i, sizeof(val));
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_batch_put(b, KV_MAP, key, strlen(key), val, sizeof(val)), 0);
+	return kv_write(kv, b, true);
+}
+
+static unsigned big_rows(struct kv *kv)
+{
+	struct buf value = BUF_INIT;
+	char key[16];
+	unsigned n;
+
+	for (n = 0;; n++) {
+		snprintf(key, sizeof(key), "big%u", n);
+		if (kv_get(kv, KV_MAP, key, strlen(key), &value))
+			break;
+	}
+	buf_fini(&value);
+	return n;
+}
+
+static void a_full_disk_stops_writes_until_there_is_space(void **state)
+{
+	struct store *s = *state;
+	struct kv_replayed done;
+	struct kv *base;
+	unsigned n = 0;
+	int r;
+
+	if (mount("none", s->scratch.dir, "tmpfs", 0, "size=4m"))
+		skip();
+	shell(s, "head -c 1000000 /dev/zero >%s/ballast");
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_open(base, s->journal, &s->kv), 0);
+	for (r = 0; !r; n += !r)
+		r = write_big(s->kv, n);
+	assert_int_equal(r, -ENOSPC);
+	assert_non_null(strstr(err_text(r), "No space left on device"));
+	assert_int_equal(write_big(s->kv, n), -ENOSPC);
+	/* Nor is there room for a checkpoint; nothing is left of it, and nothing is lost. */
+	assert_int_equal(kv_checkpoint(s->kv), -ENOSPC);
+	assert_int_equal(count_files(s, ".checkpoint"), 0);
+	assert_int_equal(count_files(s, "checkpoint.new"), 0);
+	assert_int_equal(big_rows(s->kv), n);
+
+	shell(s, "rm %s/ballast");
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(write_big(s->kv, n++), 0);
+	close_store(s);
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_replay(s->journal, base, NULL, NULL, &done), 0);
+	assert_int_equal(done.lost, 0);
+	assert_int_equal(big_rows(base), n);
+	kv_close(base);
+	assert_int_equal(umount(s->scratch.dir), 0);
+}
+
 struct writer {
 	struct kv *kv;
 	unsigned first;
@@ -519,6 +587,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_cached_table_is_read_from_the_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_journal_is_told_and_written_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_journal_stays_short, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_disk_stops_writes_until_there_is_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_write_while_checkpoints_and_checks_are_made, setup, teardown),
 	};
 	struct store other = { .kv = NULL };

@@ -525,6 +525,7 @@ static void a_log_under_the_name_of_another_is_not_taken(void **state)
 	assert_true(journal_of(kv)->wished);
 	write_batch(kv, BATCHES + 1);
 	assert_int_equal(kv_checkpoint(kv), 0);
+	files_fini(&files);
 	take_files(kv, &files);
 	kv_close(kv);
 	kv = replay(&files, &t, &done);
