@@ -388,8 +388,10 @@ static int free_round(struct gc *g, const struct round *r)
 }
 
 /* The sparsest that were not tried yet, with at most @budget bytes to copy, or one. */
-static int choose_round(struct survey *s, struct candidate *c, size_t count, uint64_t budget, struct round *r)
+static int choose_round(struct survey *s, uint64_t budget, struct round *r)
 {
+	size_t count;
+	struct candidate *c = candidates(&s->sparse, &count);
 	uint64_t bytes = 0;
 	int e = 0;
 
@@ -416,24 +418,48 @@ static int budget_of(struct gc *g, uint64_t *out)
 	return r;
 }
 
-static int copy_forward(struct survey *s)
+/* Those of the round that are still there may be tried again. */
+static int try_again(struct survey *s, const struct round *r)
 {
 	size_t count;
 	struct candidate *c = candidates(&s->sparse, &count);
 	int e = 0;
 
+	for (size_t i = 0; e >= 0 && i < count; i++) {
+		if (!round_find(r, c[i].pack))
+			continue;
+		e = pack_in_use(s->g->kv, c[i].pack);
+		c[i].tried = e <= 0;
+	}
+	return e < 0 ? e : 0;
+}
+
+static int one_round(struct survey *s, bool one_pack, struct round *r)
+{
+	uint64_t budget = 0;
+	int e = one_pack ? 0 : budget_of(s->g, &budget);
+
+	e = e ? e : choose_round(s, budget, r);
+	return e || !r->count ? e : move_round(s->g, r, free_round);
+}
+
+/* If the disk is full in the middle of a round, what it began is ended pack by pack; if even one does not fit, that is
+ * all, since the others are no sparser. */
+static int copy_forward(struct survey *s)
+{
+	bool one_pack = false;
+	int e = 0;
+
 	while (!e) {
 		CLEANUP(round_fini) struct round r = { 0 };
-		uint64_t budget, freed = s->g->report.freed_packs;
 
-		e = budget_of(s->g, &budget);
-		e = e ? e : choose_round(s, c, count, budget, &r);
-		if (e || !r.count)
+		e = one_round(s, one_pack, &r);
+		if (!r.count)
 			break;
-		e = move_round(s->g, &r, free_round);
-		/* Somebody else took the room, but this round gave some: those that are left may fit now. */
-		if (e == -ENOSPC && s->g->report.freed_packs > freed)
-			e = 0;
+		if (e == -ENOSPC && !one_pack) {
+			one_pack = true;
+			e = try_again(s, &r);
+		}
 	}
 	return e;
 }
