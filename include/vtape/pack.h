@@ -40,7 +40,8 @@ struct pack;
 /* @dir exists.  Packs lie in subfolders of 4096: number 0xf3a2 is "dir/00000000f/00000000f3a2.pack". */
 int packs_open(const char *dir, struct packs **out);
 struct packs *packs_close(struct packs *ps);
-/* Bytes that an ordinary writer may still use in the file system of the packs, and its size. */
+/* Bytes that an ordinary writer may still use in the file system of the packs, and its size; no more than it has inodes
+ * for. */
 int packs_space(struct packs *ps, uint64_t *avail, uint64_t *total);
 
 /* Every pack file from @from on, in order; other files are passed over.  What comes or goes meanwhile may be missed.

@@ -19,6 +19,7 @@
 
 #define NAME_BYTES 32
 #define NO_FOLDER UINT64_MAX
+#define INODES_KEPT 32u	/* for folders, and for what the database makes when it tidies up */
 
 struct folder {
 	struct packs base;
@@ -97,6 +98,15 @@ static struct packs *files_close(struct packs *ps)
 	return NULL;
 }
 
+/* A file system that has no inodes left is as full as one without blocks: each stands for a whole pack.  Those that make
+ * inodes as they need them say that they have none at all. */
+static uint64_t room_of_inodes(const struct statvfs *v)
+{
+	if (v->f_files == 0)
+		return UINT64_MAX;
+	return v->f_favail > INODES_KEPT ? (v->f_favail - INODES_KEPT) * (uint64_t)PACK_BYTES_MAX : 0;
+}
+
 static int files_space(struct packs *ps, uint64_t *avail, uint64_t *total)
 {
 	struct statvfs v;
@@ -104,6 +114,8 @@ static int files_space(struct packs *ps, uint64_t *avail, uint64_t *total)
 	if (fstatvfs(folder_of(ps)->fd, &v) != 0)
 		return err_origin(-errno);
 	*avail = (uint64_t)v.f_bavail * v.f_frsize;
+	if (*avail > room_of_inodes(&v))
+		*avail = room_of_inodes(&v);
 	*total = (uint64_t)v.f_blocks * v.f_frsize;
 	return 0;
 }
