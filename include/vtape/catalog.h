@@ -123,6 +123,7 @@ struct catalog_store {
 	uint64_t scrub_rate_bytes;	/* scrub-rate: in a second; 32 MiB */
 	uint64_t gc_rate_bytes;		/* gc-rate: copied in a second; 64 MiB; 0: as fast as it goes */
 	uint32_t gc_live_percent;	/* gc-live: packs with less than this in use are copied forward; 70 */
+	bool gc_off;			/* gc: nothing is freed; set when the database was made anew and maps were lost */
 };
 int catalog_store_get(struct catalog *c, struct catalog_store *out);
 int catalog_store_put(struct catalog *c, const struct catalog_store *s);

@@ -491,6 +491,8 @@ int number_decode(const void *row, size_t len, uint64_t *n)
 	return r;
 }
 
+enum { STORE_GC_OFF = 1 };
+
 int store_encode(const struct catalog_store *s, struct buf *out)
 {
 	int r = row_begin(out);
@@ -500,20 +502,24 @@ int store_encode(const struct catalog_store *s, struct buf *out)
 	buf_put_le64(out, s->scrub_every_s);
 	buf_put_le64(out, s->scrub_rate_bytes);
 	buf_put_le64(out, s->gc_rate_bytes);
-	return buf_put_le32(out, s->gc_live_percent);
+	buf_put_le32(out, s->gc_live_percent);
+	return buf_put_u8(out, s->gc_off ? STORE_GC_OFF : 0);
 }
 
 int store_decode(const void *row, size_t len, struct catalog_store *out)
 {
 	struct cursor c = row_cursor(row, len);
 	struct catalog_store s;
+	uint8_t flags;
 	int r;
 
 	s.scrub_every_s = cursor_le64(&c);
 	s.scrub_rate_bytes = cursor_le64(&c);
 	s.gc_rate_bytes = cursor_le64(&c);
 	s.gc_live_percent = cursor_le32(&c);
-	r = row_end(&c, s.scrub_rate_bytes > 0 && s.gc_live_percent <= 100, "the store's properties");
+	flags = cursor_u8(&c);
+	s.gc_off = flags & STORE_GC_OFF;
+	r = row_end(&c, !(flags & ~STORE_GC_OFF) && s.scrub_rate_bytes > 0 && s.gc_live_percent <= 100, "the store's properties");
 	if (!r)
 		*out = s;
 	return r;

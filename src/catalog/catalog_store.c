@@ -100,11 +100,27 @@ static int gc_live_set(struct catalog_store *s, const char *value)
 	return 0;
 }
 
+static int gc_get(const struct catalog_store *s, struct buf *text)
+{
+	return buf_printf(text, "%s", s->gc_off ? "off" : "on");
+}
+
+static int gc_set(struct catalog_store *s, const char *value)
+{
+	bool off = !strcmp(value, "off");
+
+	if (!off && strcmp(value, "on"))
+		return -EINVAL;
+	s->gc_off = off;
+	return 0;
+}
+
 static const struct catalog_prop props[] = {
 	{ "scrub-every", "a time as 12h or 30d; 0", "how old the last whole scrub may get; 0: none begins by itself" },
 	{ "scrub-rate", "1M and more", "bytes that a scrub reads in a second" },
 	{ "gc-rate", "0, or 1M and more", "bytes that are copied forward in a second; 0: as fast as it goes" },
 	{ "gc-live", "0 to 100", "percent: packs with less than this in use are copied forward" },
+	{ "gc", "on or off", "off: nothing is freed, as packs may hold what a lost database knew of" },
 };
 
 /* In the order of props[]. */
@@ -116,6 +132,7 @@ static const struct {
 	{ scrub_rate_get, scrub_rate_set },
 	{ gc_rate_get, gc_rate_set },
 	{ gc_live_get, gc_live_set },
+	{ gc_get, gc_set },
 };
 
 _Static_assert(ARRAY_LEN(props) == ARRAY_LEN(prop_verbs), "each property has its verbs");

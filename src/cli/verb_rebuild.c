@@ -36,14 +36,18 @@ static long long number(const json_t *o, const char *path)
 static void rebuild_tell(const json_t *ok)
 {
 	const char *old = json_string_value(json_object_get(ok, "old_database"));
+	const char *source = json_string_value(json_object_get(ok, "source"));
+	const char *from = !strcmp(source, "database") ? "the old database" :
+			   !strcmp(source, "journal")  ? "the journal" : "nothing";
 
-	printf("the database was made anew: %lld rows and %lld changes from the journal, %lld chunks in %lld packs\n",
-	       number(ok, "rows"), number(ok, "batches"), number(ok, "chunks"), number(ok, "packs"));
+	printf("the database was made anew: %lld rows and %lld later changes from %s, %lld chunks in %lld packs\n",
+	       number(ok, "rows"), number(ok, "batches"), from, number(ok, "chunks"),
+	       number(ok, "packs"));
 	printf("%lld volumes with %lld generations were checked: ", number(ok, "volumes"), number(ok, "generations"));
 	if (number(ok, "left") == 0)
 		puts("nothing was lost");
 	else
-		printf("%lld faults are left; `vtape check` and `vtape damage` say which\n", number(ok, "left"));
+		puts("something is lost or damaged; `vtape check` and `vtape damage` look again");
 	if (old)
 		printf("what was left of the old database is kept as %s; remove it when all is well\n", old);
 }

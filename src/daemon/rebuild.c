@@ -269,6 +269,22 @@ static int has_head(void *ctx, uint64_t volume)
 	return r == -ENOENT ? 1 : 0;	/* one that is damaged is one */
 }
 
+/* Packs that no map names any more may be all that is left of a tape: until somebody says so, nothing is freed. */
+static int keep_packs(struct rebuild *re, struct catalog *cat)
+{
+	struct catalog_store props;
+	int r;
+
+	if (!re->lost && re->source != FROM_NOTHING)
+		return 0;
+	r = err_fold(catalog_store_get(cat, &props));
+	if (r)
+		return r;
+	props.gc_off = true;
+	tell(re, "no space is freed until `vtape set gc=on`: the packs may hold what was lost");
+	return err_fold(catalog_store_put(cat, &props));
+}
+
 /* Collecting trusts the rows that say which packs are in use: they are put right before anybody can collect. */
 static int check_rows(struct rebuild *re)
 {
@@ -289,6 +305,8 @@ static int check_rows(struct rebuild *re)
 	if (!r)
 		r = err_fold(catalog_check(part.catalog, &catalog, &catalog_done));
 	shelf_free(shelf);
+	if (!r)
+		r = keep_packs(re, part.catalog);
 	part.kv = NULL;		/* ours */
 	wire_close(&part);
 	return r;

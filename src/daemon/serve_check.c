@@ -41,8 +41,10 @@ int serve_check(struct call *c)
 	struct library_checked done = { 0 };
 	struct damage d = { 0 };
 	json_t *ok;
-	int r = err_fold(library_check(c->s->lib, &cfg, &done));
+	int r = chunk_store_seal_idle(c->s->cs);	/* only closed packs are looked at */
 
+	if (!r)
+		r = err_fold(library_check(c->s->lib, &cfg, &done));
 	if (!r)
 		r = damage_count(c, &d);
 	if (r)

@@ -34,6 +34,9 @@ int serve_scrub_start(struct call *c)
 	uint64_t rate = 0;
 	int r = call_has(c, "rate_bytes") ? call_u64(c, "rate_bytes", &rate) : 0;
 
+	/* Also what was written just now is read: only closed packs are. */
+	if (!r)
+		r = chunk_store_seal_idle(c->s->cs);
 	return r ? r : err_fold(library_scrub_start(c->s->lib, rate));
 }
 

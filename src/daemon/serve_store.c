@@ -46,14 +46,18 @@ static json_t *pair_json(const char *a, uint64_t av, const char *b, uint64_t bv)
 /* What is known of how sound it is, and what time it is for locks. */
 static int add_care(struct call *c, json_t *st)
 {
+	struct catalog_store props;
 	struct library_scrub scrub;
 	struct damage d = { 0 };
 	int r = err_fold(library_scrub_status(c->s->lib, &scrub));
 
 	if (!r)
 		r = damage_count(c, &d);
+	if (!r)
+		r = err_fold(catalog_store_get(c->s->cat, &props));
 	if (r)
 		return r;
+	json_object_set_new(st, "gc", json_boolean(!props.gc_off));
 	json_object_set_new(st, "scrub", scrub_json(&scrub));
 	json_object_set_new(st, "damage", pair_json("chunks", d.chunks, "packs", d.packs));
 	json_object_set_new(st, "clock", pair_json("wall_ns", clock_now_ns(), "locks_ns", clock_retention_ns()));

@@ -130,9 +130,16 @@ static void tell_freed(struct library *lib, const char *why, const struct librar
 static int gc_for(struct library *lib, const struct tape_gc_config *cfg, const char *why, struct library_gc_report *out)
 {
 	struct library_gc_report done = { 0 };
+	struct catalog_store props;
 	int failed, r;
 
 	LOCK_SCOPE(&lib->gc);
+	r = err_fold(catalog_store_get(lib->cat, &props));
+	if (r)
+		return r;
+	if (props.gc_off && !cfg->dry_run)
+		return err_explain(-EPERM, "nothing is freed as long as the store's property gc is off: packs may hold "
+				   "what a lost database knew of; `vtape set gc=on` when nothing more is to be had from them");
 	failed = drop_all(lib, cfg->dry_run, &done.dropped_generations);
 	r = err_fold(tape_gc(lib->shelf, cfg, &done.tape));
 	if (!cfg->dry_run && (done.tape.freed_packs || done.dropped_generations))
@@ -165,7 +172,7 @@ static void collect(struct library *lib, const char *why)
 	int r;
 
 	r = err_fold(catalog_store_get(lib->cat, &props));
-	if (!r) {
+	if (!r && !props.gc_off) {
 		cfg.live_percent = props.gc_live_percent;
 		cfg.rate_bytes = props.gc_rate_bytes;
 		r = gc_for(lib, &cfg, why, &done);

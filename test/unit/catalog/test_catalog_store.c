@@ -20,17 +20,18 @@ static void a_store_has_properties_before_any_is_set(void **state)
 	assert_word(&s, "scrub-rate", "32M");
 	assert_word(&s, "gc-rate", "64M");
 	assert_word(&s, "gc-live", "70");
+	assert_word(&s, "gc", "on");
 }
 
 static void what_is_set_stays_and_what_is_shown_can_be_set(void **state)
 {
 	static const char *const good[][2] = {
 		{ "scrub-every", "0" }, { "scrub-every", "12h" }, { "scrub-rate", "1M" }, { "gc-rate", "0" },
-		{ "gc-rate", "2G" }, { "gc-live", "0" }, { "gc-live", "100" },
+		{ "gc-rate", "2G" }, { "gc-live", "0" }, { "gc-live", "100" }, { "gc", "off" }, { "gc", "on" },
 	};
 	static const char *const bad[][2] = {
 		{ "scrub-every", "often" }, { "scrub-rate", "0" }, { "scrub-rate", "1K" }, { "gc-rate", "1" },
-		{ "gc-live", "101" }, { "gc-live", "" }, { "gc-live", "-1" }, { "gc-live", "7x" },
+		{ "gc", "yes" }, { "gc-live", "101" }, { "gc-live", "" }, { "gc-live", "-1" }, { "gc-live", "7x" },
 	};
 	struct catalog_store s;
 
@@ -57,7 +58,7 @@ static void every_property_is_shown(void **state)
 
 	assert_int_equal(catalog_store_get(cat_of(state), &s), 0);
 	props = catalog_store_props(&n);
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	for (size_t i = 0; i < n; i++) {
 		struct buf text = BUF_INIT;
 

@@ -184,10 +184,32 @@ static void deletions_are_collected_by_the_thread(void **state)
 	assert_true(stored(s) < before);
 }
 
+static void nothing_is_freed_while_gc_is_off(void **state)
+{
+	const struct tape_gc_config real = { 0 }, dry = { .dry_run = true };
+	struct store *s = *state;
+	struct catalog_store props;
+	struct library_gc_report done;
+	uint64_t a = make(s, "A00001");
+
+	write_noise(s, a, 1);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	assert_int_equal(catalog_store_get(s->cat, &props), 0);
+	props.gc_off = true;
+	assert_int_equal(catalog_store_put(s->cat, &props), 0);
+	assert_refused(library_gc(s->lib, &real, &done), -EPERM, "gc=on");
+	assert_int_equal(library_gc(s->lib, &dry, &done), 0);
+	assert_true(stored(s) >= 4 << 20);
+	props.gc_off = false;
+	assert_int_equal(catalog_store_put(s->cat, &props), 0);
+	assert_true(collect(s) >= 4 << 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_A_STORE(an_overwritten_tape_is_kept_for_its_time),
+		ON_A_STORE(nothing_is_freed_while_gc_is_off),
 		ON_A_STORE(the_space_of_a_deleted_tape_comes_back),
 		ON_A_STORE(what_two_tapes_share_stays_with_the_other),
 		ON_A_STORE(a_tape_that_is_being_written_loses_nothing),
