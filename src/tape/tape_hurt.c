@@ -356,3 +356,46 @@ int volume_each_hurt(struct shelf *sh, uint64_t id, int (*each)(void *ctx, const
 	r = r ? r : add_volume(&q, id);
 	return r ? r : q.failed;
 }
+
+/* ---- a pack ----------------------------------------------------------------------------------------------------- */
+
+static bool head_has(const struct head *h, const struct numbers *maps)
+{
+	for (uint32_t p = 0; p < h->partitions; p++)
+		for (uint32_t i = 0; i < h->part[p].stretches; i++)
+			if (numbers_have(maps, h->part[p].stretch[i].map))
+				return true;
+	return false;
+}
+
+static int volume_has(const struct search *q, uint64_t volume, bool *has)
+{
+	CLEANUP(heads_fini) struct heads hs = { 0 };
+	size_t damaged;
+	int r = heads_read_whole(q->kv, volume, &hs, &damaged);
+
+	*has = false;
+	for (size_t i = 0; !r && i < hs.count && !*has; i++)
+		*has = head_has(&hs.row[i].head, &q->maps);
+	return r == -ENOENT ? 0 : r;
+}
+
+int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uint64_t volume), void *ctx)
+{
+	CLEANUP(search_fini) struct search q = { .kv = kv };
+	uint64_t volume = 0;
+	int r = add_maps(&q, pack);
+
+	if (r || !q.maps.count)
+		return r;
+	do {
+		bool has;
+
+		r = heads_next_volume(kv, volume, &volume);
+		if (r)
+			return r == KV_E_NONE ? 0 : r;
+		r = volume_has(&q, volume, &has);
+		r = r || !has ? r : each(ctx, volume);
+	} while (!r && volume++ != UINT64_MAX);
+	return r;
+}
