@@ -163,6 +163,43 @@ static void is_bad(void *ctx, uint32_t slot, const struct digest *d)
 		u->error = r;
 }
 
+/* Does a row lead to this chunk in another pack, one that is there?  < 0 is an error. */
+static int is_elsewhere(struct chunk_store *cs, uint64_t number, const struct slot *s)
+{
+	CLEANUP(buf_fini) struct buf value = BUF_INIT;
+	struct index_value row;
+	int r = kv_get(cs->kv, KV_INDEX, s->digest.b, INDEX_KEY_LEN, &value);
+
+	if (r)
+		return r < 0 ? r : 0;
+	return !index_value_unpack(value.data, value.len, &row) && row.ref.pack != number &&
+	       row.raw_len == s->raw_len && !memcmp(row.mac, s->digest.b + INDEX_KEY_LEN, INDEX_MAC_LEN) &&
+	       !index_is_bad(&cs->index, row.ref) &&
+	       !index_is_bad(&cs->index, (struct pack_ref){ row.ref.pack, CHUNK_EVERY_SLOT }) &&
+	       pack_exists(cs->packs, row.ref.pack);
+}
+
+/*
+ * Chunks that are elsewhere get no row.  They are copies that the collector was about to commit, or what two writers
+ * stored at once: a map may name the other place, and none names this one.  So the collector will take this pack away,
+ * and a row that led here would go with it.
+ */
+static int leave_rows(struct chunk_store *cs, struct table *t)
+{
+	struct segment *s = t->first;
+	int r = 0;
+
+	for (uint32_t i = 0; i < t->count && r >= 0; i++) {
+		struct slot *slot = &s->slots[i % SEGMENT_SLOTS];
+
+		r = slot->bad ? 0 : is_elsewhere(cs, t->number, slot);
+		slot->alone = r > 0;
+		if (i % SEGMENT_SLOTS == SEGMENT_SLOTS - 1)
+			s = s->next;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* Its table stays in memory: what was written last is met again soon. */
 static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
@@ -178,7 +215,8 @@ static int index_recovered(struct chunk_store *cs, uint64_t number, struct kv_ba
 	if (!r) {
 		index_add_table(&cs->index, t);
 		t->indexed = 0;
-		r = store_lens(t, &lens);
+		r = leave_rows(cs, t);
+		r = r ? r : store_lens(t, &lens);
 		tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(p), lens.data };
 		r = r ? r : store_index_rows(t, t->count, b);
 		t->indexed = t->count;

@@ -20,7 +20,7 @@ struct slot {
 	uint32_t raw_len;
 	uint32_t number;
 	bool bad;		/* failed its check: no target any more */
-	bool alone;		/* another chunk has this index key: no row */
+	bool alone;		/* its index key is that of another place: no row */
 	struct slot *next;	/* of the bucket */
 	struct table *table;
 };

@@ -577,6 +577,42 @@ static void a_reader_with_an_old_map_asks_again(void **state)
 
 #define BOTH(f) cmocka_unit_test_setup_teardown(f, serial, gone), cmocka_unit_test_setup_teardown(f, threads, gone)
 
+/* Copies that a cut left uncommitted are finished with their pack, and the collector takes them away again. */
+static void copies_that_no_map_names_take_no_row_along(void **state)
+{
+	struct rig *g = *state;
+	uint8_t *data = filled(N, 15);
+	struct map m = { NULL }, moved = { NULL }, again = { NULL };
+	struct chunk_copier *c;
+	struct kv_batch *b;
+	uint64_t freed, old, number;
+
+	store_sealed(g, data, N, CHUNK_LZ4, &m);
+	old = m.places[0].ref.pack;
+	c = copier_of(g, old);
+	move_map(c, &m, 0, m.count, &moved);
+	number = moved.places[0].ref.pack;
+	/* The copies are on disk, what names them is not. */
+	OK(kv_batch_new(&b));
+	OK(chunk_copier_begin_commit(c, b));
+	chunk_copier_end_commit(c, false);
+	kv_batch_free(b);
+	chunk_copier_free(c);
+	rig_cut(g, 0);
+	assert_int_equal(chunk_store_finished(g->cs), 1);
+	OK(chunk_gc_pack(g->cs, number, map_names, &m, &freed));
+	assert_false(pack_exists(g->packs, number));
+	assert_int_equal(index_rows(g), m.count);
+	rig_check(g, &m, data, N, 65536);
+	rig_reopen(g);
+	rig_store(g, data, N, CHUNK_LZ4, &again);
+	assert_int_equal(again.stored, 0);
+	map_fini(&m);
+	map_fini(&moved);
+	map_fini(&again);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -594,6 +630,7 @@ int main(void)
 		BOTH(how_much_of_a_pack_is_live),
 		BOTH(packs_that_wait_are_sealed_when_asked),
 		BOTH(a_reader_with_an_old_map_asks_again),
+		BOTH(copies_that_no_map_names_take_no_row_along),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
