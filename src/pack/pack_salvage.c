@@ -6,8 +6,8 @@
  * own; rows are believed only if the sum of the whole table fits, otherwise they are hints as to where the next header
  * stands.  Wrong bytes come from a wrong number as well as from a wrong row, so
  * 1. the file must prove which pack it is, by its header or its trailer;
- * 2. a slot's number is counted from the first entry without a gap, or after a gap confirmed by both its row and its
- *    header.
+ * 2. a slot's number is counted from the first entry without a gap; or after a gap confirmed by its header and what is
+ *    left of its row; or it comes right before one that is.
  * A slot that fails both is lost: it keeps its number, nobody can tell what was in it.
  */
 #include <errno.h>
@@ -231,48 +231,96 @@ static uint32_t count_back(const struct pack_look *l, uint64_t *at)
 	return slot;
 }
 
+/* Differ they more than a damaged row would?  Then one of them is of another pack, or slot. */
+static bool contradict(const struct pack_entry *row, const struct pack_entry *e)
+{
+	return !digest_equal(&row->digest, &e->digest) &&
+	       (row->stored_len != e->stored_len || row->raw_len != e->raw_len);
+}
+
 static bool entry_is(struct pack_look *l, uint64_t at, const struct pack_entry *row, struct pack_entry *out)
 {
 	uint64_t sum;
 
-	return pack_entry_read(l->p, at, l->limit, out, &sum) == 0 && digest_equal(&out->digest, &row->digest) &&
-	       out->raw_len == row->raw_len && out->stored_len == row->stored_len && out->codec == row->codec;
+	return pack_entry_read(l->p, at, l->limit, out, &sum) == 0 && !contradict(row, out);
 }
 
-/* Behind a gap: where the rows in front of it, or those behind it, say that the entry is. */
-static bool find_again(struct pack_look *l, const struct pack_entry *row, uint64_t back, uint64_t *at,
-		       struct pack_entry *out)
+/* Where taking slots from their entries stands. */
+struct taking {
+	struct pack_look *l;
+	uint64_t at, back;  /* where the next entry is, by those before it; by the rows behind it, or 0 */
+	uint64_t before;    /* where the slot before it may be, which was not found; 0: it was */
+	bool counted;	    /* there is no gap before the next */
+	bool has_row;
+	struct pack_entry row; /* of the next, if its bytes can be a row */
+};
+
+static bool find_entry(struct taking *t, struct pack_entry *e)
 {
-	if (entry_is(l, *at, row, out))
+	uint64_t sum;
+
+	if (t->counted)
+		return pack_entry_read(t->l->p, t->at, t->l->limit, e, &sum) == 0 &&
+		       !(t->has_row && contradict(&t->row, e));
+	/* Behind a gap: where the rows in front of it, or those behind it, say that the entry is. */
+	if (t->has_row && entry_is(t->l, t->at, &t->row, e))
 		return true;
-	if (!back || !entry_is(l, back, row, out))
+	if (!t->has_row || !t->back || !entry_is(t->l, t->back, &t->row, e))
 		return false;
-	*at = back;
+	t->at = t->back;
 	return true;
+}
+
+/* The slot before @at, which is known now: is there an entry that ends here? */
+static void find_before(struct taking *t, uint32_t slot, uint64_t at)
+{
+	struct pack_entry e;
+	uint64_t sum;
+
+	if (!t->before || pack_entry_read(t->l->p, t->before, at, &e, &sum) != 0 ||
+	    t->before + PACK_ENTRY_BYTES + e.stored_len != at)
+		return;
+	t->l->p->rows[slot - 1] = (struct pack_row){ .digest = e.digest,
+						     .offset = (uint32_t)t->before + PACK_ENTRY_BYTES,
+						     .stored_len = e.stored_len,
+						     .raw_len = e.raw_len & 0xffffff,
+						     .codec = e.codec };
+}
+
+static int take_entry(struct taking *t, uint32_t slot)
+{
+	struct pack_entry e;
+	bool found = find_entry(t, &e);
+	int r = found ? add(t->l->p, t->at, &e) : add_lost(t->l->p);
+
+	if (r)
+		return r;
+	if (found && !t->counted)
+		find_before(t, slot, t->at);
+	t->before = found ? 0 : t->at;
+	t->at += PACK_ENTRY_BYTES + (found ? e.stored_len : t->row.stored_len);
+	t->counted = found;
+	return 0;
 }
 
 static int take_entries(struct pack_look *l)
 {
-	uint64_t at = PACK_HEADER_BYTES, back = 0, sum;
+	struct taking t = { .l = l, .at = PACK_HEADER_BYTES, .counted = true };
+	uint64_t back = 0;
 	uint32_t back_from = l->rows ? count_back(l, &back) : PACK_NO_SLOT;
-	bool counted = true; /* up to here there is no gap */
 	int r = 0;
 
-	for (uint32_t slot = 0; slot < l->count && !r; slot++) {
-		struct pack_entry e, row = { 0 };
-		bool has_row = row_of(l, slot, &row), found;
-
-		found = counted && pack_entry_read(l->p, at, l->limit, &e, &sum) == 0;
-		if (!found && !counted && has_row)
-			found = find_again(l, &row, slot >= back_from ? back : 0, &at, &e);
-		if (!found && !l->rows)
-			break;
-		r = found ? add(l->p, at, &e) : add_lost(l->p);
-		counted = found;
-		at += PACK_ENTRY_BYTES + (found ? e.stored_len : row.stored_len);
-		if (slot >= back_from)
-			back += PACK_ENTRY_BYTES + row.stored_len;
+	for (uint32_t slot = 0; slot < l->count && !r && (t.counted || l->rows); slot++) {
+		t.row = (struct pack_entry){ 0 };
+		t.has_row = row_of(l, slot, &t.row);
+		t.back = slot >= back_from ? back : 0;
+		r = take_entry(&t, slot);
+		back += slot >= back_from ? PACK_ENTRY_BYTES + t.row.stored_len : 0;
 	}
+	if (!l->rows && !t.counted && !r && l->count == PACK_NO_SLOT)
+		l->p->count--; /* nobody says that there was one more */
+	if (!r && l->rows && !t.counted)
+		find_before(&t, l->count, l->limit);
 	return r;
 }
 

@@ -175,10 +175,13 @@ static void table_that_cannot_be_right_is_not_believed(void **state)
 			put_le64(trailer + 40, sum64(table, 5 * 40));
 		raw_resum(trailer);
 		raw_set(f->ps, 1, b.data, b.len);
+		if (kind == 3) { /* rows and entries tell of different chunks, all of them */
+			assert_int_equal(pack_open(f->ps, 1, &q), -EBADMSG);
+			continue;
+		}
 		q = opened(f->ps, 1);
 		assert_false(pack_whole(q));
-		for (uint32_t i = 0; i < pack_count(q) && kind != 2 && kind != 3; i++)
-			assert_piece(q, i, i);
+		assert_pieces(q, 5);
 		pack_release(q);
 		assert_true(checked(f->ps, 1).count > 0);
 	}
