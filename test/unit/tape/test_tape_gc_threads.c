@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Collections beside tapes at work, with real workers, files and database: two that write on and on, and two on which
+ * something is read while the packs that it lies in become sparse.  Every byte is checked.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <vtape/tape.h>
+
+#define RUN_NS 3000000000ull
+#define RECORD 30000u
+#define RECORDS 60u
+
+static char dir[] = "/tmp/vtape-gc-XXXXXX";
+static struct kv *kv;
+static struct packs *packs;
+static struct workers *workers;
+static struct chunk_store *cs;
+static struct shelf *shelf;
+static uint64_t until;
+
+#define CHECK(c) check((c), #c, __LINE__)
+static void check(bool ok, const char *what, int line)
+{
+	if (ok)
+		return;
+	printf("line %d: %s; last words: %s\n", line, what, err_text(-EIO));
+	fflush(stdout);
+	abort();
+}
+
+static void fill(uint8_t *p, uint64_t seed)
+{
+	uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15u;
+
+	for (size_t i = 0; i < RECORD; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(p + i, &x, 8);
+	}
+}
+
+static struct volume *open_new(uint64_t id)
+{
+	const struct volume_attr attr = { .id = id, .barcode = "T00001", .store = { .codec = CHUNK_LZ4 } };
+	struct kv_batch *b;
+	struct volume *v;
+
+	CHECK(kv_batch_new(&b) == 0 && volume_create(b, id) == 0 && kv_write(kv, b, true) == 0);
+	kv_batch_free(b);
+	CHECK(volume_open(shelf, &attr, &v) == 0);
+	return v;
+}
+
+static void drop_old(struct volume *v)
+{
+	struct kv_batch *b;
+	uint64_t dropped;
+
+	CHECK(kv_batch_new(&b) == 0);
+	CHECK(volume_drop_generations(kv, b, volume_attr(v)->id, UINT64_MAX, &dropped) == 0);
+	CHECK(kv_write(kv, b, true) == 0);
+	kv_batch_free(b);
+}
+
+static void append(struct volume *v, uint64_t seed)
+{
+	uint8_t p[RECORD];
+
+	fill(p, seed);
+	CHECK(volume_append_record(v, 0, p, sizeof(p)) == 0);
+}
+
+static void assert_reads(struct volume_reader *r, uint64_t record, uint64_t seed)
+{
+	uint8_t want[RECORD], got[RECORD];
+
+	fill(want, seed);
+	CHECK(volume_reader_read(r, record * RECORD, got, sizeof(got)) == 0);
+	CHECK(!memcmp(want, got, sizeof(got)));
+}
+
+static bool time_is_up(void)
+{
+	return clock_mono_ns() > until;
+}
+
+/* Record @i of a tape in its round @round; every third is on all tapes. */
+static uint64_t seed_of(uint64_t tape, uint64_t round, uint64_t i)
+{
+	return i % 3 ? tape * 1000000 + round * 1000 + i : i;
+}
+
+/* Writes, commits now and then, reads what it has, begins again. */
+static void *write_on(void *ctx)
+{
+	uint64_t tape = *(uint64_t *)ctx;
+	struct volume *v = open_new(tape);
+
+	for (uint64_t round = 0; !time_is_up(); round++) {
+		struct volume_reader *r;
+
+		CHECK(volume_truncate(v, 0, 0) == 0);
+		for (uint64_t i = 0; i < RECORDS; i++) {
+			append(v, seed_of(tape, round, i));
+			if (i % 7 == 0)
+				CHECK(volume_commit(v) == 0);
+		}
+		CHECK(volume_commit(v) == 0);
+		drop_old(v);
+		CHECK(volume_reader_new(v, 0, &r) == 0);
+		for (uint64_t i = 0; i < RECORDS; i++)
+			assert_reads(r, i, seed_of(tape, round, i));
+		volume_reader_free(r);
+		if (round % 4 == 3) {
+			const struct volume_attr attr = *volume_attr(v);
+			int error;
+
+			volume_close(v, &error);
+			CHECK(error == 0);
+			CHECK(volume_open(shelf, &attr, &v) == 0);
+		}
+	}
+	volume_close(v, NULL);
+	return NULL;
+}
+
+/* Every fifth record of another tape comes to this one too; then it goes from the other, and this one is read. */
+static void *read_on(void *ctx)
+{
+	uint64_t tape = *(uint64_t *)ctx;
+	struct volume *v = open_new(tape), *other = open_new(tape + 100);
+
+	for (uint64_t round = 0; !time_is_up(); round++) {
+		struct volume_reader *r[2];
+
+		CHECK(volume_truncate(other, 0, 0) == 0 && volume_truncate(v, 0, 0) == 0);
+		for (uint64_t i = 0; i < RECORDS; i++)
+			append(other, seed_of(tape, round, i));
+		CHECK(volume_commit(other) == 0);
+		for (uint64_t i = 0; i < RECORDS; i += 5)
+			append(v, seed_of(tape, round, i));
+		CHECK(volume_commit(v) == 0);
+		CHECK(volume_truncate(other, 0, 0) == 0 && volume_append_filemark(other, 0) == 0);
+		CHECK(volume_commit(other) == 0);
+		drop_old(other);
+		drop_old(v);
+		for (int i = 0; i < 2; i++)
+			CHECK(volume_reader_new(v, 0, &r[i]) == 0);
+		for (unsigned pass = 0; pass < 20; pass++)
+			for (uint64_t i = 0; i < RECORDS / 5; i++) {
+				assert_reads(r[0], i, seed_of(tape, round, i * 5));
+				assert_reads(r[1], RECORDS / 5 - 1 - i, seed_of(tape, round, RECORDS - 5 - i * 5));
+			}
+		for (int i = 0; i < 2; i++)
+			volume_reader_free(r[i]);
+	}
+	volume_close(v, NULL);
+	volume_close(other, NULL);
+	return NULL;
+}
+
+static void *collect(void *ctx)
+{
+	struct tape_gc_report *sum = ctx;
+
+	for (unsigned i = 0; !time_is_up(); i++) {
+		const struct tape_gc_config cfg = { .live_percent = i % 4 ? 70 : 100, .merge_packs = 4 };
+		struct tape_gc_report done;
+
+		CHECK(tape_gc(shelf, &cfg, &done) == 0);
+		sum->freed_packs += done.freed_packs;
+		sum->copied_bytes += done.copied_bytes;
+	}
+	return NULL;
+}
+
+static void tapes_are_written_and_read_beside_the_collector(void **state)
+{
+	uint64_t tapes[4] = { 1, 2, 3, 4 };
+	struct tape_gc_report sum = { 0 };
+	pthread_t t[5];
+
+	(void)state;
+	until = clock_mono_ns() + RUN_NS;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, i < 2 ? write_on : read_on, &tapes[i]), 0);
+	assert_int_equal(pthread_create(&t[4], NULL, collect, &sum), 0);
+	for (int i = 0; i < 5; i++)
+		pthread_join(t[i], NULL);
+	printf("%llu packs freed, %llu bytes copied\n", (unsigned long long)sum.freed_packs,
+	       (unsigned long long)sum.copied_bytes);
+	assert_true(sum.freed_packs > 0 && sum.copied_bytes > 0);
+}
+
+static int up(void **state)
+{
+	const struct chunk_store_config cfg = { .params = chunk_params_of(8 << 10), .key = { 1 } };
+	char path[64];
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/kv", dir);
+	assert_int_equal(kv_open(path, true, 8 << 20, &kv), 0);
+	assert_int_equal(packs_open(dir, &packs), 0);
+	assert_int_equal(workers_new(2, &workers), 0);
+	assert_int_equal(chunk_store_open(kv, packs, workers, &cfg, &cs), 0);
+	return shelf_new(kv, cs, &shelf);
+}
+
+static int down(void **state)
+{
+	char command[80];
+
+	(void)state;
+	shelf_free(shelf);
+	chunk_store_close(cs);
+	workers_free(workers);
+	packs_close(packs);
+	kv_close(kv);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(tapes_are_written_and_read_beside_the_collector, up, down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
