@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is (h, O, C, D) and, in its top bit,
+ * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is (h, O, C, D, L, U) and, in its top bit,
  * whether the sum at the end is to be made right before, since a fuzzer does not find it by itself; the rest
  * is the value.
  *
@@ -71,6 +71,26 @@ static void try_drop(const uint8_t *p, size_t n)
 		fuzz_require(map == MAP && d.object == 5 && d.from <= d.to);
 }
 
+static void try_look(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf again = BUF_INIT;
+	struct look l, twice;
+
+	if (look_unpack(p, n, &l))
+		return;
+	fuzz_require(l.live <= l.all);
+	fuzz_require(look_pack(&l, &again) == 0);
+	fuzz_require(look_unpack(again.data, again.len, &twice) == 0);
+	fuzz_require(twice.live == l.live && twice.all == l.all && twice.used == l.used);
+}
+
+static void try_use(const uint8_t *p, size_t n)
+{
+	uint64_t bytes;
+
+	fuzz_require((use_unpack(p, n, &bytes) == 0) == (n == 8));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *row;
@@ -99,6 +119,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'D':
 		try_drop(row, n);
+		break;
+	case 'L':
+		try_look(row, n);
+		break;
+	case 'U':
+		try_use(row, n);
 		break;
 	}
 	free(row);

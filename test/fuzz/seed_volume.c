@@ -21,6 +21,7 @@ int main(int argc, char **argv)
 	struct page *o = page_new(PAGE_OBJECTS, 0x6d6170, &(struct tape_tally){ 0 });
 	struct page *c = page_new(PAGE_CHUNKS, 0x6d6170, &(struct tape_tally){ 0 });
 	const struct drop d = { 5, 1000, 1 << 20 };
+	const struct look l = { .live = 1000, .all = 1 << 20, .used = 4000 };
 	struct head h = { .generation = 1, .begun_ns = 1, .partitions = 2 };
 	struct buf b = BUF_INIT;
 
@@ -51,6 +52,14 @@ int main(int argc, char **argv)
 	if (drop_pack(&d, &b))
 		abort();
 	save(dir, "drop", 'D', &b);
+	b.len = 0;
+	if (look_pack(&l, &b))
+		abort();
+	save(dir, "look", 'L', &b);
+	b.len = 0;
+	if (use_pack(123456789, &b))
+		abort();
+	save(dir, "use", 'U', &b);
 	buf_fini(&b);
 	head_fini(&h);
 	page_free(o);
