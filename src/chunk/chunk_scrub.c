@@ -112,11 +112,20 @@ bool store_is_loss(int r)
 	return r == -ENOENT || r == -EUCLEAN || r == -EBADMSG || r == -EIO;
 }
 
+/* Readers may hold the pack as it was. */
+static void drop_held(struct chunk_store *cs, uint64_t number)
+{
+	LOCK_SCOPE(&cs->lock);
+
+	store_drop_pack(cs, number);
+}
+
 void store_notice(struct chunk_store *cs, struct pack *p)
 {
 	bool lost;
 
 	if (!pack_whole(p)) {
+		drop_held(cs, pack_number(p));
 		store_lost(cs, pack_number(p), p);
 		return;
 	}
@@ -163,6 +172,7 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 		r = store_tally(cs->kv, pack, &tally);
 		if (r)
 			return r == LOOKUP_NONE ? CHUNK_E_END : r;
+		drop_held(cs, pack);
 		store_lost(cs, pack, NULL);
 		*out = (struct chunk_scrubbed){ .damaged = count_lost(cs, pack, 0, tally.chunks) };
 		return 0;
