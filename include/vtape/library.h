@@ -120,6 +120,8 @@ int library_may_overwrite(struct library *lib, uint64_t volume);
 /* For a door at which the tape itself refused (TAPE_E_PROTECTED): was it for a lock?  Then the event is told, -EPERM with
  * words; else 0.  @done: "written over". */
 int library_refused(struct library *lib, uint64_t volume, const char *done);
+/* For a door at which a writer got ENOSPC: if it was the disk's end and not the tape's, the event is told. */
+void library_no_space(struct library *lib, uint64_t volume);
 /* volume_restore(), for a volume that nobody uses. -EBUSY, -EROFS, -EPERM, -ENOENT. */
 int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation);
 

@@ -30,7 +30,8 @@
  *            u64 record_bytes, u32 key_id, u64 created_ns, perm, from version 2 on u64 locked_until_ns
  *   file     u8 version, u64 file, u64 mark_object, u64 stretch, string name, perm
  *   event    u8 version, u64 time_ns, u16 number, u8 severity, string about, string text
- *   store    u8 version, u64 scrub_every_s, u64 scrub_rate_bytes, u64 gc_rate_bytes, u32 gc_live_percent
+ *   store    u8 version, u64 scrub_every_s, u64 scrub_rate_bytes, u64 gc_rate_bytes, u32 gc_live_percent,
+ *            u8 flags (1 gc_off)
  *   clock    u8 version, u8 flags (1 gap, 2 told), u64 time_ns, u64 boot_ns, 16 bytes boot
  *
  * A decoder takes the whole row or refuses it, so what it gives out need not be checked again.
@@ -519,7 +520,8 @@ int store_decode(const void *row, size_t len, struct catalog_store *out)
 	s.gc_live_percent = cursor_le32(&c);
 	flags = cursor_u8(&c);
 	s.gc_off = flags & STORE_GC_OFF;
-	r = row_end(&c, !(flags & ~STORE_GC_OFF) && s.scrub_rate_bytes > 0 && s.gc_live_percent <= 100, "the store's properties");
+	r = row_end(&c, !(flags & ~STORE_GC_OFF) && s.scrub_rate_bytes > 0 && s.gc_live_percent <= 100,
+		    "the store's properties");
 	if (!r)
 		*out = s;
 	return r;

@@ -102,16 +102,16 @@ static int gc_live_set(struct catalog_store *s, const char *value)
 
 static int gc_get(const struct catalog_store *s, struct buf *text)
 {
-	return buf_printf(text, "%s", s->gc_off ? "off" : "on");
+	return words_get_bool(!s->gc_off, text);
 }
 
 static int gc_set(struct catalog_store *s, const char *value)
 {
-	bool off = !strcmp(value, "off");
+	bool on;
 
-	if (!off && strcmp(value, "on"))
+	if (words_set_bool(&on, value))
 		return -EINVAL;
-	s->gc_off = off;
+	s->gc_off = !on;
 	return 0;
 }
 

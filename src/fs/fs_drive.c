@@ -23,7 +23,7 @@ static int drive_refused(struct file *f, int r)
 {
 	struct library_drive info;
 
-	if (r != -EACCES || library_drive_info(f->fs->lib, f->node.drive, &info) || !info.loaded)
+	if ((r != -EACCES && r != -ENOSPC) || library_drive_info(f->fs->lib, f->node.drive, &info) || !info.loaded)
 		return r;
 	return file_refused(f, info.volume, r);
 }

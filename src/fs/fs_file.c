@@ -193,6 +193,8 @@ bool file_is_open(struct fs *fs, const struct node *n)
 
 int file_refused(const struct file *f, uint64_t volume, int r)
 {
+	if (r == -ENOSPC)
+		library_no_space(f->fs->lib, volume);
 	/* A file that is not open for writing is refused for that alone. */
 	if (r != -EACCES || !f->write)
 		return r;

@@ -342,7 +342,7 @@ static int image_file_write(struct file *f, const void *buf, size_t n, uint64_t 
 	i->created = false;
 	r = image_session_write(i->img, off, buf, n, i->truncated);
 	if (r)
-		return r;
+		return file_refused(f, f->node.volume, r);
 	i->truncated = false;
 	*done = n;
 	return 0;

@@ -105,7 +105,7 @@ static int write_record(struct writing *t)
 	if (t->fill)
 		r = drive_write_record(t->drive, t->record, t->fill);
 	t->fill = 0;
-	return t->error = fs_errno(r);
+	return t->error = file_refused(&t->file, t->file.node.volume, fs_errno(r));
 }
 
 /* @buf NULL: zeros. */

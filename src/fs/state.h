@@ -94,7 +94,7 @@ void file_mtime_set(struct fs *fs, const struct node *n);
 void file_attr(struct fs *fs, const struct node *n, struct stat *out);
 bool file_is_open(struct fs *fs, const struct node *n);
 /* The outcome @r of a change of @volume through @f.  -EACCES, which is a tape's refusal, becomes -EPERM if it is for a
- * retention lock; then the event is told. */
+ * retention lock; then, and if the disk is full, the event is told. */
 int file_refused(const struct file *f, uint64_t volume, int r);
 
 /* ---- the doors: each opens one kind of node ---- */

@@ -54,7 +54,7 @@ struct slot {
 	bool open, write, locked;
 };
 
-/* Whom a lock refused something last, and when that was told. */
+/* Who was refused something, by a lock or by a full disk, and when that was told. */
 #define LIBRARY_REFUSALS 64u
 struct refusal { uint64_t who, told_ns; };
 
@@ -136,6 +136,8 @@ int library_volume_may_go(struct library *lib, const struct catalog_volume *row,
 
 /* ---- library_lock.c ---- */
 
+/* Once a minute for each @who: has nobody been told of it for so long? */
+bool library_worth_telling(struct library *lib, uint64_t who);
 /* 0; -EPERM, with words and an event, if a lock is against its being @done ("deleted"). */
 int lock_allows(struct library *lib, const struct catalog_volume *row, const char *done);
 int lock_allows_pool(struct library *lib, const struct catalog_pool *pool, const char *done);

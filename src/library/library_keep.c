@@ -71,6 +71,23 @@ uint64_t keeper_look_at_space(struct library *lib)
 	return next_look_ns(avail, low);
 }
 
+/* Tapes have ends of their own, which are no news; the disk's is near when less than this is left. */
+#define END_BYTES (64ull << 20)
+#define FULL_BIT (1ull << 62)	/* in the table of what was told */
+
+void library_no_space(struct library *lib, uint64_t volume)
+{
+	char about[LIBRARY_ABOUT_MAX], left[16];
+	struct catalog_volume row;
+	uint64_t avail, total;
+
+	if (chunk_store_space(lib->cs, &avail, &total) || avail > END_BYTES || library_row(lib, volume, &row) ||
+	    !library_worth_telling(lib, FULL_BIT | volume))
+		return;
+	catalog_event(lib->cat, EVENT_NO_SPACE, library_about(lib, &row, about),
+		      "its writer met the end of the disk: %s are left for writers", format_size(avail, left));
+}
+
 /* ---- damage -------------------------------------------------------------------------------------------------- */
 
 /* From any thread, under any lock: only noted here.  What finds no room is counted. */

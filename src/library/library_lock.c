@@ -48,7 +48,7 @@ static bool pool_is_locked(const struct catalog_pool *pool)
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
 
 /* Has nobody heard of it for a while?  Two that fall on one place of the table are told more often, which is no harm. */
-static bool worth_telling(struct library *lib, uint64_t who)
+bool library_worth_telling(struct library *lib, uint64_t who)
 {
 	struct refusal *r = &lib->refused[who % LIBRARY_REFUSALS];
 	uint64_t now = clock_mono_ns();
@@ -65,7 +65,7 @@ static int refused(struct library *lib, const struct catalog_volume *row, uint64
 	char about[LIBRARY_ABOUT_MAX], time[32];
 
 	format_time(until, time);
-	if (worth_telling(lib, row->id))
+	if (library_worth_telling(lib, row->id))
 		catalog_event(lib->cat, EVENT_LOCK_REFUSED, library_about(lib, row, about),
 			      "locked until %s: it was not %s", time, done);
 	return err_explain(-EPERM, "volume %s is locked until %s: it cannot be %s", row->name, time, done);
@@ -86,7 +86,7 @@ int lock_allows_pool(struct library *lib, const struct catalog_pool *pool, const
 	if (!pool_is_locked(pool))
 		return 0;
 	format_time(pool->locked_until_ns, time);
-	if (worth_telling(lib, POOL_BIT | pool->id))
+	if (library_worth_telling(lib, POOL_BIT | pool->id))
 		catalog_event(lib->cat, EVENT_LOCK_REFUSED, pool->name, "locked until %s: it was not %s", time, done);
 	return err_explain(-EPERM, "pool %s is locked until %s: it cannot be %s", pool->name, time, done);
 }
@@ -134,7 +134,7 @@ int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns)
 	if (!r) {
 		row.locked_until_ns = until_ns;
 		r = err_fold(catalog_volume_put(lib->cat, &row, NULL));
-	} else if (r == -EPERM && worth_telling(lib, row.id)) {
+	} else if (r == -EPERM && library_worth_telling(lib, row.id)) {
 		catalog_event(lib->cat, EVENT_LOCK_REFUSED, library_about(lib, &row, about),
 			      "locked until %s: the lock was not made shorter", format_time(row.locked_until_ns, time));
 	}
@@ -183,7 +183,7 @@ int library_pool_lock(struct library *lib, const char *name, uint64_t until_ns)
 	if (!r) {
 		pool.locked_until_ns = until_ns;
 		r = err_fold(catalog_pool_put(lib->cat, &pool));
-	} else if (r == -EPERM && worth_telling(lib, POOL_BIT | pool.id)) {
+	} else if (r == -EPERM && library_worth_telling(lib, POOL_BIT | pool.id)) {
 		catalog_event(lib->cat, EVENT_LOCK_REFUSED, name, "locked until %s: the lock was not made shorter",
 			      format_time(pool.locked_until_ns, time));
 	}

@@ -31,7 +31,7 @@ static void what_is_set_stays_and_what_is_shown_can_be_set(void **state)
 	};
 	static const char *const bad[][2] = {
 		{ "scrub-every", "often" }, { "scrub-rate", "0" }, { "scrub-rate", "1K" }, { "gc-rate", "1" },
-		{ "gc", "yes" }, { "gc-live", "101" }, { "gc-live", "" }, { "gc-live", "-1" }, { "gc-live", "7x" },
+		{ "gc", "maybe" }, { "gc-live", "101" }, { "gc-live", "" }, { "gc-live", "-1" }, { "gc-live", "7x" },
 	};
 	struct catalog_store s;
 

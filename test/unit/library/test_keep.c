@@ -29,6 +29,8 @@ static void low_space_is_told_before_a_writer_meets_its_end(void **state)
 	int r = 0;
 
 	assert_int_equal(events(s, EVENT_NO_SPACE, NULL), 0);
+	library_no_space(s->lib, a);	/* a tape that ends before the disk does is no news */
+	assert_int_equal(events(s, EVENT_NO_SPACE, NULL), 0);
 	packs_mem_set_space(s->packs, 100u << 20, 1u << 30);
 	keeper_look_at_space(s->lib);
 	assert_int_equal(events(s, EVENT_NO_SPACE, NULL), 1);
@@ -50,6 +52,10 @@ static void low_space_is_told_before_a_writer_meets_its_end(void **state)
 	assert_true(avail < 20u << 20);
 	keeper_look_at_space(s->lib);
 	assert_int_equal(events(s, EVENT_NO_SPACE, NULL), 1);
+	/* The door whose writer it was says so, once. */
+	library_no_space(s->lib, a);
+	library_no_space(s->lib, a);
+	assert_int_equal(events(s, EVENT_NO_SPACE, "default/A00001"), 1);
 	store_cut(s);
 	assert_int_equal(stat_of(s, a).end.marks, 1);
 	assert_true(stat_of(s, a).end.bytes > 20u << 20);
