@@ -44,6 +44,9 @@ struct holding {
 	bool busy;		/* being opened, closed or changed as a whole: wait */
 	int drive;		/* where it is loaded, -1: nowhere */
 	uint64_t generation;	/* when the writer came */
+	/* Held from reading the catalog's word to handing it on, so that an older one (without a lock) never comes last;
+	 * taken before the catalog's and the volume's locks, while `lock` is not held. */
+	pthread_mutex_t refresh;
 };
 
 struct slot {
@@ -148,6 +151,7 @@ int lock_allows_pool(struct library *lib, const struct catalog_pool *pool, const
 struct holding *held_get(struct library *lib, uint64_t id);		/* one more reference; NULL: no memory */
 struct holding *held_find(struct library *lib, uint64_t id);		/* borrowed; NULL: nobody has it */
 void held_put(struct library *lib, struct holding *h);			/* one less */
+void held_free(struct holding *h);					/* that nobody finds any more */
 /* Opens it if it is not; gives up `lock` meanwhile.  The caller has marked his use before. */
 int held_open(struct library *lib, struct holding *h);
 /* After a use ended: closes it if it was the last one; gives up `lock` meanwhile.  Returns the error of the commit. */

@@ -179,7 +179,7 @@ struct library *library_close(struct library *lib)
 			volume_close(h->vol, &error);
 			if (error)
 				log_error("volume number %llu: %s", (unsigned long long)h->id, err_text(error));
-			free(h);
+			held_free(h);
 		}
 	}
 	lib->shelf = shelf_free(lib->shelf);

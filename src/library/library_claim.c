@@ -32,6 +32,7 @@ struct holding *held_get(struct library *lib, uint64_t id)
 		h = calloc(1, sizeof(*h));
 		if (!h)
 			return NULL;
+		pthread_mutex_init(&h->refresh, NULL);
 		h->id = id;
 		h->drive = -1;
 		h->next = lib->held[id % LIBRARY_BUCKETS];
@@ -39,6 +40,12 @@ struct holding *held_get(struct library *lib, uint64_t id)
 	}
 	h->refs++;
 	return h;
+}
+
+void held_free(struct holding *h)
+{
+	pthread_mutex_destroy(&h->refresh);
+	free(h);
 }
 
 void held_put(struct library *lib, struct holding *h)
@@ -52,7 +59,7 @@ void held_put(struct library *lib, struct holding *h)
 	while (*p != h)
 		p = &(*p)->next;
 	*p = h->next;
-	free(h);
+	held_free(h);
 }
 
 static int held_open_volume(struct library *lib, uint64_t id, struct volume **out)
@@ -352,11 +359,13 @@ int held_refresh(struct library *lib, uint64_t id)
 
 	if (!h)
 		return 0;
+	pthread_mutex_lock(&h->refresh);
 	r = library_row(lib, id, &row);
 	if (!r)
 		r = library_attr(lib, &row, &attr);
 	if (!r)
 		volume_set_attr(h->vol, &attr);
+	pthread_mutex_unlock(&h->refresh);
 	closed = held_unpin(lib, h);
 	return r ? r : closed;
 }
