@@ -121,7 +121,7 @@ static struct mtget status(const struct mounted *m)
 
 static enum condition refused(void)
 {
-	return errno == EACCES ? COND_PROT : errno == ENOSPC ? COND_FULL : COND_FAILED;
+	return errno == EACCES || errno == EPERM ? COND_PROT : errno == ENOSPC ? COND_FULL : COND_FAILED;
 }
 
 static enum condition mounted_write(void *ctx, const void *p, size_t n)
