@@ -23,8 +23,11 @@ void interrupt_catch(const struct store *s)
 	struct sigaction sa = { .sa_handler = take, .sa_flags = (int)SA_RESETHAND };
 
 	sock = s->sock;
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-		sigaction(signals[i], &sa, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		struct sigaction was;
+		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)	/* nohup(1) */
+			sigaction(signals[i], &sa, NULL);
+	}
 }
 
 bool interrupt_came(void)

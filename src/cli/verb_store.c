@@ -78,7 +78,7 @@ static void print_care(const json_t *st)
 	else
 		printf("%-11s  none is known\n", "damage");
 	if (json_is_false(member(st, "gc")))
-		printf("%-11s  is not freed; `vtape set gc=on` when nothing more is to be had from the packs\n", "space");
+		printf("%-11s  off: no space is freed; `vtape set gc=on` changes that\n", "gc");
 	if (locks + CLOCK_SLACK_NS < wall || wall + CLOCK_SLACK_NS < locks)
 		printf("%-11s  %s\n", "locks' time", format_time(locks, when));
 }

@@ -91,7 +91,7 @@ scrubbing() {
   exits 0 vtape scrub start --wait --rate 1G --progress
   assert_eq "$(field .state scrub status)" finished
   # Whoever waits can go, and the scrub goes on.
-  VTAPE_STORE=$STORE timeout -s INT 1 "$VTAPE" scrub --wait --rate 4M >"$scratch/out" 2>&1 || true
+  VTAPE_STORE=$STORE timeout 1 "$VTAPE" scrub --wait --rate 4M >"$scratch/out" 2>&1 || true
   says 'goes on'
   assert_eq "$(field .state scrub status)" running
   exits 0 vtape scrub stop
@@ -196,7 +196,7 @@ damage() {
   start_store
   hurt_pack
   exits 8 vtape damage PACKED
-  says 'compressed; everything is lost from here on'
+  says 'compressed; everything is lost '
   vtape volume delete PACKED -y
   vtape pool set default keep=0
   exits 0 vtape gc --live 0
@@ -376,6 +376,80 @@ killed_in_the_middle() {
   cmp "$scratch/before" "$scratch/after" || fail "$(diff "$scratch/before" "$scratch/after" | head -20)"
 }
 
+# Without the journal the old database will do; without both nothing of the packs is given up.
+losing_the_journal() {
+  local packs
+  events=$(vtape events -n 0 -H | wc -l)
+  picture >"$scratch/before"
+  stop_store
+  cp -a "$STORE" "$scratch/whole"
+  rm -rf "$STORE/journal"
+  exits 0 vtape rebuild-index
+  says 'from the old database'
+  start_store
+  picture >"$scratch/after"
+  cmp "$scratch/before" "$scratch/after" || fail "$(diff "$scratch/before" "$scratch/after" | head -20)"
+  stop_store
+  # Lost while nobody looked, it is made anew from the database.
+  rm -rf "$STORE/journal"
+  exits 0 vtape check
+  rm -rf "$STORE/db"
+  exits 0 vtape rebuild-index
+  says 'nothing was lost'
+
+  rm -rf "$STORE/db" "$STORE/journal"
+  packs=$(find "$STORE/packs" -type f | sort | xargs sha256sum)
+  exits 8 vtape rebuild-index
+  says 'all tapes and their names are gone'
+  assert_eq "$(field .gc status)" false
+  exits 5 vtape gc
+  start_store
+  sleep 4
+  stop_store
+  assert_eq "$(find "$STORE/packs" -type f | sort | xargs sha256sum)" "$packs"
+  # And so it can be had again, once somebody finds a journal.
+  cp -a "$scratch/whole/journal" "$STORE/journal.found"
+  rm -rf "$STORE/db" "$STORE/journal"
+  mv "$STORE/journal.found" "$STORE/journal"
+  exits 0 vtape rebuild-index
+  start_store
+  picture >"$scratch/after"
+  cmp "$scratch/before" "$scratch/after" || fail "$(diff "$scratch/before" "$scratch/after" | head -20)"
+  rm -rf "$scratch/whole"
+}
+
+# ---- mending, and stopping ----
+mending() {
+  local pack
+  stop_store
+  pack=$(find "$STORE/packs" -name '*.pack' | sort | head -1)
+  printf 'garbage!' | dd of="$pack" bs=1 seek=$(($(stat -c %s "$pack") - 20)) conv=notrunc status=none
+  exits 8 vtape check
+  exits 9 vtape check --repair
+  says mended
+  exits 0 vtape check
+  start_store
+}
+
+# An interrupt without a daemon: the store is closed as it should be, and the scrub goes on where it was.
+stopping() {
+  local pid status first
+  stop_store
+  VTAPE_STORE=$STORE setsid "$VTAPE" scrub --rate 2M >"$scratch/out" 2>&1 &
+  pid=$!
+  sleep 3
+  kill -TERM "$pid"	# what the shell runs in the background ignores an INT
+  status=0
+  wait "$pid" || status=$?
+  says 'goes on from here'
+  assert_eq "$(field .state scrub status)" stopped
+  first=$(field .done_bytes scrub status)
+  [ "$first" -gt 0 ] || fail 'nothing was read in three seconds'
+  exits 0 vtape scrub --rate 1G
+  [ "$(field .done_bytes scrub status)" -gt "$first" ] || fail 'the scrub did not go on'
+  start_store
+}
+
 losing_the_head() {
   local head
   for head in vtape.store vtape.store.copy; do
@@ -419,6 +493,9 @@ set_clocks
 losing_the_database stopped
 losing_the_database killed
 killed_in_the_middle
+losing_the_journal
 losing_the_head
+mending
+stopping
 checking
 stop_store
