@@ -266,6 +266,51 @@ static void a_damaged_map_does_not_hide_the_other_tapes(void **state)
 	assert_int_equal(u.h[0].volume, OTHER);
 }
 
+/* One page of many is damaged: what the pages before and behind it have is told. */
+static void a_damaged_page_hides_only_itself(void **state)
+{
+	struct store *s = *state;
+	struct hurts u = { 0 };
+	struct map_key page;
+	struct kv_iter *it;
+	struct pack_ref ref;
+
+	put(s, 0, 3000);
+	mark(s);
+	ref = chunk_at(s, 0, 0);
+	rewind_tape(s);
+	for (uint64_t i = 0; i < 1200; i++) {	/* one chunk each, in an order that makes a run of each */
+		put(s, i % 600 ? 1000 + i * 7 % 600 : 0, 3000);
+		mark_immed(s);
+	}
+	assert_int_equal(drive_flush(s->drive), 0);
+	rewind_tape(s);
+	for (uint64_t i = 0; i < 1200; i++) {
+		put(s, i % 599 ? 1000 + i * 211 % 600 : 0, 3000);	/* the first, the 599th, the 1198th */
+		mark_immed(s);
+	}
+	assert_int_equal(drive_flush(s->drive), 0);
+	injure(s, ref);
+	notice(s, 0);
+	assert_int_equal(volume_each_hurt(s->shelf, VOLUME, add, &u), 0);
+	assert_int_equal(u.count, 6);
+	assert_int_equal(u.h[1].first_object, 2 * 599);
+	/* The page that has the one in the middle. */
+	page = key_page(PAGE_CHUNKS, s->vol->head.part[0].stretch[0].map, 599 * 3000);
+	assert_int_equal(kv_iter_new(s->kv, KV_MAP, &it), 0);
+	kv_iter_seek_back(it, page.b, page.len);
+	memcpy(page.b, kv_iter_key(it, &page.len), page.len);
+	kv_iter_free(it);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &page);
+	load(s);
+	u = (struct hurts){ 0 };
+	assert_int_equal(volume_each_hurt(s->shelf, VOLUME, add, &u), -EBADMSG);
+	assert_int_equal(u.count, 5);
+	assert_int_equal(u.h[0].first_object, 0);
+	assert_int_equal(u.h[1].first_object, 2 * 1198);
+}
+
 /* ---- which tapes use a pack ------------------------------------------------------------------------------------- */
 
 #define PACKS 300u
@@ -355,6 +400,7 @@ int main(void)
 		with_store(what_a_later_backup_healed_is_not_told),
 		with_store(partitions_are_told_apart),
 		with_store(a_damaged_map_does_not_hide_the_other_tapes),
+		with_store(a_damaged_page_hides_only_itself),
 		with_store(a_shared_pack_has_both_tapes_and_another_only_its_own),
 		with_store(a_tape_that_was_written_over_is_told_for_its_old_generation),
 	};
