@@ -78,6 +78,8 @@ struct chunk_totals {
 void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out);
 /* The first closed pack with a number >= @from, and the size of its file; CHUNK_E_END.  For walks over the store. */
 int chunk_store_next_pack(struct chunk_store *cs, uint64_t from, uint64_t *number, uint64_t *bytes);
+/* All of them, as they are at the moment of the call, ten times faster; @each returns non-zero to stop. */
+int chunk_store_each_pack(struct chunk_store *cs, int (*each)(void *ctx, uint64_t number, uint64_t bytes), void *ctx);
 /* What a writer may still add before -ENOSPC: file system space less the reserve. */
 int chunk_store_space(struct chunk_store *cs, uint64_t *avail, uint64_t *total);
 
@@ -189,14 +191,19 @@ void chunk_copier_end_commit(struct chunk_copier *c, bool written);
 /* Reads a pack from the disk, past the caches, and checks every chunk in it against its digest; what fails is dealt with
  * as a reader would.  0 also if chunks failed, or all because the pack is gone; CHUNK_E_END if there is no such pack any
  * more.  Takes 3 MiB; the system's cache keeps nothing of what was read. */
-struct chunk_scrubbed { uint64_t bytes; uint32_t chunks, damaged; };
+struct chunk_scrubbed { uint64_t bytes; uint32_t chunks, damaged; };	/* damaged: and not healed */
 int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out);
 
 /* Proves that packs, their rows, the index and the totals tell the same story.  @data: reads every chunk and every header
  * as well; what fails is dealt with as a reader would.  @found gets words about each fault and whether it was mended;
  * @repair mends what loses nothing: rows of the index and of packs, totals, tables of contents, headers; never a chunk.
  * Runs beside writers and readers, not beside chunk_gc_pack().  Takes 30 MiB whatever the size of the store. */
-struct chunk_checked { uint64_t packs, chunks, bytes, faults, repaired; };
+struct chunk_checked {
+	uint64_t packs, chunks, bytes, faults, repaired;
+	/* Chunks that no row of the index leads to: they are not shared.  No fault: of a chunk that is in two packs the row
+	 * leads to one, and goes when that is removed.  @repair gives them one. */
+	uint64_t unindexed;
+};
 struct chunk_check_config {
 	bool data, repair;
 	void (*found)(void *ctx, const char *what, bool repaired);

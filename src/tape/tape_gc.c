@@ -21,7 +21,7 @@
 #define SMALL_BYTES (PACK_BYTES_MAX / 8)
 #define SMALL_MANY 16u
 /* A row that is wanted is often near: so many are passed over before a search begins at the top. */
-#define STEPS_MAX 8u
+#define STEPS_MAX 4u
 
 /* A pack that may be worth copying. */
 struct candidate {
@@ -247,23 +247,24 @@ static int survey_used(struct survey *s, uint64_t pack, uint64_t file_bytes)
 	return known ? consider(s, &c) : buf_append(&s->unknown, &c, sizeof(c));
 }
 
-static int survey_pack(struct survey *s, uint64_t pack, uint64_t file_bytes)
+static int survey_pack(void *ctx, uint64_t pack, uint64_t file_bytes)
 {
+	struct survey *s = ctx;
 	struct map_key uses = key_uses(pack);
 	int r;
 
 	s->g->report.packs++;
 	come_to(s->uses, &uses);
 	if (kv_iter_in(s->uses, uses.b, uses.len))
-		return survey_used(s, pack, file_bytes);
-	r = kv_iter_error(s->uses);
-	return r ? r : survey_unused(s, pack, file_bytes);
+		r = survey_used(s, pack, file_bytes);
+	else
+		r = kv_iter_error(s->uses) ? kv_iter_error(s->uses) : survey_unused(s, pack, file_bytes);
+	return r ? r : gc_step(s->g);
 }
 
 static int survey(struct survey *s)
 {
 	struct map_key uses = key_uses(0), looks = key_all_looks();
-	uint64_t pack = 0, bytes;
 	int r = kv_iter_new(s->g->kv, KV_MAP, &s->uses);
 
 	r = r ? r : kv_iter_new(s->g->kv, KV_MAP, &s->looks);
@@ -271,13 +272,10 @@ static int survey(struct survey *s)
 		return r;
 	kv_iter_seek(s->uses, uses.b, uses.len);
 	kv_iter_seek(s->looks, looks.b, looks.len);
-	for (; !(r = chunk_store_next_pack(s->g->cs, pack, &pack, &bytes)); pack++) {
-		r = survey_pack(s, pack, bytes);
-		r = r ? r : gc_step(s->g);
-		if (r)
-			return r;
-	}
-	return r == CHUNK_E_END ? 0 : r;
+	r = chunk_store_each_pack(s->g->cs, survey_pack, s);
+	s->uses = kv_iter_free(s->uses);
+	s->looks = kv_iter_free(s->looks);
+	return r;
 }
 
 /* ---- looking at packs -------------------------------------------------------------------------------------------- */
