@@ -235,8 +235,11 @@ static int mend_headers(struct pack *p)
 {
 	int r = check_header(p, p->bytes);
 
-	if (r == HEADER_E_ABSENT || r == HEADER_E_DAMAGED)
+	/* Trailer and table have proven which pack it is. */
+	if (r == HEADER_E_ABSENT || r == HEADER_E_DAMAGED || r == -EUCLEAN)
 		r = write_header(p);
+	else if (r == -EPROTONOSUPPORT)
+		r = 0;
 	for (uint32_t i = 0; i < p->count && !r; i++)
 		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES);
 	return r ? r : p->file->ops->sync(p->file);

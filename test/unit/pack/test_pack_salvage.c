@@ -295,7 +295,7 @@ static void injure(struct buf *b, const struct buf *other)
 			memcpy(b->data + at, other->data + at, n);
 		break;
 	default: /* moved by some bytes */
-		memmove(b->data + at, b->data + at + dice((uint32_t)b->len - at), n / 2);
+		memmove(b->data + at, b->data + at + n / 2, n / 2);
 		break;
 	}
 }

@@ -394,6 +394,16 @@ static void headers_of_a_sealed_pack_are_mended(void **state)
 		if (at >= 64)
 			assert_raw(f->ps, 1, &good);
 	}
+	/* Another pack's is no better than a damaged one; of another version, nobody knows what it means. */
+	for (int version = 0; version < 2; version++) {
+		b.len = 0;
+		buf_append(&b, good.data, good.len);
+		b.data[version ? 8 : 16] = 3;
+		raw_resum(b.data);
+		raw_set(f->ps, 1, b.data, b.len);
+		assert_int_equal(pack_recover(f->ps, 1, NULL), 0);
+		assert_int_equal(checked(f->ps, 1).count, version);
+	}
 	buf_fini(&b);
 	buf_fini(&good);
 }
