@@ -230,12 +230,11 @@ static void *collector_run(void *ctx)
 
 int collector_start(struct library *lib)
 {
+	LOCK_SCOPE(&lib->lock);
 	int r = pthread_create(&lib->collector, NULL, collector_run, lib);
 
-	if (r)
-		return err_origin(-r);
-	lib->collecting = true;
-	return 0;
+	lib->collecting = !r;
+	return r ? err_origin(-r) : 0;
 }
 
 void collector_stop(struct library *lib)

@@ -185,12 +185,11 @@ void keeper_init(struct keeper *k)
 
 int keeper_start(struct library *lib)
 {
+	LOCK_SCOPE(&lib->keeper.lock);
 	int r = pthread_create(&lib->keeper.thread, NULL, keeper_run, lib);
 
-	if (r)
-		return err_origin(-r);
-	lib->keeper.running = true;
-	return 0;
+	lib->keeper.running = !r;
+	return r ? err_origin(-r) : 0;
 }
 
 void keeper_stop(struct library *lib)
