@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writers, readers and the collector at once, on real threads: every committed stream reads back right, whatever the
- * collector did meanwhile; at the end the store is opened anew and read once more.  Made for -Db_sanitize=thread.
+ * Writers, readers and the collector, copying forward, at once, on real threads: every committed stream reads back right,
+ * whatever the collector did meanwhile, also by a map that is out of date; at the end the store is opened anew and read once more.  Made for -Db_sanitize=thread.
  */
 #include "rig.h"
 
@@ -16,8 +16,10 @@ struct stream {
 	struct rig *g;
 	pthread_t thread;
 	unsigned number;
-	pthread_mutex_t lock;	/* guards kept: the committed map, which the collector asks */
-	struct map kept;
+	pthread_mutex_t lock;	/* guards the next two */
+	struct map kept;	/* the committed map, which the collector asks and changes */
+	uint64_t version;
+	struct map seen;	/* what the reader remembers of it */
 	unsigned rounds;	/* that it went through */
 };
 
@@ -25,8 +27,13 @@ struct fleet {
 	struct rig *g;
 	struct stream streams[STREAMS];
 	bool stop;
-	uint64_t removed;
+	uint64_t removed, moved;
 };
+
+static uint64_t moved(struct fleet *f)
+{
+	return __atomic_load_n(&f->moved, __ATOMIC_RELAXED);
+}
 
 /* A stream is made of parts that other streams and rounds have too, and parts that are new. */
 static void make_parts(struct stream *s, unsigned round, uint8_t *data)
@@ -40,13 +47,49 @@ static uint64_t removed(struct fleet *f)
 	return __atomic_load_n(&f->removed, __ATOMIC_RELAXED);
 }
 
+static uint64_t map_copy(struct stream *s, struct map *to)
+{
+	LOCK_SCOPE(&s->lock);
+
+	map_fini(to);
+	for (size_t i = 0; i < s->kept.count; i++)
+		OK(map_add(to, &s->kept.places[i]));
+	return s->version;
+}
+
+static int remembering_source(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start)
+{
+	struct stream *s = ctx;
+
+	if (fresh || !s->seen.count)
+		map_copy(s, &s->seen);
+	return map_source(&s->seen, offset, fresh, out, start);
+}
+
+static void read_stream(struct stream *s, const uint8_t *data, size_t step)
+{
+	struct chunk_reader *r;
+	uint8_t *got = malloc(step);
+
+	OK(chunk_reader_new(s->g->cs, remembering_source, s, &r));
+	for (size_t at = 0; at < PART * PARTS; at += step) {
+		size_t n = PART * PARTS - at < step ? PART * PARTS - at : step;
+
+		OK(chunk_reader_read(r, at, got, n));
+		assert_memory_equal(got, data + at, n);
+	}
+	chunk_reader_free(r);
+	map_fini(&s->seen);
+	free(got);
+}
+
 static void *write_and_read(void *arg)
 {
 	struct stream *s = arg;
 	uint8_t *data = malloc(PART * PARTS);
 
 	/* Until the collector has had something to do. */
-	for (unsigned round = 0; round < ROUNDS || (round < 300 && removed(s->f) < 3); s->rounds = ++round) {
+	for (unsigned round = 0; round < ROUNDS || (round < 300 && (removed(s->f) < 3 || !moved(s->f))); s->rounds = ++round) {
 		struct map m = { NULL }, old;
 		struct chunk_writer_config cfg = { .codec = round % 2 ? CHUNK_LZ4 : CHUNK_ZSTD,
 						   .verify = round % 5 == 4 };
@@ -65,13 +108,14 @@ static void *write_and_read(void *arg)
 		pthread_mutex_lock(&s->lock);
 		old = s->kept;
 		s->kept = m;
+		s->version++;
 		pthread_mutex_unlock(&s->lock);
 		OK(kv_write(s->g->kv, b, true));
 		chunk_writer_end_commit(w, true);
 		kv_batch_free(b);
 		chunk_writer_free(w);
 		map_fini(&old);
-		rig_check(s->g, &s->kept, data, PART * PARTS, round % 3 ? 200000 : 3000);
+		read_stream(s, data, round % 3 ? 200000 : 3000);
 	}
 	free(data);
 	return NULL;
@@ -89,12 +133,63 @@ static int named(void *ctx, uint64_t pack)
 	return r;
 }
 
+/* One stream's map, unless its writer commits another meanwhile. */
+static void copy_stream(struct fleet *f, struct stream *s, struct chunk_copier *c, uint64_t first, uint64_t last)
+{
+	struct map now = { NULL }, to = { NULL };
+	uint64_t version = map_copy(s, &now), n = 0;
+	struct kv_batch *b;
+
+	for (size_t i = 0; i < now.count; i++) {
+		struct chunk_place p = now.places[i];
+		uint32_t copied;
+
+		if (p.ref.pack >= first && p.ref.pack <= last &&
+		    !chunk_copier_move(c, now.places[i].ref, &p.ref, &copied))
+			n++;
+		OK(map_add(&to, &p));
+	}
+	OK(kv_batch_new(&b));
+	OK(chunk_copier_begin_commit(c, b));
+	OK(kv_write(f->g->kv, b, true));
+	pthread_mutex_lock(&s->lock);
+	if (version == s->version) {
+		map_fini(&s->kept);
+		s->kept = to;
+		to = (struct map){ NULL };
+		__atomic_fetch_add(&f->moved, n, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&s->lock);
+	chunk_copier_end_commit(c, true);
+	kv_batch_free(b);
+	map_fini(&now);
+	map_fini(&to);
+}
+
+static void copy_forward(struct fleet *f)
+{
+	uint64_t packs[4], bytes;
+	struct chunk_copier *c;
+	size_t n = 0;
+
+	OK(chunk_store_seal_idle(f->g->cs));
+	for (uint64_t from = 0; n < 4 && !chunk_store_next_pack(f->g->cs, from, &packs[n], &bytes); n++)
+		from = packs[n] + 1;
+	if (!n)
+		return;
+	OK(chunk_copier_new(f->g->cs, packs, n, &c));
+	for (unsigned i = 0; i < STREAMS; i++)
+		copy_stream(f, &f->streams[i], c, packs[0], packs[n - 1]);
+	chunk_copier_free(c);
+}
+
 static void *collect(void *arg)
 {
 	struct fleet *f = arg;
 	uint64_t number, bytes, freed;
 
 	while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
+		copy_forward(f);
 		for (uint64_t from = 0; !chunk_store_next_pack(f->g->cs, from, &number, &bytes); from = number + 1) {
 			int r = chunk_gc_pack(f->g->cs, number, named, f, &freed);
 
