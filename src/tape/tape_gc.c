@@ -10,6 +10,10 @@
  * 4. Packs with too little in use, the sparsest first, and small ones when there are many, are copied forward
  *    (tape_move.c).  They have no use rows then, and are removed.
  *
+ * Memory: 40 bytes for a pack that is a candidate or was never looked at, twice over: 3 MiB for a TiB in the worst case,
+ * the first look at a store.  A round of 1024 packs or a million slots takes 4 to 8 MiB, its copier 8 to 16, the pages
+ * that wait to be written 5; and 40 bytes for each map that uses packs of the round.
+ *
  * Between the last change of use rows and a removal lies a synced write: no pack goes before the rows that named it are
  * gone for good; and chunk_gc_pack() asks again for use rows while no writer can share from it.
  */

@@ -42,9 +42,7 @@ struct round {
 	size_t count, room;
 	uint64_t slots;
 };
-/*
- * A round has at most so many packs and slots: about 5 MiB, and what the copier takes.
- */
+/* A round has at most so many packs and slots. */
 #define ROUND_PACKS 1024u
 #define ROUND_SLOTS (1u << 20)
 void round_fini(struct round *r);

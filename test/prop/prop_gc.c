@@ -351,6 +351,23 @@ static uint64_t bytes_of_packs(void)
 	return sum;
 }
 
+/* Heads, pages, use rows and packs tell one story. */
+static void found_fault(void *ctx, uint64_t volume, const char *what, bool repaired)
+{
+	(void)ctx;
+	(void)repaired;
+	printf("volume %" PRIu64 ": %s\n", volume, what);
+}
+
+static void check_rows(void)
+{
+	const struct tape_check_config cfg = { .found = found_fault };
+	struct tape_checked done;
+
+	CHECK(tape_check(shelf, &cfg, &done) == 0);
+	CHECK(done.faults == 0);
+}
+
 /* ---- steps: tapes ------------------------------------------------------------------------------------------------ */
 
 static struct tape *any_tape(void)
@@ -643,6 +660,7 @@ static void op_collect(void)
 	doing = "collect";
 	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	look_what_is_durable();
+	check_rows();
 	compare_all();
 }
 
@@ -670,6 +688,7 @@ static void op_collect_badly(void)
 		op_power_cut();
 	else
 		compare_all();
+	check_rows();
 }
 
 /* Nobody writes; what a dry run tells is done, and the space is what it should be. */
@@ -749,7 +768,7 @@ static void nothing_is_left(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 10) : 600;
+	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 10) : 2000;
 
 	seed = argc > 1 ? strtoull(argv[1], NULL, 10) : clock_now_ns();
 	state = seed * 2 + 1;

@@ -183,10 +183,19 @@ static void *collect(void *ctx)
 	return NULL;
 }
 
+static void found_fault(void *ctx, uint64_t volume, const char *what, bool repaired)
+{
+	(void)ctx;
+	(void)repaired;
+	printf("volume %llu: %s\n", (unsigned long long)volume, what);
+}
+
 static void tapes_are_written_and_read_beside_the_collector(void **state)
 {
 	uint64_t tapes[4] = { 1, 2, 3, 4 };
+	const struct tape_check_config cfg = { .found = found_fault };
 	struct tape_gc_report sum = { 0 };
+	struct tape_checked checked;
 	pthread_t t[5];
 
 	(void)state;
@@ -196,6 +205,8 @@ static void tapes_are_written_and_read_beside_the_collector(void **state)
 	assert_int_equal(pthread_create(&t[4], NULL, collect, &sum), 0);
 	for (int i = 0; i < 5; i++)
 		pthread_join(t[i], NULL);
+	assert_int_equal(tape_check(shelf, &cfg, &checked), 0);
+	assert_int_equal(checked.faults, 0);
 	printf("%llu packs freed, %llu bytes copied\n", (unsigned long long)sum.freed_packs,
 	       (unsigned long long)sum.copied_bytes);
 	assert_true(sum.freed_packs > 0 && sum.copied_bytes > 0);

@@ -235,6 +235,26 @@ static void drops_and_uses_come_back(void **state)
 	buf_fini(&b);
 }
 
+static void looks_come_back(void **state)
+{
+	const struct look l = { .live = 1000, .all = 1ull << 25, .used = 1ull << 40 };
+	struct buf b = BUF_INIT;
+	struct look got;
+
+	assert_int_equal(look_pack(&l, &b), 0);
+	assert_int_equal(look_unpack(b.data, b.len, &got), 0);
+	assert_memory_equal(&l, &got, sizeof(l));
+	for (size_t i = 0; i < b.len; i++) {
+		b.data[i] ^= 4;
+		assert_int_equal(look_unpack(b.data, b.len, &got), -EBADMSG);
+		b.data[i] ^= 4;
+	}
+	b.len = 0;
+	assert_int_equal(look_pack(&(struct look){ .live = 2, .all = 1 }, &b), 0);
+	assert_int_equal(look_unpack(b.data, b.len, &got), -EUCLEAN);
+	buf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +265,7 @@ int main(void)
 		cmocka_unit_test(pages_that_cannot_be_are_refused),
 		cmocka_unit_test(keys_sort_as_numbers_do),
 		cmocka_unit_test(drops_and_uses_come_back),
+		cmocka_unit_test(looks_come_back),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
