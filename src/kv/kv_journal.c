@@ -7,8 +7,9 @@
  * What a failure leaves (steps as in kv.h):
  * 1. the append: the log is cut back; what cannot be cut off is written over by the next append, and until then it is
  *    no whole frame.
- * 2. the database: it may have kept the batch all the same and show it after a restart.  So its number is burnt, and
- *    the next batch goes to a new log, whose header says that the one before ends with the batch before it.
+ * 2. the database: it may have kept the batch all the same and show it after a restart.  So its number is burnt, the
+ *    next batch goes to a new log, whose header says that the one before ends with the batch before it, and a
+ *    checkpoint is wished for, which has the batch if the database has.
  * 3. the sync: what the log has beyond the last sync is unknown from then on, and no later sync would tell.  It is cut
  *    off, so that the next open finds the journal behind the database and makes a checkpoint.
  */
@@ -193,6 +194,7 @@ static int append_and_write(struct journal *j, const struct kv_batch *b, struct 
 	j->next++;
 	if (r) {
 		j->rotate = true;
+		j->wished = true;
 		j->log->ops->cut(j->log, j->end);
 		return r;
 	}

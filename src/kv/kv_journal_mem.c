@@ -157,10 +157,12 @@ static int mem_pwrite(struct jfile *f, const void *buf, size_t len, uint64_t off
 static int mem_cut(struct jfile *f, uint64_t len)
 {
 	struct mem_file *m = mem_file_of(f);
+	int r = kv_mem_step(m->dir->base);
 
 	LOCK_SCOPE(&m->dir->lock);
-	set_len(&m->content->now, len);
-	return 0;
+	if (!r)
+		set_len(&m->content->now, len);
+	return r;
 }
 
 static int mem_sync(struct jfile *f)

@@ -205,7 +205,8 @@ static int row_in_journal(struct opening *o, bool *out)
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 
-/* From the newest log back to the checkpoint each names the one before.  Only names and headers: kv_check() reads. */
+/* From the newest log back to the checkpoint each names the one before, and no number is left out between two: the
+ * database may have kept a batch that it refused.  Only names and headers: kv_check() reads. */
 static int logs_complete(struct opening *o, bool *out)
 {
 	struct journal_header h = o->last;
@@ -218,11 +219,13 @@ static int logs_complete(struct opening *o, bool *out)
 	while (!r && h.follows > o->checkpoint) {
 		uint64_t previous = h.previous;
 
+		if (h.number > h.follows + 1)
+			break;
 		r = previous && previous < h.number
 			    ? journal_read_header(o->j->dir, JOURNAL_LOG, previous, &h, &size)
 			    : KV_E_NONE;
 	}
-	*out = r == 0;
+	*out = r == 0 && h.number <= h.follows + 1;
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 

@@ -138,7 +138,7 @@ static void random_write(struct run *run, struct write *w, struct kv_batch *b)
 	w->count = roll(&run->seed) % (OPS_MAX + 1);
 	for (unsigned i = 0; i < w->count; i++) {
 		struct op *op = &w->ops[i];
-		uint8_t val[4];
+		uint8_t val[700] = { 0 };	/* more than a sector */
 
 		*op = (struct op){
 			.change = roll(&run->seed) % 8, .space = roll(&run->seed) % KV_SPACES, .val = ++run->val,
@@ -150,7 +150,7 @@ static void random_write(struct run *run, struct write *w, struct kv_batch *b)
 		assert_int_equal(kv_batch_add(b, &(struct kv_op){
 			.change = op->change, .space = op->space, .key = op->key,
 			.klen = op->change == KV_DELETE_PREFIX ? 1 : 2, .val = val,
-			.vlen = op->change == KV_PUT ? sizeof(val) : 0,
+			.vlen = op->change == KV_PUT ? 4 + roll(&run->seed) % (sizeof(val) - 4) : 0,
 		}), 0);
 	}
 }
