@@ -2,8 +2,10 @@
 /*
  * chunk_check, the index in both directions.
  *
- * Every slot of a closed pack has a row with its key that leads to a chunk with the same key: this one, another with the
- * same digest, or one that has the same key only, for then this chunk was stored without a row.
+ * A row with the key of a slot of a closed pack leads to a chunk with the same key: this one, another with the same
+ * digest, or one that has the same key only, for then this chunk was stored without a row.  A chunk without a row is
+ * counted, but that is no fault: a chunk can be in two packs when two writers stored it at once, or a crash ended the
+ * copying of a pack; and the pack to which the row leads may be the first to go.
  * Every row leads to a slot with its key.  Rows of what is lost with a pack are kept by chunk_damage.c and are no fault.
  *
  * Rows are read in the order of keys, which is random in packs; so a part of them at a time is sorted by pack.  For a
@@ -18,15 +20,16 @@
 
 /* ---- from slots to rows ------------------------------------------------------------------------------------------ */
 
+/* 0, out->raw_len 0 if it is malformed; LOOKUP_NONE. */
 static int row_of(struct kv *kv, const uint8_t *key, struct index_value *out)
 {
 	struct buf value = BUF_INIT;
 	int r = kv_get(kv, KV_INDEX, key, INDEX_KEY_LEN, &value);
 
-	if (r == KV_E_NONE || (!r && index_value_unpack(value.data, value.len, out)))
-		r = LOOKUP_NONE;
+	if (!r && index_value_unpack(value.data, value.len, out))
+		out->raw_len = 0;
 	buf_fini(&value);
-	return r;
+	return r == KV_E_NONE ? LOOKUP_NONE : r;
 }
 
 static bool row_fits(const struct index_value *row, const struct pack_entry *e)
@@ -68,16 +71,19 @@ static void notice_loss(struct check *c, uint64_t number)
 		pack_release(p);
 }
 
-/* Is the row right that the index has, seen from the chunk @e at @ref?  0; LOOKUP_NONE: *why not. */
+/* Is the row right that the index has, seen from the chunk @e at @ref?  0; LOOKUP_NONE: *why not, NULL if none. */
 static int judge_row(struct check *c, struct pack_ref ref, const struct pack_entry *e, const char **why)
 {
 	struct index_value row;
 	struct pack_entry there;
 	int r = row_of(c->cs->kv, e->digest.b, &row);
 
-	*why = "is not in the index";
+	*why = NULL;
 	if (r)
 		return r;
+	*why = "has a malformed row";
+	if (!row.raw_len)
+		return LOOKUP_NONE;
 	*why = "has a row with another length or digest";
 	if (row.ref.pack == ref.pack && row.ref.slot == ref.slot)
 		return row_fits(&row, e) ? 0 : LOOKUP_NONE;
@@ -117,7 +123,11 @@ static int check_slot(struct check *c, struct pack_ref ref, const struct pack_en
 	if (r != LOOKUP_NONE)
 		return r;
 	r = c->cfg->repair ? put_row(c, ref, e) : 0;
-	chunk_check_fault(c, c->cfg->repair && !r, "chunk %u of pack %012llx %s", ref.slot, HEX(ref.pack), why);
+	if (why)
+		chunk_check_fault(c, c->cfg->repair && !r, "chunk %u of pack %012llx %s", ref.slot,
+				  HEX(ref.pack), why);
+	else
+		c->sums.unindexed++;
 	return r;
 }
 
@@ -189,7 +199,7 @@ static int check_row(struct check *c, struct index_row *row)
 	if (r != LOOKUP_NONE)
 		return r;
 	r = row_of(c->cs->kv, row->key, &row->value);
-	r = r == LOOKUP_NONE ? 0 : r ? r : judge_place(c, row, true);
+	r = r == LOOKUP_NONE ? 0 : r ? r : row->value.raw_len ? judge_place(c, row, true) : LOOKUP_NONE;
 	if (r != LOOKUP_NONE)
 		return r;
 	r = is_lost(c, row);

@@ -271,6 +271,9 @@ static void check_summary(const json_t *sum, int64_t faults, int64_t repaired, i
 		printf("%lld faults, %lld of them mended\n", (long long)faults, (long long)repaired);
 	else
 		puts(damaged ? "the structure is whole" : "nothing is wrong");
+	if (number(sum, "chunk.unindexed"))
+		printf("%lld chunks are not in the index and will not be shared; --repair puts them there\n",
+		       (long long)number(sum, "chunk.unindexed"));
 	if (damaged)
 		printf("%lld chunks and %lld whole packs are damaged; `vtape damage` tells what that costs\n",
 		       (long long)number(sum, "damage.chunks"), (long long)number(sum, "damage.packs"));

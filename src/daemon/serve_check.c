@@ -29,8 +29,9 @@ static json_t *checked_json(const struct library_checked *k)
 				      (json_int_t)k->tape.generations, "maps", (json_int_t)k->tape.maps, "pages",
 				      (json_int_t)k->tape.pages));
 	json_object_set_new(all, "chunk",
-			    json_pack("{s:I, s:I, s:I}", "packs", (json_int_t)k->chunk.packs, "chunks",
-				      (json_int_t)k->chunk.chunks, "bytes", (json_int_t)k->chunk.bytes));
+			    json_pack("{s:I, s:I, s:I, s:I}", "packs", (json_int_t)k->chunk.packs, "chunks",
+				      (json_int_t)k->chunk.chunks, "bytes", (json_int_t)k->chunk.bytes, "unindexed",
+				      (json_int_t)k->chunk.unindexed));
 	return all;
 }
 
