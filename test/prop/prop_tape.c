@@ -600,18 +600,29 @@ static void take_from_tape(const struct content *from)
 	content_free(&c);
 }
 
+/* The same objects, by their lengths: what was durable differs from what came later in its filemarks only. */
+static bool looks_like(uint32_t p, const struct strip *s)
+{
+	struct tape_tally end;
+	struct tape_object o;
+
+	CHECK(volume_end(vol, p, &end) == 0);
+	CHECK(cut_since || end.objects >= s->n);
+	for (uint64_t i = 0; i < end.objects && end.objects == s->n; i++) {
+		CHECK(volume_object(vol, p, i, &o) == 0);
+		if (o.len != s->o[i].len)
+			return false;
+	}
+	return end.objects == s->n;
+}
+
 /* What is there after a crash or a failed close. */
 static void after_crash(void)
 {
 	bool as_on_disk = generation() == disk_generation && volume_partitions(vol) == disk.parts;
 
-	for (uint32_t p = 0; as_on_disk && p < disk.parts; p++) {
-		struct tape_tally end;
-
-		CHECK(volume_end(vol, p, &end) == 0);
-		as_on_disk = end.objects == disk.part[p].n;
-		CHECK(cut_since || end.objects >= disk.part[p].n);
-	}
+	for (uint32_t p = 0; as_on_disk && p < disk.parts; p++)
+		as_on_disk = looks_like(p, &disk.part[p]);
 	check_store();
 	take_from_tape(as_on_disk ? &disk : &m.now);
 	while (olds && old[olds - 1].generation >= generation())
