@@ -10,10 +10,6 @@
 
 /* chunk_scrub.c ---- */
 
-/* The row of a pack.  0; LOOKUP_NONE; -EUCLEAN if it is malformed; < 0. */
-int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out);
-/* Does this error say that a pack is gone, and not that the machine is busy? */
-bool store_is_loss(int r);
 /* A pack as it is on the disk, errors as pack_open(). */
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
 /* Writes down that a pack is back, or that it is not whole any more. */

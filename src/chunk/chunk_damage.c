@@ -120,31 +120,27 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
 
 /* ---- a pack ------------------------------------------------------------------------------------------------------ */
 
-/* How many chunks a sealed pack has by its row; LOOKUP_NONE: it was removed, or never closed. */
-static int count_by_row(struct chunk_store *cs, uint64_t pack, uint32_t *chunks)
+int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out)
 {
 	struct buf value = BUF_INIT;
-	struct pack_tally tally;
 	uint8_t key[PACK_KEY_LEN];
 	int r;
 
-	pack_key_pack(key, PACK_KEY_SEALED, pack);
-	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
+	pack_key_pack(key, PACK_KEY_SEALED, number);
+	r = kv_get(kv, KV_PACK, key, sizeof(key), &value);
 	if (r == KV_E_NONE)
 		r = LOOKUP_NONE;
 	else if (!r)
-		r = pack_tally_unpack(value.data, value.len, &tally);
+		r = pack_tally_unpack(value.data, value.len, out);
 	buf_fini(&value);
-	if (!r)
-		*chunks = tally.chunks;
 	return r;
 }
 
 bool store_is_sealed(struct chunk_store *cs, uint64_t pack)
 {
-	uint32_t chunks;
+	struct pack_tally row;
 
-	return !count_by_row(cs, pack, &chunks);
+	return !store_tally(cs->kv, pack, &row);
 }
 
 static bool has_gap(struct pack *p, uint32_t chunks)
@@ -162,7 +158,7 @@ static int add_missing(struct chunk_store *cs, struct pack_set *lost)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	static const uint8_t prefix = PACK_KEY_SEALED;
-	uint32_t all = 0, missing = 0, chunks;
+	uint32_t all = 0, missing = 0;
 	int r = kv_iter_new(cs->kv, KV_PACK, &it);
 
 	if (r)
@@ -174,7 +170,7 @@ static int add_missing(struct chunk_store *cs, struct pack_set *lost)
 
 		r = pack_key_unpack(key, n, PACK_KEY_SEALED, &number);
 		all++;
-		if (r || pack_exists(cs->packs, number) || count_by_row(cs, number, &chunks))
+		if (r || pack_exists(cs->packs, number) || !store_is_sealed(cs, number))
 			continue;
 		missing++;
 		if (!known_lost(cs, number))
@@ -283,12 +279,12 @@ static int write_down(struct chunk_store *cs, const struct pack_set *lost)
 static int take_notice(struct chunk_store *cs, uint64_t number, struct pack *p, struct pack_set *lost)
 {
 	LOCK_SCOPE(&cs->losing);
-	uint32_t chunks;
-	int r = known_lost(cs, number) ? LOOKUP_NONE : count_by_row(cs, number, &chunks);
+	struct pack_tally row;
+	int r = known_lost(cs, number) ? LOOKUP_NONE : store_tally(cs->kv, number, &row);
 
 	if (r)
 		return r;
-	if (p && !has_gap(p, chunks))
+	if (p && !has_gap(p, row.chunks))
 		return LOOKUP_NONE;
 	r = p ? 0 : add_missing(cs, lost);
 	r = r ? r : pack_set_add(lost, number);
@@ -501,11 +497,11 @@ bool chunk_store_is_bad(struct chunk_store *cs, struct pack_ref ref)
 
 static bool pack_is_healed(struct chunk_store *cs, uint64_t number)
 {
-	uint32_t chunks;
+	struct pack_tally row;
 
-	if (count_by_row(cs, number, &chunks))
+	if (store_tally(cs->kv, number, &row))
 		return false;
-	for (uint32_t i = 0; i < chunks; i++)
+	for (uint32_t i = 0; i < row.chunks; i++)
 		if (chunk_store_is_bad(cs, (struct pack_ref){ number, i }))
 			return false;
 	return true;

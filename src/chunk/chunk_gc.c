@@ -161,16 +161,13 @@ static void put_rows_again(struct removal *rm)
 static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_batch *b, bool *known,
 			    struct pack_tally *t)
 {
-	struct buf value = BUF_INIT;
 	uint8_t key[PACK_KEY_LEN];
-	int r;
+	int r = store_tally(cs->kv, pack, t);
 
-	pack_key_pack(key, PACK_KEY_SEALED, pack);
-	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &value);
-	*known = !r && !pack_tally_unpack(value.data, value.len, t);
-	buf_fini(&value);
-	if (r < 0)
+	*known = !r;
+	if (r < 0 && r != -EUCLEAN)
 		return r;
+	pack_key_pack(key, PACK_KEY_SEALED, pack);
 	r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
 	pack_key_pack(key, PACK_KEY_OPEN, pack);
 	if (!r)

@@ -49,8 +49,7 @@ static struct pack *keep_pack(struct chunk_store *cs, struct pack *p)
 	return old;
 }
 
-/* What a pack that is not there, is another or cannot be read answers; not what a busy machine does. */
-static bool is_loss(int r)
+bool store_is_loss(int r)
 {
 	return r == -ENOENT || r == -EUCLEAN || r == -EBADMSG || r == -EIO;
 }
@@ -67,7 +66,7 @@ int store_pack(struct chunk_store *cs, uint64_t number, struct pack **out)
 	pthread_mutex_unlock(&cs->lock);
 	if (!p) {
 		r = pack_open(cs->packs, number, &p);
-		if (is_loss(r))
+		if (store_is_loss(r))
 			store_lost(cs, number, NULL);
 		if (r)
 			return r;

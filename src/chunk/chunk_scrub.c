@@ -78,22 +78,6 @@ int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, u
 	return r == -ENOMEM ? r : 0;
 }
 
-int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out)
-{
-	struct buf value = BUF_INIT;
-	uint8_t key[PACK_KEY_LEN];
-	int r;
-
-	pack_key_pack(key, PACK_KEY_SEALED, number);
-	r = kv_get(kv, KV_PACK, key, sizeof(key), &value);
-	if (r == KV_E_NONE)
-		r = LOOKUP_NONE;
-	else if (!r)
-		r = pack_tally_unpack(value.data, value.len, out);
-	buf_fini(&value);
-	return r;
-}
-
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out)
 {
 	struct pack *p;
@@ -105,11 +89,6 @@ int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out)
 	pack_uncache(p);
 	pack_release(p);
 	return pack_open(packs, number, out);
-}
-
-bool store_is_loss(int r)
-{
-	return r == -ENOENT || r == -EUCLEAN || r == -EBADMSG || r == -EIO;
 }
 
 /* Readers may hold the pack as it was. */

@@ -107,6 +107,8 @@ int totals_put(const struct chunk_totals *sums, struct kv_batch *b);
 
 /* The table of contents of a sealed pack, not of the index yet. */
 int table_read(struct pack *p, struct table **out);
+/* Does this error of pack_open() say that a pack is gone, another or cannot be read, and not that the machine is busy? */
+bool store_is_loss(int r);
 /* A sealed or open pack to read from; release it.  Slots may be missing; if so, or if it cannot be opened, the loss has
  * been written down when this returns. */
 int store_pack(struct chunk_store *cs, uint64_t number, struct pack **out);
@@ -154,6 +156,8 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
  * if it has no row: then it was removed, or never closed. */
 void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p);
 void store_returned(struct chunk_store *cs, uint64_t number);
+/* The row of a pack.  0; LOOKUP_NONE; -EUCLEAN if it is malformed; < 0. */
+int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out);
 bool store_is_sealed(struct chunk_store *cs, uint64_t pack);		/* it has a row that says so */
 /* What is known of a chunk that its pack cannot tell of; if only its length is, the part of the digest is zeros.
  * 0, LOOKUP_NONE; < 0. */
