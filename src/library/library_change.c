@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_change: volumes as wholes.  What changes the medium (erase, delete, replace, restore) needs a volume that
+ * library_change: volumes as wholes.  What changes the medium (erase, delete, replace) needs a volume that
  * nobody has, that is not protected, and that is no locked or WORM tape with something on it; what changes only the
  * catalog's word (rename, properties) is done at any time and handed on to the open volume.
  */
@@ -362,80 +362,6 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
 			      "by what arrived as %s; the content before stays as a generation", from_row.name);
 	return 0;
-}
-
-/* ---- an older generation ----------------------------------------------------------------------------------------- */
-
-/* What it is, and which one comes next. */
-struct restore { uint64_t generation, newest; bool blank; };
-
-static int restore_found(void *ctx, const struct volume_stat *st)
-{
-	struct restore *re = ctx;
-
-	if (st->generation > re->newest)
-		re->newest = st->generation;
-	if (st->generation == re->generation)
-		re->blank = !st->end.objects;
-	return 0;
-}
-
-/* A tape whose head is damaged is one to be restored: that its end of medium word is forgotten is all it costs. */
-static int restore_look(struct library *lib, uint64_t volume, struct restore *re)
-{
-	int r = volume_history(lib->kv, volume, restore_found, re);
-
-	if (r != -EBADMSG && r != -EUCLEAN)
-		return err_fold(r);
-	*re = (struct restore){ .generation = re->generation };
-	return 0;
-}
-
-/* With `change`, and nobody has it. */
-static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t generation, struct catalog_volume *row)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct restore re = { .generation = generation };
-	int r;
-
-	r = library_row(lib, volume, row);
-	if (!r && row->state == STATE_INCOMING)
-		r = err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
-	if (!r)
-		r = library_content_may_go(lib, row, "restored over");
-	if (!r)
-		r = restore_look(lib, volume, &re);
-	if (!r)
-		r = kv_batch_new(&b);
-	if (!r)
-		r = volume_restore(lib->kv, b, volume, generation);
-	if (r)
-		return err_fold(r);
-	row->state = re.blank ? STATE_SCRATCH : STATE_ASSIGNED;
-	row->image_eom = re.newest && row->image_eom && row->image_eom_generation == generation;
-	row->image_eom_generation = re.newest + 1;
-	return err_fold(catalog_volume_put(lib->cat, row, b));
-}
-
-int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation)
-{
-	char about[LIBRARY_ABOUT_MAX];
-	struct catalog_volume row;
-	struct holding *h = NULL;
-	int r;
-
-	r = held_take_whole(lib, volume, &h);
-	if (r)
-		return r;
-	pthread_mutex_lock(&lib->change);
-	r = volume_restore_rows(lib, volume, generation, &row);
-	pthread_mutex_unlock(&lib->change);
-	held_free_again(lib, h);
-	if (!r)
-		catalog_event(lib->cat, EVENT_VOLUME_RESTORED, library_about(lib, &row, about),
-			      "to generation %llu; the content before stays as a generation",
-			      (unsigned long long)generation);
-	return r;
 }
 
 /* ---- properties ------------------------------------------------------------------------------------------------ */
