@@ -131,8 +131,9 @@ typedef int (*chunk_source)(void *ctx, uint64_t offset, bool fresh, struct chunk
 struct chunk_reader;	/* one position, one thread at a time; looks ahead once reads follow each other */
 int chunk_reader_new(struct chunk_store *cs, chunk_source source, void *ctx, struct chunk_reader **out);
 struct chunk_reader *chunk_reader_free(struct chunk_reader *r);
-/* Exactly @n bytes.  0; CHUNK_E_END if the stream ends before; -EBADMSG if stored bytes fail their digest
- * (never delivered). */
+/* Exactly @n bytes.  0; CHUNK_E_END if the stream ends before; -EBADMSG if stored bytes fail their digest (never
+ * delivered), -EIO if they are lost, and there is no other chunk with that digest.  Before it fails it asks the source
+ * afresh and tries once more. */
 int chunk_reader_read(struct chunk_reader *r, uint64_t offset, void *buf, size_t n);
 void chunk_reader_forget(struct chunk_reader *r);	/* the stream changed: drop what was read ahead */
 
