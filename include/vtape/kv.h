@@ -94,7 +94,9 @@ int kv_iter_error(struct kv_iter *it);						/* why it is not valid: 0 at the end
  * Checkpoints are written in the background, when the journal since the last one is longer than it and than 64 MiB, so
  * a row is written to it a bounded number of times; also when the journal is found to lack something.
  */
-/* Takes @base (also if it fails).  @dir is made if it is not there.  Opening costs what the last crash left undone. */
+/* Takes @base (also if it fails).  @dir is made if it is not there.  Opening costs what the last crash left undone.
+ * -EBADMSG: the database lacks a batch that the journal has, but damaged; -EUCLEAN: it ends before the journal begins.
+ * Both with words; kv_journal_replay() into a new one takes what there is. */
 int kv_journal_open(struct kv *base, const char *dir, struct kv **out);
 /* The same in memory.  kv_mem_cut() and the planned faults see all three steps of it, each counts as one write. */
 int kv_journal_mem_open(struct kv *base, struct kv **out);
