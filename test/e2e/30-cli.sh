@@ -258,7 +258,7 @@ store_as_a_whole() {
   local last
   last=$(jq -s '.[-1].seq' "$out")
   expect 0 events --since "$last" --json
-  assert_eq "$(json .seq)" "$last"
+  assert_eq "$(json .seq | head -n 1)" "$last"	# the daemon may have told another since
   expect 0 events --severity error
   expect 2 events --severity loud
   # More than one answer's worth of output that nobody reads.
