@@ -52,8 +52,8 @@ unsigned chunk_store_finished(const struct chunk_store *cs);	/* how many packs t
 struct chunk_store *chunk_store_close(struct chunk_store *cs);	/* seals open packs; all writers and readers are gone */
 
 /*
- * Damage.  A chunk whose stored bytes fail their check is never delivered and never shared again; a reader that comes to
- * it delivers another whole chunk with the same digest if the store has one: what a later backup brings again heals
+ * Damage.  A chunk whose stored bytes fail their check is never delivered and never shared again; a reader that comes
+ * to it delivers another whole chunk with the same digest if the store has one: what a later backup brings again heals
  * every stream that shares it.  A pack whose file is gone, or cannot be opened, has all its chunks damaged; their
  * digests are known from the index and written down, so it heals in the same way.
  */
@@ -114,8 +114,8 @@ int chunk_writer_append(struct chunk_writer *w, const void *p, size_t n);
 int chunk_writer_flush(struct chunk_writer *w);
 /* Covers every place handed to the sink before the call.  May run beside append by another thread. */
 int chunk_writer_begin_commit(struct chunk_writer *w, struct kv_batch *b);
-/* Between the two: the caller's batch does not name every place that it covers; the next one will.  Until that is written
- * the packs of all of them stay, whatever the maps say. */
+/* Between the two: the caller's batch does not name every place that it covers; the next one will.  Until that is
+ * written the packs of all of them stay, whatever the maps say. */
 void chunk_writer_keep(struct chunk_writer *w);
 void chunk_writer_end_commit(struct chunk_writer *w, bool written);
 
@@ -124,8 +124,8 @@ void chunk_writer_end_commit(struct chunk_writer *w, bool written);
 /* A run of neighbouring slots of one pack, @len raw bytes of the stream from the first byte of @slot. */
 struct chunk_extent { uint64_t pack; uint32_t slot, slots; uint64_t len; };
 /* The extent that holds byte @offset of the stream and the offset at which it starts; CHUNK_E_END behind the last.
- * @fresh: not from memory.  A pack that was named before is not there: the collector may have moved its chunks, then the
- * map on disk says where to, now. */
+ * @fresh: not from memory.  A pack that was named before is not there: the collector may have moved its chunks, then
+ * the map on disk says where to, now. */
 typedef int (*chunk_source)(void *ctx, uint64_t offset, bool fresh, struct chunk_extent *out, uint64_t *start);
 
 struct chunk_reader;	/* one position, one thread at a time; looks ahead once reads follow each other */
@@ -149,9 +149,9 @@ int chunk_gc_pack(struct chunk_store *cs, uint64_t pack, int (*in_use)(void *ctx
  * now (told in the log) waits on. */
 int chunk_store_seal_idle(struct chunk_store *cs);
 
-/* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8; @n bytes, beyond them none is set) take
- * with their headers, and those of all its slots; lost ones count nothing.  -ENOENT, -EUCLEAN... if its table cannot be
- * read. */
+/* The bytes of @pack that the slots set in @live (bit slot % 8 of byte slot / 8; @n bytes, beyond them none is set)
+ * take with their headers, and those of all its slots; lost ones count nothing.  -ENOENT, -EUCLEAN... if its table
+ * cannot be read. */
 int chunk_pack_live(struct chunk_store *cs, uint64_t pack, const uint8_t *live, size_t n, uint64_t *live_bytes,
 		    uint64_t *all_bytes);
 
@@ -169,14 +169,14 @@ int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
  * From chunk_copier_new() on, writers do not share chunks of @packs any more; until chunk_copier_free().  Stored bytes
  * are copied as they are, checked against their digest first.  One thread at a time.
  *
- * Rows go as with a writer: chunk_copier_begin_commit() syncs what was copied and puts index rows (the new place of each
- * chunk) into the caller's batch; the caller adds the maps that name the new places; writes; _end_commit().
- * The old packs are not touched: once no map names them, chunk_gc_pack() removes them.
+ * Rows go as with a writer: chunk_copier_begin_commit() syncs what was copied and puts index rows (the new place of
+ * each chunk) into the caller's batch; the caller adds the maps that name the new places; writes; _end_commit().  The
+ * old packs are not touched: once no map names them, chunk_gc_pack() removes them.
  */
 struct chunk_copier;
 /* @packs: copied; in order, each once.  Places in them that writers gave to their sinks before, and that are in no map
- * yet, are none of the copier's business: chunk_gc_pack() leaves such a pack alone.  Takes 8 to 16 bytes a slot of packs
- * that chunks were moved out of: at most 512 MiB for a TiB in chunks of 32 KiB. */
+ * yet, are none of the copier's business: chunk_gc_pack() leaves such a pack alone.  Takes 8 to 16 bytes a slot of
+ * packs that chunks were moved out of: at most 512 MiB for a TiB in chunks of 32 KiB. */
 int chunk_copier_new(struct chunk_store *cs, const uint64_t *packs, size_t count, struct chunk_copier **out);
 struct chunk_copier *chunk_copier_free(struct chunk_copier *c);
 /* Where the chunk at @from is to be found from now on: a copy, made once however often it is asked; or, for one that is
@@ -189,9 +189,9 @@ void chunk_copier_end_commit(struct chunk_copier *c, bool written);
 
 /* ---- looking after it -------------------------------------------------------------------------------------------- */
 
-/* Reads a pack from the disk, past the caches, and checks every chunk in it against its digest; what fails is dealt with
- * as a reader would.  0 also if chunks failed, or all because the pack is gone; CHUNK_E_END if there is no such pack any
- * more.  Takes 3 MiB; the system's cache keeps nothing of what was read. */
+/* Reads a pack from the disk, past the caches, and checks every chunk in it against its digest; what fails is dealt
+ * with as a reader would.  0 also if chunks failed, or all because the pack is gone; CHUNK_E_END if there is no such
+ * pack any more.  Takes 3 MiB; the system's cache keeps nothing of what was read. */
 struct chunk_scrubbed { uint64_t bytes; uint32_t chunks, damaged; };	/* damaged: and not healed */
 int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out);
 
@@ -215,9 +215,9 @@ int chunk_store_check(struct chunk_store *cs, const struct chunk_check_config *c
 
 /* Makes KV_INDEX anew, and KV_PACK as far as packs tell it, before the store is opened: from the packs alone.  What a
  * journal brought back of KV_PACK (damaged chunks, packs that are missing) is kept.  Packs that were not sealed are
- * finished.  Numbers of packs go on far beyond those known.  @unreadable: packs that are missing or of which nothing can
- * be read; @found is told, and of those that can be read in part.  Of @cfg nothing else but @progress counts.
- * If it was stopped it must be done again before the store is opened. */
+ * finished.  Numbers of packs go on far beyond those known.  @unreadable: packs that are missing or of which nothing
+ * can be read; @found is told, and of those that can be read in part.  Of @cfg nothing else but @progress counts.  If it
+ * was stopped it must be done again before the store is opened. */
 struct chunk_rebuilt { uint64_t packs, chunks, unreadable; };
 int chunk_store_rebuild(struct kv *kv, struct packs *packs, const struct chunk_check_config *cfg,
 			struct chunk_rebuilt *out);

@@ -2,9 +2,9 @@
 /*
  * chunk_copy: moving what is in use out of packs that hold little of it.
  *
- * From its first moment to its last a copier's packs are condemned: nobody shares a chunk of them any more.  So when the
- * collector has gone through all maps, no new map can name them, but for those of writers that shared before; these have
- * pins on the pack, and chunk_gc_pack() asks for both.
+ * From its first moment to its last a copier's packs are condemned: nobody shares a chunk of them any more.  So when
+ * the collector has gone through all maps, no new map can name them, but for those of writers that shared before; these
+ * have pins on the pack, and chunk_gc_pack() asks for both.
  *
  * Order, and what a cut between two steps leaves:
  *  1. A chunk is read and checked against its digest, then its stored bytes are appended to the copier's own pack as a
@@ -188,7 +188,7 @@ static int find_other(struct chunk_copier *c, const struct digest *d, const uint
 	}
 }
 
-/* The entry at @from, its stored bytes and what they expand to.  If they fail their check, *known: the entry is right. */
+/* The entry at @from, its stored bytes and what they expand to.  *known: the entry is right, be the bytes damaged. */
 static int read_chunk(struct chunk_copier *c, struct pack_ref from, struct pack_entry *e, bool *known)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;

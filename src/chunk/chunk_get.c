@@ -5,10 +5,10 @@
  * thread.  Reads that follow each other fetch spans of about a mebibyte ahead of the position, on the reader's lane,
  * more of them the longer it goes on.
  *
- * A chunk that fails is dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched ahead.
- * If the store has another one with its digest, that is delivered.  If not, it is known by its place in the span: reads
- * beside it are served, reads of it fail.  A chunk that its pack cannot tell of makes a span of its own: the store knows
- * how long it was, and may find another.
+ * A chunk that fails is dealt with by the store (store_damaged()), whether anybody reads it or it was only fetched
+ * ahead.  If the store has another one with its digest, that is delivered.  If not, it is known by its place in the
+ * span: reads beside it are served, reads of it fail.  A chunk that its pack cannot tell of makes a span of its own:
+ * the store knows how long it was, and may find another.
  *
  * A pack may go while we hold a map that names it: the collector moved what was in use.  So before a read fails, it
  * forgets what was planned and fetched, asks the source afresh and tries once more.

@@ -7,15 +7,15 @@
  *   value  18  number of the pack u48le, slot u32le, raw length u24le, first 5 bytes of the digest's second half
  *
  * KV_PACK, by the first byte of the key
- *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le; and the
- *                                 raw length u24le of every chunk, 0 if that was not known, or nothing.  If the pack is
- *                                 lost, each of the chunks that are found elsewhere still has its place in the stream.
+ *   'P' number u64be              a sealed pack: version u8 (1), chunks u32le, raw bytes u64le, file bytes u64le; and
+ *                                 the raw length u24le of every chunk, 0 if that was not known, or nothing.  If the
+ *                                 pack is lost, chunks that are elsewhere still have their place in the stream.
  *   'O' number u64be              a pack not yet sealed when numbers beyond its step were reserved; no value
  *   'D' number u64be              a pack whose file is about to be removed; no value
- *   'B' number u64be slot u32be   a chunk that failed its check; no value.  Slot 0xffffffff: the pack is lost, or a part
- *                                 of its table of contents: what the index knew of it is in the rows 'L'
- *   'L' number u64be slot u32be   a chunk of such a pack, or one that failed its check: first 21 bytes of its digest, raw
- *                                 length u24le
+ *   'B' number u64be slot u32be   a chunk that failed its check; no value.  Slot 0xffffffff: the pack is lost, or a
+ *                                 part of its table of contents: what the index knew of it is in the rows 'L'
+ *   'L' number u64be slot u32be   a chunk of such a pack, or one that failed its check: first 21 bytes of its digest,
+ *                                 raw length u24le
  *   'N'                           all numbers below this may be in use: u64le
  *   'T'                           totals of the packs with a row 'P': version u8 (1), packs u64le, chunks u64le,
  *                                 raw bytes u64le, file bytes u64le
@@ -44,7 +44,7 @@ int index_value_unpack(const void *p, size_t n, struct index_value *out);	/* -EU
 struct pack_tally {
 	uint32_t chunks;
 	uint64_t raw_bytes, file_bytes;
-	const uint8_t *lens;		/* of each chunk, LEN_BYTES; borrowed; NULL: not known, and so if it comes from a row */
+	const uint8_t *lens;		/* of each chunk, LEN_BYTES; borrowed; NULL: not known, and from a row */
 };
 #define LEN_BYTES 3u
 #define PACK_TALLY_LEN 21u

@@ -3,8 +3,8 @@
  * chunk_lookup: from a digest to a place, from a place to bytes that fit the digest.
  *
  * A row of KV_INDEX is a hint: it has half a digest, and its pack may be gone.  Only a slot in a pack's table of
- * contents, with all 32 bytes, is a hit.  What cannot be read is no hit and no error: the chunk is stored again.  Whoever
- * opens a pack notices here that it is lost (chunk_damage.c).
+ * contents, with all 32 bytes, is a hit.  What cannot be read is no hit and no error: the chunk is stored again.
+ * Whoever opens a pack notices here that it is lost (chunk_damage.c).
  */
 #include <assert.h>
 #include <errno.h>

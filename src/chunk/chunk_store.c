@@ -64,7 +64,9 @@ int store_lens(const struct table *t, struct buf *out)
 	for (uint32_t i = 0; i < t->count && !r; i++) {
 		uint32_t n = s->slots[i % SEGMENT_SLOTS].raw_len;
 
-		r = buf_append(out, (uint8_t[LEN_BYTES]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, LEN_BYTES);
+		uint8_t len[LEN_BYTES] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) };
+
+		r = buf_append(out, len, sizeof(len));
 		if (i % SEGMENT_SLOTS == SEGMENT_SLOTS - 1)
 			s = s->next;
 	}
@@ -330,7 +332,8 @@ int store_has_room(struct chunk_store *cs, uint64_t n, bool reserve)
 	int r;
 
 	LOCK_SCOPE(&cs->lock);
-	if (now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES || !space_fits(cs, n, reserve)) {
+	if (now - cs->space_checked_ns > SPACE_LOOK_NS || cs->space_taken > SPACE_LOOK_BYTES ||
+	    !space_fits(cs, n, reserve)) {
 		r = packs_space(cs->packs, &avail, &total);
 		if (r)
 			return r;

@@ -80,13 +80,14 @@ void index_sealed(struct index *ix, struct table *t);			/* the state of @t becom
 
 /* The newest place of a chunk that may be shared, or NULL. */
 struct slot *index_find(struct index *ix, const struct digest *d);
-/* Any place whose bytes are worth reading, also in a pack that may not be shared; @n bytes of the digest, 20 or more, are
- * known. */
+/* Any place whose bytes are worth reading, also in a pack that may not be shared; @n bytes of the digest, 20 or more,
+ * are known. */
 struct slot *index_find_readable(struct index *ix, const uint8_t *digest, size_t n);
 int index_mark_bad(struct index *ix, struct pack_ref ref, bool *news);
 bool index_is_bad(const struct index *ix, struct pack_ref ref);
 void index_unmark_bad(struct index *ix, struct pack_ref ref);		/* of a pack without a table in memory */
-bool index_next_bad(const struct index *ix, const struct pack_ref *after, struct pack_ref *out);	/* NULL: the first */
+/* The one behind @after; NULL: the first. */
+bool index_next_bad(const struct index *ix, const struct pack_ref *after, struct pack_ref *out);
 void index_forget_bad(struct index *ix, uint64_t pack);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * store: what writers, readers and the collector of packs share.
  *
- * Locks, in this order: a writer's own; losing; numbers_lock; sums_lock; lock.  None is held while bytes are read, written or
- * synced, but for losing, under which a loss is written down and a pack is removed, numbers_lock, under which a new pack
- * is made, and sums_lock, under which rows with sums are written.
+ * Locks, in this order: a writer's own; losing; numbers_lock; sums_lock; lock.  None is held while bytes are read,
+ * written or synced, but for losing, under which a loss is written down and a pack is removed, numbers_lock, under
+ * which a new pack is made, and sums_lock, under which rows with sums are written.
  */
 #ifndef CHUNK_STORE_H
 #define CHUNK_STORE_H
@@ -25,7 +25,7 @@ struct pins {
 	struct pack_set touched;	/* since the last begin_commit */
 	uint64_t touched_last;		/* + 1 */
 	struct pack_set committing;	/* since then, until end_commit */
-	struct pack_set earlier;	/* of the last commit, if that did not name all places: until the next is written */
+	struct pack_set earlier;	/* of the last commit, if it did not name all places: until the next */
 	bool keep;			/* the commit under way does not */
 	struct synced_table { uint64_t number; uint32_t upto; } *syncing;
 	size_t syncing_count;
@@ -107,7 +107,7 @@ int totals_put(const struct chunk_totals *sums, struct kv_batch *b);
 
 /* The table of contents of a sealed pack, not of the index yet. */
 int table_read(struct pack *p, struct table **out);
-/* Does this error of pack_open() say that a pack is gone, another or cannot be read, and not that the machine is busy? */
+/* Does this error of pack_open() say that a pack is gone or cannot be read, and not that the machine is busy? */
 bool store_is_loss(int r);
 /* A sealed or open pack to read from; release it.  Slots may be missing; if so, or if it cannot be opened, the loss has
  * been written down when this returns. */
@@ -162,6 +162,9 @@ bool store_is_sealed(struct chunk_store *cs, uint64_t pack);		/* it has a row th
 /* What is known of a chunk that its pack cannot tell of; if only its length is, the part of the digest is zeros.
  * 0, LOOKUP_NONE; < 0. */
 int store_lost_chunk(struct chunk_store *cs, struct pack_ref ref, struct lost_chunk *out);
+
+/* chunk_heal.c ---- */
+
 /* Its digest, if there is another one.  0, LOOKUP_NONE; < 0. */
 int store_lost_digest(struct chunk_store *cs, const struct lost_chunk *l, struct digest *d);
 /* A place, not known to be damaged, of a chunk, be it one that may be shared or not.  0, LOOKUP_NONE; < 0. */

@@ -307,9 +307,8 @@ static void copier_begin(struct world *w)
 	uint64_t number, bytes;
 
 	w->packs_count = 0;
-	for (uint64_t from = 0; w->packs_count < COPIED_PACKS && !chunk_store_next_pack(w->g->cs, from, &number, &bytes);
-	     from = number + 1)
-		if (dice(w, 2))
+	for (uint64_t from = 0; !chunk_store_next_pack(w->g->cs, from, &number, &bytes); from = number + 1)
+		if (w->packs_count < COPIED_PACKS && dice(w, 2))
 			w->packs[w->packs_count++] = number;
 	OK(chunk_copier_new(w->g->cs, w->packs, w->packs_count, &w->copier));
 }
@@ -411,7 +410,7 @@ static void injure(struct world *w)
 	}
 }
 
-/* That packs were sealed comes to the disk with the next synced write: before that a pack is not what is injured here. */
+/* That packs were sealed comes to the disk with the next synced write: what is injured here is on disk. */
 static void sync_rows(struct world *w)
 {
 	struct kv_batch *b;
@@ -496,10 +495,10 @@ static void run(uint64_t seed, unsigned steps, bool injuries)
 		read_all(w, &w->volumes[i], 1 << 20);
 	if (!injuries)
 		assert_int_equal(w->g->damages + w->denied, 0);
-	print_message("%lu reads, %lu chunks shared, %lu stored, %lu moved, %lu packs removed, %lu cuts, %lu sessions failed",
-		      w->reads, w->shared, w->stored, w->moved, w->removed, w->cuts, w->failed);
-	print_message("; %zu wounds, %lu reads denied, %lu places healed, %lu beyond that\n", w->wounds_count, w->denied,
-		      w->healed, w->beyond);
+	print_message("%lu reads, %lu chunks shared, %lu stored, %lu moved, %lu packs removed, %lu cuts, ", w->reads,
+		      w->shared, w->stored, w->moved, w->removed, w->cuts);
+	print_message("%lu sessions failed; %zu wounds, %lu reads denied, %lu places healed, %lu beyond that\n",
+		      w->failed, w->wounds_count, w->denied, w->healed, w->beyond);
 	for (unsigned i = 0; i < VOLUMES; i++)
 		volume_drop(&w->volumes[i]);
 	rig_free(w->g);

@@ -307,8 +307,8 @@ static inline void rig_lose(struct rig *g, uint64_t pack)
 }
 
 /* The same chunks again, by a new writer: cut where they were. */
-static inline void rig_store_places(struct rig *g, const uint8_t *data, const struct map *like, size_t from, size_t count,
-				    struct map *m)
+static inline void rig_store_places(struct rig *g, const uint8_t *data, const struct map *like, size_t from,
+				    size_t count, struct map *m)
 {
 	struct chunk_writer *w = rig_writer(g, CHUNK_LZ4, m);
 	size_t at = 0;

@@ -141,7 +141,8 @@ static void a_chunk_is_copied_once(void **state)
 	}
 	/* What is not the copier's, or not there. */
 	assert_int_equal(chunk_copier_move(c, (struct pack_ref){ 999, 0 }, &to, &copied), -EINVAL);
-	assert_int_equal(chunk_copier_move(c, (struct pack_ref){ m.places[0].ref.pack, 99999 }, &to, &copied), -EUCLEAN);
+	assert_int_equal(chunk_copier_move(c, (struct pack_ref){ m.places[0].ref.pack, 99999 }, &to, &copied),
+			 -EUCLEAN);
 	chunk_copier_free(c);
 	map_fini(&m);
 	map_fini(&moved);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writers, readers and the collector, copying forward, at once, on real threads: every committed stream reads back right,
- * whatever the collector did meanwhile, also by a map that is out of date; at the end the store is opened anew and read once more.  Made for -Db_sanitize=thread.
+ * Writers, readers and the collector, copying forward, at once, on real threads: every committed stream reads back
+ * right, whatever the collector did meanwhile, also by a map that is out of date; at the end the store is opened anew
+ * and read once more.  Made for -Db_sanitize=thread.
  */
 #include "rig.h"
 
@@ -30,9 +31,9 @@ struct fleet {
 	uint64_t removed, moved;
 };
 
-static uint64_t moved(struct fleet *f)
+static bool worked(struct fleet *f)
 {
-	return __atomic_load_n(&f->moved, __ATOMIC_RELAXED);
+	return __atomic_load_n(&f->removed, __ATOMIC_RELAXED) >= 3 && __atomic_load_n(&f->moved, __ATOMIC_RELAXED) > 0;
 }
 
 /* A stream is made of parts that other streams and rounds have too, and parts that are new. */
@@ -40,11 +41,6 @@ static void make_parts(struct stream *s, unsigned round, uint8_t *data)
 {
 	for (unsigned i = 0; i < PARTS; i++)
 		fill(data + i * PART, PART, i % 2 ? 7000 + (round + i) % 5 : s->number * 100000 + round * 10 + i);
-}
-
-static uint64_t removed(struct fleet *f)
-{
-	return __atomic_load_n(&f->removed, __ATOMIC_RELAXED);
 }
 
 static uint64_t map_copy(struct stream *s, struct map *to)
@@ -89,7 +85,7 @@ static void *write_and_read(void *arg)
 	uint8_t *data = malloc(PART * PARTS);
 
 	/* Until the collector has had something to do. */
-	for (unsigned round = 0; round < ROUNDS || (round < 300 && (removed(s->f) < 3 || !moved(s->f))); s->rounds = ++round) {
+	for (unsigned round = 0; round < ROUNDS || (round < 300 && !worked(s->f)); s->rounds = ++round) {
 		struct map m = { NULL }, old;
 		struct chunk_writer_config cfg = { .codec = round % 2 ? CHUNK_LZ4 : CHUNK_ZSTD,
 						   .verify = round % 5 == 4 };
