@@ -469,7 +469,7 @@ static void op_read(void)
 
 	for (uint64_t n = 1 + below(10); n > 0; n--, step++) {
 		int r = drive_read_record(drive, got, cap, &len);
-		const struct obj *o = &strip_of(&m)->o[m.at];
+		const struct obj *o;
 
 		if (r < 0) {	/* what it waited for could not be stored */
 			after_failure();
@@ -479,7 +479,7 @@ static void op_read(void)
 			CHECK(r == TAPE_E_EOD);
 			return;
 		}
-		m.at++;
+		o = &strip_of(&m)->o[m.at++];
 		if (!o->len) {
 			CHECK(r == TAPE_E_FILEMARK);
 			continue;
