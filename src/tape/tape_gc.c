@@ -38,7 +38,8 @@ struct survey {
 	struct gc *g;
 	struct kv_iter *uses, *looks;
 	struct buf unknown, sparse, small;	/* of struct candidate */
-	struct buf healed;		/* of uint64_t, in order: packs that are lost, and nothing with them */
+	struct buf begun;		/* of uint64_t, in order: packs with which an earlier collection did not end */
+	struct buf healed;		/* the same: packs that are lost, and nothing with them */
 	bool synced;			/* all rows that named what is unused now are gone for good */
 };
 
@@ -196,7 +197,7 @@ static int sum_of_uses(struct survey *s, uint64_t pack, uint64_t *sum)
 
 static int consider(struct survey *s, const struct candidate *c)
 {
-	if (is_sparse(s->g, c))
+	if (is_sparse(s->g, c) || has_number(&s->begun, c->pack))
 		return buf_append(&s->sparse, c, sizeof(*c));
 	return c->file_bytes < SMALL_BYTES ? buf_append(&s->small, c, sizeof(*c)) : 0;
 }
@@ -473,6 +474,31 @@ static int add_healed(void *numbers, struct pack_ref ref, bool healed)
 	return healed && ref.slot == CHUNK_EVERY_SLOT ? buf_append(numbers, &ref.pack, sizeof(ref.pack)) : 0;
 }
 
+/* Packs with which a round began that did not end.  One that was removed then has no pack any more: its row goes. */
+static int read_moves(struct survey *s)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct map_key moves = key_all_moves();
+	int r = kv_iter_new(s->g->kv, KV_MAP, &it);
+
+	r = r ? r : kv_batch_new(&b);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, moves.b, moves.len); !r && kv_iter_in(it, moves.b, moves.len); kv_iter_next(it)) {
+		uint64_t pack, next, bytes;
+		size_t len;
+		const uint8_t *key = kv_iter_key(it, &len);
+
+		r = key_tail_number(key, len, &pack);
+		r = r ? r : buf_append(&s->begun, &pack, sizeof(pack));
+		if (!r && (chunk_store_next_pack(s->g->cs, pack, &next, &bytes) || next != pack))
+			r = kv_batch_delete(b, KV_MAP, key, len);
+	}
+	r = r ? r : kv_iter_error(it);
+	return r || s->g->cfg->dry_run || !kv_batch_count(b) ? r : kv_write(s->g->kv, b, false);
+}
+
 static int collect(struct survey *s)
 {
 	struct gc *g = s->g;
@@ -484,6 +510,7 @@ static int collect(struct survey *s)
 		r = sweep_drops(g);
 		r = r ? r : chunk_store_seal_idle(g->cs);
 	}
+	r = r ? r : read_moves(s);
 	r = r ? r : chunk_store_each_bad(g->cs, add_healed, &s->healed);
 	r = r ? r : survey(s);
 	r = r ? r : look(s);
@@ -504,6 +531,7 @@ int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_r
 	buf_fini(&s.unknown);
 	buf_fini(&s.sparse);
 	buf_fini(&s.small);
+	buf_fini(&s.begun);
 	buf_fini(&s.healed);
 	buf_fini(&g.dropped);
 	if (r == GC_E_STOP)

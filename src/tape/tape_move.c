@@ -4,6 +4,7 @@
  * maps come to name the copies.
  *
  * Order, and what a cut between two steps leaves:
+ *  0. a row for each pack of the round                           packs that the next collection goes on with
  *  1. chunks of some pages are copied                            copies that nobody names
  *  2. chunk_copier_begin_commit(): the copies are synced         the same
  *  3. a batch: index rows                                        copies that are shared from, and that no map names
@@ -11,8 +12,11 @@
  *     pages, use rows                                            each map names old or new places: either are there
  *  5. chunk_copier_end_commit()                                  the same
  *  6. after the last page of the round a synced write, and only then old packs without use rows are removed
- * None of 3 and 4 need be synced: what is removed in 6 waits for them.  A copy that no map names has no use row, or lies
- * in a pack with a low share in use: the next collection finds it.
+ *  7. when all maps were walked, the rows of 0 go
+ * None of 0, 3 and 4 need be synced: what is removed in 6 waits for them.  A copy that no map names has no use row, or
+ * lies in a pack with a low share in use: the next collection finds it.  One that some maps name while others name the
+ * old one would be there twice for ever, if the old pack is used well enough without: hence 0.  Going on copies nothing
+ * again: the copier finds the copies.
  *
  * Who else is about: a reader finds old or new places in rows, page cache or its own memory; old packs go last, then it
  * asks anew (volume_reader.c).  A closed volume may be opened, replaced, destroyed, or lose generations: a drop row
@@ -428,6 +432,20 @@ static int move_maps(struct move *m, struct gc_maps *maps)
 	return last ? last : r;
 }
 
+/* The round has begun; or it has ended. */
+static int note_round(struct gc *g, const struct round *r, bool begins)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int e = kv_batch_new(&b);
+
+	for (size_t i = 0; !e && i < r->count; i++) {
+		struct map_key key = key_move(r->pack[i].pack);
+
+		e = begins ? kv_batch_put(b, KV_MAP, key.b, key.len, NULL, 0) : kv_batch_delete(b, KV_MAP, key.b, key.len);
+	}
+	return e ? e : kv_write(g->kv, b, false);
+}
+
 static int copier_of(struct gc *g, const struct round *r, struct chunk_copier **out)
 {
 	uint64_t *packs = calloc(r->count + 1, sizeof(*packs));
@@ -454,8 +472,11 @@ int move_round(struct gc *g, struct round *r, int (*moved)(struct gc *g, const s
 	if (e)
 		return e;
 	e = gc_maps_of(g, r, &maps);
+	e = e ? e : note_round(g, r, true);
 	e = e ? e : move_maps(&m, &maps);
 	last = e == 0 || e == GC_E_STOP || e == -ENOSPC ? moved(g, r) : 0;
+	if (!e && !last)
+		last = note_round(g, r, false);
 	group_fini(&m);
 	free(m.rewrite);
 	chunk_copier_free(m.copier);

@@ -8,10 +8,11 @@
  *   'C' map(8) offset in the stream(8)    chunk page: runs of neighbouring chunks of a pack
  *   'U' pack(8) map(8)                    le64: how many bytes of this map's stream lie in this pack
  *   'L' pack(8)                           look: how much of this pack is in use, at least; goes when a use row shrinks
+ *   'M' pack(8)                           move: this pack is being copied forward; empty
  *   'D' map(8) object(8)                  drop: from here on nobody needs the map; tape_gc() frees it
  *
  * A map is named by 64 random bits, drawn when it is begun: no crash, no second writer and no other site gives the same
- * one again.  Values except those of 'U' end with the sum64 of what is before; they begin with a version byte.
+ * one again.  Values except those of 'U' and 'M' end with the sum64 of what is before; they begin with a version byte.
  * Everything read here is checked before anybody sees it: what head_unpack() and page_unpack() return holds
  * together.
  */
@@ -76,6 +77,16 @@ struct map_key key_all_looks(void)
 struct map_key key_look(uint64_t pack)
 {
 	return key_of('L', &pack, 1);
+}
+
+struct map_key key_all_moves(void)
+{
+	return key_of('M', NULL, 0);
+}
+
+struct map_key key_move(uint64_t pack)
+{
+	return key_of('M', &pack, 1);
 }
 
 struct map_key key_drops(void)

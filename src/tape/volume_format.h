@@ -119,6 +119,8 @@ struct map_key key_uses(uint64_t pack);					/* prefix */
 struct map_key key_use(uint64_t pack, uint64_t map);
 struct map_key key_all_looks(void);					/* prefix */
 struct map_key key_look(uint64_t pack);
+struct map_key key_all_moves(void);					/* prefix */
+struct map_key key_move(uint64_t pack);
 struct map_key key_drops(void);						/* prefix */
 struct map_key key_drop(uint64_t map, uint64_t object);
 /* The number in the last eight bytes of a key. */

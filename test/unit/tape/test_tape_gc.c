@@ -392,7 +392,8 @@ static void a_pack_is_looked_at_once(void **state)
 
 static int count_rows(struct store *s)
 {
-	return (int)(rows(s, 'H') + rows(s, 'O') + rows(s, 'C') + rows(s, 'U') + rows(s, 'D') + rows(s, 'L'));
+	return (int)(rows(s, 'H') + rows(s, 'O') + rows(s, 'C') + rows(s, 'U') + rows(s, 'D') + rows(s, 'L') +
+		     rows(s, 'M'));
 }
 
 static void a_dry_run_tells_the_same_and_changes_nothing(void **state)
@@ -654,6 +655,46 @@ static void it_stops_when_asked(void **state)
 	assert_true(n > 5);
 }
 
+static int stop_when_copied(void *ctx, const struct tape_gc_report *so_far)
+{
+	(void)ctx;
+	return so_far->copied_bytes > 0;
+}
+
+/* Two tapes share all of a pack but for its end.  Stopped between them, their chunks are there twice, and of the old pack
+ * enough is in use; all the same the next collection goes on, and copies nothing again. */
+static void what_was_begun_is_ended(void **state)
+{
+	struct store *s = *state;
+	const struct tape_gc_config cfg = { .live_percent = 100, .merge_packs = NEVER, .progress = stop_when_copied };
+	struct tape_gc_report done;
+
+	write_generation(s, 0, 100, 42);
+	assert_int_equal(unload(s), 0);
+	create(s, 2);
+	s->attr.id = 2;
+	load(s);
+	write_generation(s, 0, 100, 40);
+	s->attr.id = VOLUME;
+	assert_int_equal(unload(s), 0);
+	load(s);
+	write_generation(s, 40, 200, 1);
+	drop_old(s);
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+	assert_true(done.copied_bytes > 0);
+	assert_int_equal(done.freed_packs, 0);
+	restart(s);
+	assert_true(stored(s) > 80 * 20000);
+	assert_true(rows(s, 'M') > 0);
+	done = gc_live(s, 50);
+	assert_in_range(done.copied_bytes, 0, 20000);	/* where they part */
+	assert_int_equal(done.freed_packs, 1);
+	assert_int_equal(rows(s, 'M'), 0);
+	assert_in_range(stored(s), 41 * 20000, 41 * 20000 + 60000);
+	assert_records(s, 100, 40);
+	assert_records(s, 200, 1);
+}
+
 static void copying_keeps_to_its_rate(void **state)
 {
 	struct store *s = *state;
@@ -854,6 +895,7 @@ int main(void)
 		with_store(a_tape_that_cannot_be_committed_stays_as_it_is),
 		with_store(readers_find_what_was_moved),
 		with_store(it_stops_when_asked),
+		with_store(what_was_begun_is_ended),
 		with_store(copying_keeps_to_its_rate),
 		with_store(a_full_disk_is_emptied_pack_by_pack),
 		with_store(what_lies_behind_the_end_is_left_behind),
