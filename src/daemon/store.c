@@ -5,7 +5,6 @@
  */
 #include "daemon/store.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,53 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const uint8_t magic[8] = "VTAPESTR";
-
 /* Nothing can be read without the secret in it, so there are two. */
 static const char *const head_names[] = { "vtape.store", "vtape.store.copy" };
 
 static bool is_head_name(const char *name)
 {
 	return !strcmp(name, head_names[0]) || !strcmp(name, head_names[1]);
-}
-
-/* Offsets: vtape-format(5), "The store's head". */
-enum { OFF_MAGIC = 0, OFF_FORMAT = 8, OFF_UUID = 16, OFF_CREATED = 32, OFF_AVG = 40, OFF_KEY = 48, OFF_SUM = 120 };
-static_assert(OFF_SUM + 8 == STORE_HEAD_LEN, "the sum closes the head");
-
-void store_head_pack(const struct store_head *h, uint8_t out[STORE_HEAD_LEN])
-{
-	memset(out, 0, STORE_HEAD_LEN);
-	memcpy(out + OFF_MAGIC, magic, sizeof(magic));
-	put_le32(out + OFF_FORMAT, STORE_FORMAT);
-	memcpy(out + OFF_UUID, h->uuid, sizeof(h->uuid));
-	put_le64(out + OFF_CREATED, h->created_ns);
-	put_le32(out + OFF_AVG, h->chunk_avg);
-	memcpy(out + OFF_KEY, h->key, sizeof(h->key));
-	put_le64(out + OFF_SUM, sum64(out, OFF_SUM));
-}
-
-int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
-{
-	uint32_t format;
-
-	if (n < OFF_UUID || memcmp(p + OFF_MAGIC, magic, sizeof(magic)) != 0)
-		return err_explain(-EMEDIUMTYPE, "not a vtape store (vtape.store does not begin as one)");
-	/* A newer format may have another length and another sum: look at the number first. */
-	format = get_le32(p + OFF_FORMAT);
-	if (format > STORE_FORMAT)
-		return err_explain(-EPROTO,
-				   "the store has format %u, this vtape knows formats up to %u; use a newer vtape",
-				   format, STORE_FORMAT);
-	if (n != STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM) || format == 0)
-		return err_explain(-EBADMSG,
-				   "vtape.store is damaged (its checksum is wrong)");
-
-	memcpy(h->uuid, p + OFF_UUID, sizeof(h->uuid));
-	h->created_ns = get_le64(p + OFF_CREATED);
-	h->chunk_avg = get_le32(p + OFF_AVG);
-	memcpy(h->key, p + OFF_KEY, sizeof(h->key));
-	return 0;
 }
 
 /* ---- making one ------------------------------------------------------------------------------------------------- */
@@ -199,8 +157,8 @@ static int no_head(const char *path, const struct head_file h[2])
 	if (r == -EMEDIUMTYPE && h[1].r == -ENOENT)
 		return err_explain(r, "%s: not a vtape store (vtape.store does not begin as one)", path);
 	return err_explain(-EBADMSG,
-			   "%s: vtape.store and vtape.store.copy are both damaged or lost, and without the secret in them "
-			   "the store cannot be opened; put one of them back from a backup",
+			   "%s: vtape.store and vtape.store.copy are both damaged or lost, and without the secret in "
+			   "them the store cannot be opened; put one of them back from a backup",
 			   path);
 }
 
@@ -222,8 +180,8 @@ static int head_choose(const char *path, const struct head_file h[2], bool *bad)
 	*bad = false;
 	if (memcmp(h[0].bytes, h[1].bytes, STORE_HEAD_LEN) != 0)
 		return err_explain(-EUCLEAN,
-				   "%s: vtape.store and vtape.store.copy are of two different stores; remove the one that "
-				   "does not belong here",
+				   "%s: vtape.store and vtape.store.copy are of two different stores; remove the one "
+				   "that does not belong here",
 				   path);
 	return 0;
 }
