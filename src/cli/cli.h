@@ -89,8 +89,8 @@ int store_call(struct store *s, json_t *request, int fd, int (*each)(void *ctx, 
 int store_ask(const struct args *a, json_t *request, int (*each)(void *ctx, const char *key, json_t *value), void *ctx,
 	      json_t **ok);
 
-/* interrupt.c: from interrupt_catch() on, a signal that would end us ends the call on @s instead (-EPIPE), so that there
- * is time for words and for the server to close the store.  The second such signal ends us as ever. */
+/* interrupt.c: from interrupt_catch() on, a signal that would end us ends the call on @s instead (-EPIPE), so that
+ * there is time for words and for the server to close the store.  The second such signal ends us as ever. */
 void interrupt_catch(const struct store *s);
 bool interrupt_came(void);
 void interrupt_obey(void);		/* ends by the signal that came, if one did */
@@ -142,7 +142,8 @@ int progress_each(void *progress, const char *key, json_t *value);	/* an @each o
 
 /* ---- when.c: moments ahead ----------------------------------------------------------------------------- */
 
-/* "2027-01-31", "2027-01-31T12:00", in local time: *until_ns; "+30d": *for_s.  The other one is 0.  -EINVAL with words. */
+/* "2027-01-31", "2027-01-31T12:00", in local time: *until_ns; "+30d": *for_s.  The other one is 0.  -EINVAL with
+ * words. */
 int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s);
 
 /* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is hurt.  For people: a paragraph for each range of a tape that cannot be read, with the names of what was in it.
+ * What is hurt.  For people: a paragraph for each range of a tape that cannot be read, with the names of what was in
+ * it.
  * For scripts: with -H a line for each name, "-" where none is known.
  */
 #include "cli/cli.h"
@@ -34,8 +35,9 @@ static void print_text(const char *before, const json_t *text, const char *behin
 
 static void print_members(const json_t *archive)
 {
-	const json_t *members = json_object_get(archive, "members"), *behind = json_object_get(archive, "behind"), *name;
+	const json_t *members = json_object_get(archive, "members"), *behind = json_object_get(archive, "behind");
 	bool compressed = json_is_true(json_object_get(archive, "compressed"));
+	const json_t *name;
 	size_t i;
 
 	print_text("  in an archive, ", json_object_get(archive, "format"), compressed ? ", compressed" : "");
@@ -126,7 +128,7 @@ int verb_damage(const struct args *a)
 	else if (!r && !table && !t.rows)
 		puts("what is damaged is on none of these tapes");
 	else if (!r && !table)
-		puts("What is written again, to any tape, as the next backup of the same data does, can be read again.");
+		puts("What is written again, to any tape, as the next backup of the same does, can be read again.");
 	if (!r && json_is_true(json_object_get(ok, "hurt")))
 		r = EXIT_FAULTS;
 	json_decref(ok);

@@ -288,7 +288,8 @@ static int keep_packs(struct rebuild *re, struct catalog *cat)
 /* Collecting trusts the rows that say which packs are in use: they are put right before anybody can collect. */
 static int check_rows(struct rebuild *re)
 {
-	const struct tape_check_config tape = { .repair = true, .found = tape_found, .progress = tape_progress, .ctx = re };
+	const struct tape_check_config tape = { .repair = true, .found = tape_found, .progress = tape_progress,
+						.ctx = re };
 	const struct catalog_check_config catalog = { .repair = true, .has_head = has_head, .found = found, .ctx = re };
 	struct wire part = { .lock_fd = -1, .head = re->w->head, .kv = re->kv };
 	struct catalog_checked catalog_done;

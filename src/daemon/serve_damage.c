@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The request for what is damaged: which tapes, which of their tape files, and which members of the archives there.  What
- * is hurt is collected first; then each tape file with damage is looked at once, by its archive's headers, around the
- * bytes that cannot be read.  Only the current generation can be looked at; of older ones the place is told.
+ * The request for what is damaged: which tapes, which of their tape files, and which members of the archives there.
+ * What is hurt is collected first; then each tape file with damage is looked at once, by its archive's headers, around
+ * the bytes that cannot be read.  Only the current generation can be looked at; of older ones the place is told.
  */
 #include "daemon/serve_call.h"
 

@@ -21,12 +21,13 @@ json_t *scrub_json(const struct library_scrub *s)
 	/* What came to the store since the last one ended is not its business. */
 	bool over = !s->running && s->finished_ns >= s->started_ns;
 
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "state", scrub_state(s), "rate_bytes",
-			 (json_int_t)s->rate_bytes, "started_ns", (json_int_t)s->started_ns, "finished_ns",
-			 (json_int_t)s->finished_ns, "done_packs", (json_int_t)s->done_packs, "all_packs",
-			 (json_int_t)(over ? s->done_packs : s->all_packs), "done_bytes",
-			 (json_int_t)s->done_bytes, "all_bytes", (json_int_t)(over ? s->done_bytes : s->all_bytes), "chunks", (json_int_t)s->chunks, "damaged",
-			 (json_int_t)s->damaged);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "state", scrub_state(s),
+			 "rate_bytes", (json_int_t)s->rate_bytes, "started_ns", (json_int_t)s->started_ns,
+			 "finished_ns", (json_int_t)s->finished_ns, "done_packs", (json_int_t)s->done_packs,
+			 "all_packs", (json_int_t)(over ? s->done_packs : s->all_packs),
+			 "done_bytes", (json_int_t)s->done_bytes,
+			 "all_bytes", (json_int_t)(over ? s->done_bytes : s->all_bytes),
+			 "chunks", (json_int_t)s->chunks, "damaged", (json_int_t)s->damaged);
 }
 
 int serve_scrub_start(struct call *c)

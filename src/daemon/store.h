@@ -32,8 +32,8 @@ int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n);
 /* Makes the folder (or takes an empty one) and everything in it. -EEXIST, -ENOTEMPTY, -EINVAL, with words. */
 int store_init(const char *path, uint32_t chunk_avg);
 /* Takes the lock, reads the head. *lock_fd is returned; closing it gives the store free. -ENOENT, -EBUSY,
- * and as unpack.  Of vtape.store and vtape.store.copy one that is damaged or lost is made anew from the other; @told says
- * so, "" if there was nothing to do. */
+ * and as unpack.  Of vtape.store and vtape.store.copy one that is damaged or lost is made anew from the other; @told
+ * says so, "" if there was nothing to do. */
 #define STORE_TOLD_MAX 128
 int store_enter(const char *path, struct store_head *head, int *lock_fd, char told[STORE_TOLD_MAX]);
 

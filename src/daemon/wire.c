@@ -29,8 +29,9 @@ static int advise(const struct wire *w, int r)
 	if (r != -ENOENT && r != -EBADMSG && r != -EUCLEAN)
 		return r;
 	snprintf(why, sizeof(why), "%s", err_text(r));
-	return err_explain(-EBADMSG, "%s; `vtape -s %s rebuild-index` makes the database anew from the journal and the packs",
-			   why, w->path);
+	return err_explain(-EBADMSG,
+			   "%s; `vtape -s %s rebuild-index` makes the database anew from the journal and the packs", why,
+			   w->path);
 }
 
 static int build_database(struct wire *w, bool create)

@@ -23,7 +23,8 @@ struct wire {
 
 /* @w: zeroed.  On failure everything that was built is gone again. */
 int wire_open(struct wire *w, const char *store, unsigned drives);
-/* The same in two steps: the store is ours, but nothing in it is open (path, head and lock_fd are set); all is built. */
+/* The same in two steps: the store is ours, but nothing in it is open (path, head and lock_fd are set); all is
+ * built. */
 int wire_enter(struct wire *w, const char *store);
 int wire_build(struct wire *w, bool create, unsigned drives);
 /* Of wire_build() the part above the database and below the library: @w has path, head and kv. */
