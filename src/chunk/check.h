@@ -10,6 +10,8 @@
 
 /* chunk_scrub.c ---- */
 
+/* What the row of a pack is to say.  @lens: filled, and borrowed by @out; 0 for what is lost. */
+int store_tally_of(struct pack *p, struct buf *lens, struct pack_tally *out);
 /* A pack as it is on the disk, errors as pack_open(). */
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
 /* Writes down that a pack is back, or that it is not whole any more. */

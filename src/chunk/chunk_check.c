@@ -90,22 +90,6 @@ int chunk_check_pack(struct check *c, uint64_t number, bool fresh, struct pack *
 
 /* ---- sums -------------------------------------------------------------------------------------------------------- */
 
-static int tally_of(struct pack *p, struct pack_tally *out)
-{
-	struct pack_tally t = { .chunks = pack_count(p), .file_bytes = pack_bytes(p) };
-	struct pack_entry e;
-
-	for (uint32_t i = 0; i < t.chunks; i++) {
-		int r = pack_entry(p, i, &e);
-
-		if (r)
-			return r;
-		t.raw_bytes += e.raw_len;
-	}
-	*out = t;
-	return 0;
-}
-
 static void change(struct chunk_totals *sums, const struct pack_tally *old, const struct pack_tally *t)
 {
 	if (old)
@@ -135,17 +119,40 @@ static int put_tally(struct check *c, uint64_t number, const struct pack_tally *
 	return 0;
 }
 
+/* Are the lengths that the row has those of the chunks?  LOOKUP_NONE if not. */
+static int check_lens(struct check *c, uint64_t number, const struct pack_tally *is)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN];
+	int r;
+
+	pack_key_pack(key, PACK_KEY_SEALED, number);
+	r = kv_get(c->cs->kv, KV_PACK, key, sizeof(key), &row);
+	if (r || row.len == PACK_TALLY_LEN)
+		return r < 0 ? r : 0;
+	return row.len == PACK_TALLY_LEN + (size_t)is->chunks * LEN_BYTES &&
+			       !memcmp(row.data + PACK_TALLY_LEN, is->lens, (size_t)is->chunks * LEN_BYTES) ?
+		       0 :
+		       LOOKUP_NONE;
+}
+
 static int check_sums(struct check *c, struct pack *p, const struct pack_tally *row)
 {
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct pack_tally is;
-	int r = tally_of(p, &is);
+	int r = store_tally_of(p, &lens, &is);
 
-	if (r || (is.chunks == row->chunks && is.raw_bytes == row->raw_bytes && is.file_bytes == row->file_bytes))
+	if (!r && is.chunks == row->chunks && is.raw_bytes == row->raw_bytes && is.file_bytes == row->file_bytes)
+		r = check_lens(c, pack_number(p), &is);
+	else
+		r = r ? r : LOOKUP_NONE;
+	if (r != LOOKUP_NONE)
 		return r;
 	r = c->cfg->repair ? put_tally(c, pack_number(p), row, &is) : 0;
-	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx has %u chunks in %llu bytes; its row says %u in %llu",
-		    HEX(pack_number(p)), is.chunks, (unsigned long long)is.file_bytes, row->chunks,
-		    (unsigned long long)row->file_bytes);
+	chunk_check_fault(c, c->cfg->repair && !r,
+			  "pack %012llx has %u chunks in %llu bytes; its row says %u in %llu, or other lengths",
+			  HEX(pack_number(p)), is.chunks, (unsigned long long)is.file_bytes, row->chunks,
+			  (unsigned long long)row->file_bytes);
 	return r;
 }
 
@@ -312,6 +319,7 @@ static int check_closed(struct check *c, uint64_t number, const struct pack_tall
 /* What a start makes of a pack that a crash left open.  LOOKUP_NONE: it was empty and is gone. */
 static int adopt(struct check *c, uint64_t number, struct pack_tally *tally)
 {
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct one_pack one = { .c = c, .number = number };
 	struct pack *p;
 	int r = pack_recover(c->cs->packs, number, &(struct pack_recovery){ NULL, note_bad, &one });
@@ -319,8 +327,10 @@ static int adopt(struct check *c, uint64_t number, struct pack_tally *tally)
 	if (r)
 		return r == -ENOENT ? LOOKUP_NONE : r;
 	r = chunk_check_pack(c, number, true, &p);
-	r = r ? r : tally_of(p, tally);
-	return r ? r : put_tally(c, number, NULL, tally);
+	r = r ? r : store_tally_of(p, &lens, tally);
+	r = r ? r : put_tally(c, number, NULL, tally);
+	tally->lens = NULL;
+	return r;
 }
 
 /* Is there a file that nobody knows?  LOOKUP_NONE if not.  The order is the collector's, or the sealer's, backwards. */

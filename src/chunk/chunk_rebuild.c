@@ -185,7 +185,7 @@ static int may_have_row(struct rebuild *rb, struct pack *p, uint32_t slot, const
 	return r == LOOKUP_NONE ? 0 : r < 0 ? r : LOOKUP_NONE;
 }
 
-static int put_index_rows(struct rebuild *rb, struct pack *p, struct pack_tally *t)
+static int put_index_rows(struct rebuild *rb, struct pack *p)
 {
 	uint8_t prefix[PACK_KEY_LEN];
 	struct pack_entry e;
@@ -200,7 +200,6 @@ static int put_index_rows(struct rebuild *rb, struct pack *p, struct pack_tally 
 	r = 0;
 	for (uint32_t slot = 0; slot < pack_count(p) && r >= 0; slot++) {
 		r = pack_entry(p, slot, &e) ? LOOKUP_NONE : 0;
-		t->raw_bytes += r ? 0 : e.raw_len;
 		r = r ? r : may_have_row(rb, p, slot, &e, any_bad);
 		r = r ? r : put_index_row(rb, (struct pack_ref){ pack_number(p), slot }, &e);
 	}
@@ -220,9 +219,11 @@ static int put_tally(struct rebuild *rb, struct pack *p, const struct pack_tally
 
 static int put_pack(struct rebuild *rb, struct pack *p)
 {
-	struct pack_tally t = { .chunks = pack_count(p), .file_bytes = pack_bytes(p) };
-	int r = put_index_rows(rb, p, &t);
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
+	struct pack_tally t;
+	int r = put_index_rows(rb, p);
 
+	r = r ? r : store_tally_of(p, &lens, &t);
 	r = r ? r : put_tally(rb, p, &t);
 	r = r ? r : write_rows(rb, false);
 	if (r)

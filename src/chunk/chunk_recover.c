@@ -6,15 +6,17 @@
  * those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but
  * they can be shared by the next backup, and the collector finds the pack.
  *
- * What such a pack holds was promised if it has an index row that leads there: rows come with the commit, behind the
- * sync.  A promised chunk that is damaged stays in its slot, known to be bad; what was not promised may go.
+ * What such a pack holds was promised if it has an index row: rows come with the commit, behind the sync.  (The row may
+ * lead to another pack where two writers stored a chunk at once.)  A promised chunk that is damaged stays in its slot,
+ * known to be bad; what was not promised may go.  If promised chunks lie behind a destroyed header, where they cannot be
+ * counted, the pack is closed as it is: it is one that has lost a part of its table, and heals like that.
  *
  * Nothing that is wrong with one pack or one row keeps the store from opening.  What does: not to know which numbers
  * were given away.
  */
 #include <errno.h>
 
-#include "chunk/store.h"
+#include "chunk/check.h"
 
 #define FIRST_NUMBER 1u		/* no pack is number 0: a zeroed reference points nowhere */
 
@@ -136,8 +138,9 @@ static bool was_promised(void *ctx, uint32_t slot, const struct digest *d)
 	struct buf value = BUF_INIT;
 	struct index_value row;
 	int r = kv_get(u->cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
-	bool yes = !r && !index_value_unpack(value.data, value.len, &row) && row.ref.pack == u->number &&
-		   (slot == PACK_NO_SLOT || row.ref.slot == slot);
+	bool yes = !r && !index_value_unpack(value.data, value.len, &row) &&
+		   !memcmp(row.mac, d->b + INDEX_KEY_LEN, INDEX_MAC_LEN) &&
+		   (slot != PACK_NO_SLOT || row.ref.pack == u->number);
 
 	buf_fini(&value);
 	if (r < 0)
@@ -157,8 +160,6 @@ static void is_bad(void *ctx, uint32_t slot, const struct digest *d)
 	bad_key_pack(key, ref);
 	if (!r)
 		r = kv_batch_put(u->b, KV_PACK, key, sizeof(key), NULL, 0);
-	if (!r && was_promised(u, slot, d))
-		r = kv_batch_delete(u->b, KV_INDEX, d->b, INDEX_KEY_LEN);
 	if (r)
 		u->error = r;
 }
@@ -239,6 +240,28 @@ static int leave_pack(uint64_t number, int why, struct kv_batch *b)
 	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
 
+/* At least one chunk more than are known makes the loss seen by whoever opens it. */
+static int close_damaged(struct chunk_store *cs, uint64_t number, int why, struct kv_batch *b)
+{
+	static const uint8_t unknown[LEN_BYTES];
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
+	struct pack_tally tally;
+	int r = pack_open(cs->packs, number, &p);
+
+	r = r ? r : pack_sync(p);
+	r = r ? r : store_tally_of(p, &lens, &tally);
+	r = r ? r : buf_append(&lens, unknown, sizeof(unknown));
+	if (r)
+		return r == -ENOMEM ? r : leave_pack(number, why, b);
+	tally.chunks++;
+	tally.lens = lens.data;
+	totals_change(&cs->sealed, SUMS_MORE, &tally);
+	log_error("pack %012llx was being written and has been closed as it is: %s", (unsigned long long)number,
+		  err_text(why));
+	return store_sealed_rows(number, &tally, b);
+}
+
 static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
 {
 	struct unfinished u = { cs, number, b, 0 };
@@ -253,6 +276,8 @@ static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch 
 		return 0;
 	if (!r)
 		r = u.error;
+	if (r == -EBADMSG)
+		return close_damaged(cs, number, r, b);
 	if (!r)
 		r = index_recovered(cs, number, b);
 	if (r && r != -ENOMEM)

@@ -78,6 +78,29 @@ int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, u
 	return r == -ENOMEM ? r : 0;
 }
 
+int store_tally_of(struct pack *p, struct buf *lens, struct pack_tally *out)
+{
+	struct pack_tally t = { .chunks = pack_count(p), .file_bytes = pack_bytes(p) };
+	int r = 0;
+
+	lens->len = 0;
+	for (uint32_t slot = 0; slot < t.chunks && !r; slot++) {
+		struct pack_entry e;
+		uint8_t len[LEN_BYTES] = { 0 };
+
+		if (pack_entry(p, slot, &e) == 0) {
+			t.raw_bytes += e.raw_len;
+			put_le16(len, (uint16_t)e.raw_len);
+			len[2] = (uint8_t)(e.raw_len >> 16);
+		}
+		r = buf_append(lens, len, sizeof(len));
+	}
+	t.lens = lens->data;
+	if (!r)
+		*out = t;
+	return r;
+}
+
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out)
 {
 	struct pack *p;

@@ -103,6 +103,19 @@ static void wrong_tally(struct rig *g, const struct map *m)
 	put_pack_row(g, PACK_KEY_SEALED, SECOND, v, sizeof(v));
 }
 
+static void wrong_length(struct rig *g, const struct map *m)
+{
+	struct buf v = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN];
+
+	pack_key_pack(key, PACK_KEY_SEALED, 1);
+	OK(kv_get(g->kv, KV_PACK, key, sizeof(key), &v));
+	assert_true(v.len > PACK_TALLY_LEN);
+	v.data[PACK_TALLY_LEN + 4 * LEN_BYTES]++;
+	put(g, KV_PACK, key, sizeof(key), v.data, v.len);
+	buf_fini(&v);
+}
+
 static void wrong_totals(struct rig *g, const struct map *m)
 {
 	uint8_t v[TOTALS_LEN];
@@ -257,6 +270,7 @@ static const struct { const char *name; void (*injure)(struct rig *g, const stru
 	{ "no row of a pack", no_row, READABLE | MENDABLE },
 	{ "a short row of a pack", short_row, READABLE | MENDABLE },
 	{ "wrong sums of a pack", wrong_tally, READABLE | MENDABLE },
+	{ "a wrong length of a chunk", wrong_length, READABLE | MENDABLE },
 	{ "wrong totals", wrong_totals, READABLE | MENDABLE },
 	{ "no totals", no_totals, READABLE | MENDABLE },
 	{ "short totals", short_totals, READABLE | MENDABLE },

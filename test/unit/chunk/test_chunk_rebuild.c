@@ -128,11 +128,15 @@ static void everything_comes_back_from_the_packs_alone(void **state)
 	struct chunk_totals before, after;
 	struct chunk_rebuilt done;
 	struct map again = { NULL };
+	uint8_t key[PACK_KEY_LEN];
+	struct buf row = BUF_INIT, row_again = BUF_INIT;
 	uint64_t highest = pack_of(2);
 	size_t rows = index_rows(g);
 	unsigned told;
 
 	chunk_store_totals(g->cs, &before);
+	pack_key_pack(key, PACK_KEY_SEALED, pack_of(1));
+	OK(kv_get(g->kv, KV_PACK, key, sizeof(key), &row));
 	lose_database(g, "");
 	done = rebuild(g, &told);
 	assert_int_equal(told, 0);
@@ -142,6 +146,11 @@ static void everything_comes_back_from_the_packs_alone(void **state)
 	chunk_store_totals(g->cs, &after);
 	assert_memory_equal(&before, &after, sizeof(before));
 	assert_int_equal(index_rows(g), rows);
+	OK(kv_get(g->kv, KV_PACK, key, sizeof(key), &row_again));
+	assert_int_equal(row.len, row_again.len);
+	assert_memory_equal(row.data, row_again.data, row.len);
+	buf_fini(&row);
+	buf_fini(&row_again);
 	assert_sound(g);
 	for (unsigned i = 0; i < 3; i++)
 		assert_read(g, i);
