@@ -197,7 +197,7 @@ static int sum_of_uses(struct survey *s, uint64_t pack, uint64_t *sum)
 
 static int consider(struct survey *s, const struct candidate *c)
 {
-	if (is_sparse(s->g, c) || has_number(&s->begun, c->pack))
+	if (is_sparse(s->g, c) || (s->g->cfg->live_percent && has_number(&s->begun, c->pack)))
 		return buf_append(&s->sparse, c, sizeof(*c));
 	return c->file_bytes < SMALL_BYTES ? buf_append(&s->small, c, sizeof(*c)) : 0;
 }
