@@ -90,6 +90,10 @@ struct scrub {
 	uint64_t stopped_ns;
 };
 
+/* library_scrub_row.c.  Of @s only now, next, goes_on and stopped_ns; -EUCLEAN leaves it as it is. */
+int scrub_row_pack(const struct scrub *s, struct buf *out);
+int scrub_row_unpack(const void *row, size_t len, struct scrub *s);
+
 struct library {
 	struct catalog *cat;
 	struct kv *kv;

@@ -23,27 +23,11 @@
 
 /* ---- the row --------------------------------------------------------------------------------------------------- */
 
-/*
- * u8 version (1), u8 flags (1: goes on by itself after a start), u64 number of the pack that comes next, u64 rate,
- * u64 started, u64 finished, u64 stopped, u64 packs, u64 bytes, u64 chunks, u64 damaged chunks
- */
-#define ROW_VERSION 1
-enum { ROW_GOES_ON = 1 };
-
 static int scrub_save(struct library *lib, const struct scrub *s)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
-	const uint64_t numbers[] = {
-		s->next, s->now.rate_bytes, s->now.started_ns, s->now.finished_ns, s->stopped_ns,
-		s->now.done_packs, s->now.done_bytes, s->now.chunks, s->now.damaged,
-	};
-	int r;
+	int r = scrub_row_pack(s, &row);
 
-	r = buf_put_u8(&row, ROW_VERSION);
-	if (!r)
-		r = buf_put_u8(&row, s->goes_on ? ROW_GOES_ON : 0);
-	for (size_t i = 0; !r && i < ARRAY_LEN(numbers); i++)
-		r = buf_put_le64(&row, numbers[i]);
 	if (!r)
 		r = catalog_work_put(lib->cat, WORK_NAME, row.data, row.len);
 	if (r)
@@ -55,33 +39,11 @@ static int scrub_save(struct library *lib, const struct scrub *s)
 static void scrub_load(struct library *lib, struct scrub *s)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
-	struct cursor c;
-	struct scrub got = { .next = 0 };
-	uint8_t version, flags;
 
 	if (catalog_work_get(lib->cat, WORK_NAME, &row) || !row.len)
 		return;
-	c = cursor_of(row.data, row.len);
-	version = cursor_u8(&c);
-	flags = cursor_u8(&c);
-	got.goes_on = flags & ROW_GOES_ON;
-	got.next = cursor_le64(&c);
-	got.now.rate_bytes = cursor_le64(&c);
-	got.now.started_ns = cursor_le64(&c);
-	got.now.finished_ns = cursor_le64(&c);
-	got.stopped_ns = cursor_le64(&c);
-	got.now.done_packs = cursor_le64(&c);
-	got.now.done_bytes = cursor_le64(&c);
-	got.now.chunks = cursor_le64(&c);
-	got.now.damaged = cursor_le64(&c);
-	if (c.bad || version != ROW_VERSION) {
+	if (scrub_row_unpack(row.data, row.len, s))
 		log_warn("where the scrub stood cannot be read; it begins anew");
-		return;
-	}
-	s->now = got.now;
-	s->next = got.next;
-	s->goes_on = got.goes_on;
-	s->stopped_ns = got.stopped_ns;
 }
 
 /* ---- the walk -------------------------------------------------------------------------------------------------- */
