@@ -6,9 +6,9 @@
  * Durability: what pack_append() took is safe after pack_sync() returns 0.  pack_seal() writes the table and syncs.
  * A pack that was never sealed is finished by pack_recover(): its whole entries up to the first torn one.
  *
- * Damage: what is said twice, in the table and in the entries, is believed from either if its sum is right, so a damaged
- * table, header, trailer or entry header costs nobody's data.  Neither is believed of a file that cannot prove its
- * number.  Blocks of 64 bytes (headers, trailer) in which one bit is wrong are read as if it were not.
+ * Damage: what is said twice, in the table and in the entries, is believed from either if its sum is right, so a
+ * damaged table, header, trailer or entry header costs nobody's data.  Neither is believed of a file that cannot prove
+ * its number.  Blocks of 64 bytes (headers, trailer) in which one bit is wrong are read as if it were not.
  */
 #ifndef VTAPE_PACK_H
 #define VTAPE_PACK_H
@@ -64,8 +64,8 @@ void packs_mem_set_space(struct packs *ps, uint64_t avail, uint64_t total);
 int packs_mem_cut(struct packs *ps, uint64_t seed, struct packs **out);
 
 /*
- * A layer that fails as planned, over any other packs (borrowed).  Operations of the kinds in @kinds are counted from 1;
- * number @step fails, and with @lasting all behind it.
+ * A layer that fails as planned, over any other packs (borrowed).  Operations of the kinds in @kinds are counted from
+ * 1; number @step fails, and with @lasting all behind it.
  */
 enum packs_step {
 	PACKS_CREATE = 1, PACKS_OPEN = 2, PACKS_READ = 4, PACKS_WRITE = 8, PACKS_SYNC = 16, PACKS_TRUNCATE = 32,
@@ -82,9 +82,9 @@ void packs_faulty_plan(struct packs *ps, const struct packs_fault *f);	/* NULL: 
 bool packs_faulty_met(struct packs *ps);				/* since it was planned */
 
 int pack_create(struct packs *ps, uint64_t number, struct pack **out);	/* -EEXIST if it is there */
-/* Reads the table of contents; if that is damaged, what table and entries still prove (logged once, nothing is written),
- * also of a pack that was never sealed.  -ENOENT; -EUCLEAN if it is not a pack or another one; -EBADMSG if nothing in it
- * can be believed; -EPROTONOSUPPORT if another version of vtape wrote it. */
+/* Reads the table of contents; if that is damaged, what table and entries still prove (logged once, nothing is
+ * written), also of a pack that was never sealed.  -ENOENT; -EUCLEAN if it is not a pack or another one; -EBADMSG if
+ * nothing in it can be believed; -EPROTONOSUPPORT if another version of vtape wrote it. */
 int pack_open(struct packs *ps, uint64_t number, struct pack **out);
 struct pack *pack_hold(struct pack *p);		/* one more reference; returns @p */
 struct pack *pack_release(struct pack *p);	/* one less; an unsealed pack stays on disk as it is.  Returns NULL */
@@ -94,8 +94,8 @@ uint64_t pack_number(const struct pack *p);
 uint32_t pack_count(struct pack *p);
 uint64_t pack_bytes(struct pack *p);		/* of the file so far */
 bool pack_sealed(struct pack *p);
-/* False: opened without a whole table.  Slots may be missing, in it (lost: pack_entry() says -EBADMSG) or behind the last,
- * and it may never have been synced. */
+/* False: opened without a whole table.  Slots may be missing, in it (lost: pack_entry() says -EBADMSG) or behind the
+ * last, and it may never have been synced. */
 bool pack_whole(const struct pack *p);
 
 /* Appends one chunk.  0, *slot its number from 0; PACK_E_FULL if it must go to another pack; -ENOSPC and other errors

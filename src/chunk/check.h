@@ -16,8 +16,8 @@ int store_tally_of(struct pack *p, struct buf *lens, struct pack_tally *out);
 int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
 /* Writes down that a pack is back, or that it is not whole any more. */
 void store_notice(struct chunk_store *cs, struct pack *p);
-/* Reads every chunk; those that are not as they should be are dealt with as by a reader, and if nothing heals them told.
- * Adds to @out. */
+/* Reads every chunk; those that are not as they should be are dealt with as by a reader, and if nothing heals them
+ * told. Adds to @out. */
 int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, uint32_t slot, int why), void *ctx,
 		struct chunk_scrubbed *out);
 

@@ -314,7 +314,7 @@ static int check_closed(struct check *c, uint64_t number, const struct pack_tall
 	return r;
 }
 
-/* ---- a file without a row ------------------------------------------------------------------------------------------ */
+/* ---- a file without a row -------------------------------------------------------------------------------------- */
 
 /* What a start makes of a pack that a crash left open.  LOOKUP_NONE: it was empty and is gone. */
 static int adopt(struct check *c, uint64_t number, struct pack_tally *tally)

@@ -6,7 +6,8 @@
  * digest, or one that has the same key only, for then this chunk was stored without a row.  A chunk without a row is
  * counted, but that is no fault: a chunk can be in two packs when two writers stored it at once, or a crash ended the
  * copying of a pack; and the pack to which the row leads may be the first to go.
- * Every row leads to a slot with its key.  Rows of what is lost with a pack are kept by chunk_damage.c and are no fault.
+ * Every row leads to a slot with its key.  Rows of what is lost with a pack are kept by chunk_damage.c and are no
+ * fault.
  *
  * Rows are read in the order of keys, which is random in packs; so a part of them at a time is sorted by pack.  For a
  * TiB in chunks of 32 KiB that is 64 parts, each of which opens every pack once.

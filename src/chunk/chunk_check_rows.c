@@ -44,7 +44,8 @@ static int check_bad(struct rows_check *rc, const uint8_t *key, size_t n)
 	if (kv_any(c->cs->kv, KV_PACK, key, n))
 		return 0;
 	r = drop(c, key, n);
-	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is said to be damaged, and there is none", HEX(ref.pack));
+	chunk_check_fault(c, c->cfg->repair && !r, "pack %012llx is said to be damaged, and there is none",
+			  HEX(ref.pack));
 	return r;
 }
 

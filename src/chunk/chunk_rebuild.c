@@ -4,8 +4,8 @@
  * KV_PACK may be older or newer than the packs.
  *
  * Order: 1. the number from which packs are made, far beyond all that are known, on disk before anything else; 2. rows
- * of the old index go; 3. pack by pack, in the order of numbers, its index rows and row 'P'; 4. packs that have a row and
- * no file are written down as lost; 5. totals, and all of it synced.  Stopped between, it begins again.
+ * of the old index go; 3. pack by pack, in the order of numbers, its index rows and row 'P'; 4. packs that have a row
+ * and no file are written down as lost; 5. totals, and all of it synced.  Stopped between, it begins again.
  *
  * A chunk that is in several packs gets the row of the newest, which is where the collector moved it or a backup healed
  * it; one that is known to be bad gets none.  Memory: one pack's table.
@@ -18,8 +18,8 @@
 
 #define HEX(n) ((unsigned long long)(n))
 /*
- * Maps may name packs that are gone and that no row tells of any more, newer than every file: their numbers must not come
- * again.  So many packs hold 512 TiB, and there are 16 million times as many numbers.
+ * Maps may name packs that are gone and that no row tells of any more, newer than every file: their numbers must not
+ * come again.  So many packs hold 512 TiB, and there are 16 million times as many numbers.
  */
 #define NUMBERS_LEFT_OUT (1ull << 24)
 #define ROWS_A_WRITE 4096u
@@ -70,7 +70,7 @@ static int has_row(struct rebuild *rb, const void *key, size_t n)
 	return r == KV_E_NONE ? LOOKUP_NONE : r;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
 
 static void heard_of(struct rebuild *rb, uint64_t number)
 {
@@ -139,7 +139,7 @@ static int put_next(struct rebuild *rb)
 	return r ? r : write_rows(rb, true);
 }
 
-/* ---- what was there ----------------------------------------------------------------------------------------------- */
+/* ---- what was there -------------------------------------------------------------------------------------------- */
 
 static int clear_rows(struct rebuild *rb)
 {
@@ -155,7 +155,7 @@ static int clear_rows(struct rebuild *rb)
 	return r ? r : write_rows(rb, false);
 }
 
-/* ---- one pack ------------------------------------------------------------------------------------------------------ */
+/* ---- one pack -------------------------------------------------------------------------------------------------- */
 
 static int put_index_row(struct rebuild *rb, struct pack_ref ref, const struct pack_entry *e)
 {
@@ -338,7 +338,7 @@ static int rebuild_packs(struct rebuild *rb)
 	return r == PACK_E_NONE ? 0 : r;
 }
 
-/* ---- rows without a pack, and the sum ------------------------------------------------------------------------------- */
+/* ---- rows without a pack, and the sum -------------------------------------------------------------------------- */
 
 static int check_row(struct rebuild *rb, const uint8_t *key, size_t n, const uint8_t *value, size_t len,
 		     struct chunk_totals *sums)

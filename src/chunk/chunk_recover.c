@@ -8,8 +8,8 @@
  *
  * What such a pack holds was promised if it has an index row: rows come with the commit, behind the sync.  (The row may
  * lead to another pack where two writers stored a chunk at once.)  A promised chunk that is damaged stays in its slot,
- * known to be bad; what was not promised may go.  If promised chunks lie behind a destroyed header, where they cannot be
- * counted, the pack is closed as it is: it is one that has lost a part of its table, and heals like that.
+ * known to be bad; what was not promised may go.  If promised chunks lie behind a destroyed header, where they cannot
+ * be counted, the pack is closed as it is: it is one that has lost a part of its table, and heals like that.
  *
  * Nothing that is wrong with one pack or one row keeps the store from opening.  What does: not to know which numbers
  * were given away.

@@ -95,8 +95,8 @@ int pack_row_unpack(const uint8_t in[PACK_ROW_BYTES], struct pack_entry *e);
 void pack_trailer_pack(const struct pack_trailer *t, uint8_t out[PACK_TRAILER_BYTES]);
 int pack_trailer_unpack(const uint8_t in[PACK_TRAILER_BYTES], struct pack_trailer *t);
 
-/* A header, an entry's header or a trailer in which at most one bit is wrong, its sum included: that bit is turned back.
- * False, and unchanged, if more is wrong.  The sum has 64 bits, so another block is not made right by chance. */
+/* A header, an entry's header or a trailer in which at most one bit is wrong, its sum included: that bit is turned
+ * back. False, and unchanged, if more is wrong.  The sum has 64 bits, so another block is not made right by chance. */
 bool pack_mend_bit(uint8_t block[PACK_SUMMED_BYTES + 8]);
 
 #endif

@@ -98,8 +98,8 @@ static struct packs *files_close(struct packs *ps)
 	return NULL;
 }
 
-/* A file system that has no inodes left is as full as one without blocks: each stands for a whole pack.  Those that make
- * inodes as they need them say that they have none at all. */
+/* A file system that has no inodes left is as full as one without blocks: each stands for a whole pack.  Those that
+ * make inodes as they need them say that they have none at all. */
 static uint64_t room_of_inodes(const struct statvfs *v)
 {
 	if (v->f_files == 0)

@@ -4,9 +4,9 @@
  * damage.
  *
  * Recovery only ever cuts off what was never promised.  What a crash tears is behind the last sync; so entries at the
- * end that are torn go, unless somebody was told that they are safe: then it is damage, and the entry stays, known to be
- * bad.  A trailer, or a table where one must be, says that everything before it was safe; if the entries do not lead up
- * to it, nothing is changed.
+ * end that are torn go, unless somebody was told that they are safe: then it is damage, and the entry stays, known to
+ * be bad.  A trailer, or a table where one must be, says that everything before it was safe; if the entries do not
+ * lead up to it, nothing is changed.
  */
 #include <errno.h>
 
@@ -129,8 +129,8 @@ static bool is_owed(struct recovery *c, uint64_t offset)
 	uint64_t sum;
 	bool fit;
 
-	return pack_entry_read(c->p, offset, c->look.limit, &e, &sum) == 0 && check_bytes(c, offset, &e, sum, &fit) == 0 &&
-	       fit && is_promised(c, PACK_NO_SLOT, &e.digest);
+	return pack_entry_read(c->p, offset, c->look.limit, &e, &sum) == 0 &&
+	       check_bytes(c, offset, &e, sum, &fit) == 0 && fit && is_promised(c, PACK_NO_SLOT, &e.digest);
 }
 
 /* Among the @n bytes at @b, which stand at @at of the file, does an entry begin that must not be cut? */
@@ -163,7 +163,7 @@ static int check_rest(struct recovery *c)
 		if (r)
 			return r;
 		if (owes(c, b, n, at))
-			return err_explain(-EBADMSG, "pack %012llx: damaged behind chunk %u, and chunks lie behind that",
+			return err_explain(-EBADMSG, "pack %012llx: damaged at chunk %u, and others follow",
 					   NUMBER(c->p), c->p->count);
 		at += n - PACK_ENTRY_BYTES;
 	}

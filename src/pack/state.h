@@ -53,8 +53,8 @@ bool pack_state_has_room(struct pack *p, const struct pack_entry *e);
 int pack_state_reserve(struct pack *p);
 /* Adds the entry whose header stands at @end.  Room was made. */
 void pack_state_add(struct pack *p, const struct pack_entry *e);
-/* Reads the trailer and the table into @p, which has no rows.  -EUCLEAN if it is not sealed or not this pack, -EBADMSG if
- * trailer or table is damaged, -EPROTONOSUPPORT. */
+/* Reads the trailer and the table into @p, which has no rows.  -EUCLEAN if it is not sealed or not this pack, -EBADMSG
+ * if trailer or table is damaged, -EPROTONOSUPPORT. */
 int pack_state_load(struct pack *p);
 /* Forgets all rows: as pack_state_new() left it. */
 void pack_state_empty(struct pack *p);

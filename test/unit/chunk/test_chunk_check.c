@@ -266,7 +266,11 @@ static void one_more_unsealed(struct rig *g, const struct map *m)
 }
 
 enum { READABLE = 1, MENDABLE = 2, BY_DATA = 4 };
-static const struct { const char *name; void (*injure)(struct rig *g, const struct map *m); unsigned what; } injuries[] = {
+static const struct {
+	const char *name;
+	void (*injure)(struct rig *g, const struct map *m);
+	unsigned what;
+} injuries[] = {
 	{ "no row of a pack", no_row, READABLE | MENDABLE },
 	{ "a short row of a pack", short_row, READABLE | MENDABLE },
 	{ "wrong sums of a pack", wrong_tally, READABLE | MENDABLE },

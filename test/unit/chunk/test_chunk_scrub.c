@@ -110,7 +110,8 @@ static void unreadable_sector_costs_one_chunk(void **state)
 	/* Opened twice, with a trailer and a table each; then a run, then its first chunk. */
 	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 5, .error = EIO });
 	assert_int_equal(scrub(g, 1).damaged, 0);
-	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 5, .error = EIO, .lasting = true });
+	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 5, .error = EIO,
+							   .lasting = true });
 	s = scrub(g, 1);
 	assert_int_equal(s.damaged, s.chunks);
 	packs_faulty_plan(g->packs, NULL);

@@ -68,7 +68,7 @@ static int any_map_names(void *ctx, uint64_t pack)
 	return 0;
 }
 
-/* ---- the life: what fails is given up, as a drive would ------------------------------------------------------------ */
+/* ---- the life: what fails is given up, as a drive would -------------------------------------------------------- */
 
 static bool life_open(struct life *l)
 {
@@ -239,7 +239,7 @@ static void live(struct life *l)
 	collect(l);
 }
 
-/* ---- what must be true then ---------------------------------------------------------------------------------------- */
+/* ---- what must be true then ------------------------------------------------------------------------------------ */
 
 struct told { unsigned faults; char first[256]; };
 
@@ -393,7 +393,7 @@ static void a_read_fails_or_lies(void **state)
 	      (struct packs_fault){ .kinds = PACKS_READ, .error = EIO, .lasting = true }, 10);
 }
 
-/* ---- the same for the database -------------------------------------------------------------------------------------- */
+/* ---- the same for the database --------------------------------------------------------------------------------- */
 
 #define MANY 100000u
 

@@ -102,7 +102,8 @@ static void failed_sync_can_lose_what_was_written(void **state)
 
 	assert_int_equal(pack_sync(p), 0);
 	append_pieces(p, 5, 9);
-	packs_faulty_plan(ps, &(struct packs_fault){ .kinds = PACKS_SYNC, .step = 1, .error = EIO, .how = PACKS_PARTLY });
+	packs_faulty_plan(ps, &(struct packs_fault){ .kinds = PACKS_SYNC, .step = 1, .error = EIO,
+						     .how = PACKS_PARTLY });
 	assert_int_equal(pack_sync(p), -EIO);
 	assert_int_equal(pack_sync(p), -EIO);
 	assert_int_equal(pack_seal(p), -EIO);

@@ -101,7 +101,7 @@ static void each_slot_is_taken_from_whichever_is_whole(void **state)
 				if (entries & 1u << i)
 					memset(b.data + piece_offset(i), 0xee, 20);
 			if (row == N)
-				memset(b.data + b.len - 64 + 8, 0xee, 30); /* the trailer, but not its sum of the table */
+				memset(b.data + b.len - 64 + 8, 0xee, 30); /* not the sum of the table */
 			else
 				b.data[table_at + row * 40 + 32] ^= 0x15; /* the stored length */
 			if (row < N)
@@ -254,7 +254,7 @@ static void any_single_bit_costs_at_most_its_chunk(void **state)
 	buf_fini(&b);
 }
 
-/* ---- at random ---------------------------------------------------------------------------------------------------- */
+/* ---- at random ------------------------------------------------------------------------------------------------- */
 
 static uint64_t state_of_dice;
 
