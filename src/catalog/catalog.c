@@ -60,6 +60,9 @@ static int counter_load(struct catalog *c, struct counter *n, enum number which,
 
 int counter_take(struct catalog *c, struct counter *n, uint64_t *out)
 {
+	if (n->next > (n->which == NUMBER_POOL ? NUMBER_MAX_32 : NUMBER_MAX))
+		return err_explain(-EUCLEAN, "catalog: the numbers of rows '%c' are at their end; one of them is damaged",
+				   n->which);
 	if (n->next == n->limit) {
 		int r = counter_write(c, n->which, n->next + n->block, true);
 

@@ -398,18 +398,20 @@ static const struct {
 static int check_key(struct check *k, const uint8_t *key, size_t len)
 {
 	struct at at = { .key = { .len = len } };
+	bool good;
 	size_t i, n;
 
 	for (i = 0; i < ARRAY_LEN(kinds) && len && kinds[i].letter != (char)key[0]; i++)
 		;
 	n = i < ARRAY_LEN(kinds) ? kinds[i].number + 1u : 0;
-	if (!len || len > sizeof(at.key.b) || i == ARRAY_LEN(kinds) || len < n || (kinds[i].whole && len != n)) {
+	good = n && len <= sizeof(at.key.b) && len >= n && (!kinds[i].whole || len == n);
+	if (good && kinds[i].number)
+		at.number = kinds[i].number == 4 ? get_be32(key + 1) : get_be64(key + 1);
+	if (!good || at.number > (kinds[i].number == 4 ? NUMBER_MAX_32 : NUMBER_MAX)) {
 		tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
 		return 0;
 	}
 	memcpy(at.key.b, key, len);
-	if (kinds[i].number)
-		at.number = kinds[i].number == 4 ? get_be32(key + 1) : get_be64(key + 1);
 	LOCK_SCOPE(&k->c->lock);
 	return kinds[i].check(k, &at);
 }

@@ -168,7 +168,7 @@ void catalog_event(struct catalog *c, enum event_number n, const char *about, co
 int event_find_last(struct catalog *c, uint64_t *seq)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct row_key prefix = key_events(), last = key_event(UINT64_MAX);
+	struct row_key prefix = key_events(), last = key_event(NUMBER_MAX);
 	const uint8_t *key;
 	size_t len;
 	int r;

@@ -485,7 +485,7 @@ int number_decode(const void *row, size_t len, uint64_t *n)
 {
 	struct cursor c = row_cursor(row, len);
 	uint64_t v = cursor_le64(&c);
-	int r = row_end(&c, v > 0, "a number");
+	int r = row_end(&c, v > 0 && v <= 2 * NUMBER_MAX, "a number");
 
 	if (!r)
 		*n = v;

@@ -10,6 +10,9 @@
 
 /* Counters of numbers that are never used again. */
 enum number { NUMBER_POOL = 'p', NUMBER_VOLUME = 'v', NUMBER_EVENT = 'e' };
+/* No store lives long enough to count so far: a key with a higher number is damaged, and none is given out. */
+#define NUMBER_MAX (1ull << 62)
+#define NUMBER_MAX_32 (1u << 30)	/* of pools and drives */
 
 /* The retention clock as it was when CLOCK_BOOTTIME of @boot was @boot_ns. */
 struct clock_row {

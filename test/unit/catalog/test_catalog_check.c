@@ -104,6 +104,9 @@ static void every_row_that_is_hurt_is_found(void **state)
 		{ key_number(NUMBER_EVENT), "x", 1, true, "events" },
 		{ { .b = "Z", .len = 1 }, "x", 1, false, "no kind" },
 		{ { .b = "V123", .len = 4 }, "x", 1, false, "no kind" },
+		{ key_event(UINT64_MAX), "x", 1, false, "no kind" },
+		{ key_volume(NUMBER_MAX + 1), "x", 1, false, "no kind" },
+		{ key_pool(UINT32_MAX), "x", 1, false, "no kind" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(hurts); i++) {
@@ -178,6 +181,30 @@ static void a_number_is_not_given_out_again_after_its_row_was_lost(void **state)
 	assert_int_equal(id, 3);
 }
 
+/* As a damaged key would have it.  Numbers go on from the last one that there can be, and so no further. */
+static void a_number_that_nobody_can_have_leaves_those_that_follow_alone(void **state)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	const struct catalog_event e = { .text = "far away" };
+	struct row_key impossible = key_event(UINT64_MAX), last = key_event(NUMBER_MAX);
+
+	fill(state);
+	assert_int_equal(event_encode(&e, &row), 0);
+	raw_put(state, &impossible, row.data, row.len);
+	restart(state, false);
+	assert_int_equal(catalog_event_last(cat_of(state)), 1);
+	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "default/A1");
+	assert_int_equal(catalog_event_last(cat_of(state)), 2);
+
+	raw_put(state, &last, row.data, row.len);
+	restart(state, false);
+	assert_int_equal(check(state, true, 0).repaired, 1);
+	assert_int_equal(check(state, true, 0).repaired, 0);
+	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "default/A1");
+	assert_int_equal(catalog_event_last(cat_of(state)), NUMBER_MAX);
+	restart(state, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +214,7 @@ int main(void)
 		ON_CATALOG(a_wrong_count_is_put_right),
 		ON_CATALOG(a_volume_without_a_tape_is_told),
 		ON_CATALOG(a_number_is_not_given_out_again_after_its_row_was_lost),
+		ON_CATALOG(a_number_that_nobody_can_have_leaves_those_that_follow_alone),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
