@@ -420,9 +420,12 @@ int st_write(struct st *st, const void *buf, size_t n, size_t *done)
 	if (r)
 		return r;
 	st_drop_rest(st);
-	st->rw = ST_WRITING;
-	st->unsynced = true;
 	r = st_write_records(st, buf, n, done, &warned);
+	/* Refused is not written: no mark is due for it, which would be refused as well and keep the tape in the drive. */
+	if (*done || r != TAPE_E_PROTECTED) {
+		st->rw = ST_WRITING;
+		st->unsynced = true;
+	}
 	if (warned || r == TAPE_E_FULL || (!r && st->eof == ST_EOM_WARNED))
 		st->eof = ST_EOM_OK;
 	else if (!r)

@@ -64,12 +64,14 @@ static int load(struct mounted *m)
 
 static int unload(struct mounted *m)
 {
+	int r;
+
 	if (m->fd < 0)
 		return 0;
-	if (close(m->fd))
-		return -1;
+	/* Also one that fails closes. */
+	r = close(m->fd);
 	m->fd = -1;
-	return run(m, "drive", "unload", "0", NULL);
+	return run(m, "drive", "unload", "0", NULL) || r;
 }
 
 static int mounted_blank(void *ctx, uint64_t capacity, bool worm)

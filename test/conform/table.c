@@ -119,6 +119,8 @@ const struct conform_row conform_table[] = {
 	{ "what is on a locked tape stays, and it is appended to",
 	  "w1 m1 w2 m1 lock rew w3=prot m1=prot erase=prot r64:1 fsf2 w4 m1 reload w5=prot m1=prot "
 	  "r64:1 r64=mark r64:2 r64=mark r64:4 r64=mark r64=eod" },
+	{ "a refused write is in nobody's way",
+	  "w1 m1 lock rew w2=prot rew @0,0 w2=prot bsr1=bop w2=prot eod w2 m1 rew w3=prot reload r64:1 r64=mark r64:5" },
 	{ "filemarks that were there before stay on a locked tape",
 	  "w1 m2 reload lock eod bsf1 w2=prot m1=prot erase=prot r64=mark w3 m1 rew fsf2 r64:3" },
 };

@@ -359,6 +359,50 @@ static void a_protected_tape(void **state)
 	close_st(g);
 }
 
+/* What never came to be written needs no mark. */
+static void a_write_that_the_tape_refuses_leaves_nothing_to_close(void **state)
+{
+	struct rig *g = *state;
+	struct mtget was;
+
+	two_files(g);
+	g->attr.locked_until_ns = clock_retention_ns() + 3600000000000ull;
+	volume_set_attr(g->vol, &g->attr);
+	open_st(g, ST_OPEN_WRITE);
+	assert_int_equal(op(g, MTREW, 1), 0);
+	was = status(g);
+	assert_int_equal(write_n(g, 5, 'c'), -EACCES);
+	assert_int_equal(op(g, MTBSF, 1), -EIO);
+	assert_int_equal(write_n(g, 5, 'c'), -EACCES);
+	assert_int_equal(op(g, MTREW, 1), 0);
+	assert_int_equal(write_n(g, 5, 'c'), -EACCES);
+	assert_int_equal(status(g).mt_gstat, was.mt_gstat);
+	close_st(g);
+	open_st(g, 0);
+	assert_int_equal(read_n(g, 1000, 'a'), 100);
+	close_st(g);
+}
+
+static void what_was_written_before_a_refused_write_has_its_mark(void **state)
+{
+	struct rig *g = *state;
+
+	open_st(g, ST_OPEN_WRITE);
+	assert_int_equal(write_n(g, 5, 'c'), 5);
+	g->attr.protect = true;
+	volume_set_attr(g->vol, &g->attr);
+	assert_int_equal(write_n(g, 6, 'c'), -EACCES);
+	g->attr.protect = false;
+	volume_set_attr(g->vol, &g->attr);
+	assert_int_equal(st_flush(g->st), 0);
+	assert_int_equal(status(g).mt_fileno, 0);
+	close_st(g);
+	open_st(g, 0);
+	assert_int_equal(op(g, MTREW, 1), 0);
+	assert_int_equal(read_n(g, 100, 'c'), 5);
+	close_st(g);
+}
+
 /* ---- the end of the tape --------------------------------------------------------------------------------------- */
 
 /* README of st: the write that meets early warning succeeds, then writes are refused and done in turns. */
@@ -488,6 +532,8 @@ int main(void)
 		RIGGED(a_reader_may_not_write),
 		RIGGED(a_record_is_at_most_what_passes_in_one_piece),
 		RIGGED(a_protected_tape),
+		RIGGED(a_write_that_the_tape_refuses_leaves_nothing_to_close),
+		RIGGED(what_was_written_before_a_refused_write_has_its_mark),
 		RIGGED(early_warning_refuses_every_other_write),
 		RIGGED(a_mark_can_be_written_behind_early_warning),
 		RIGGED(a_fixed_write_that_does_not_fit_is_short),
