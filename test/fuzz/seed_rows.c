@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes the corpus of fuzz_rows: one file for each parser.  seed_rows FOLDER */
+#include <stdio.h>
+
+#include "catalog/catalog_rows.h"
+#include "chunk/chunk_index_format.h"
+#include "daemon/store.h"
+#include "library/holding.h"
+
+static const char *dir = ".";
+
+static void save(const char *name, char parser, const void *p, size_t n)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	if (!f || fputc(parser, f) == EOF || fwrite(p, 1, n, f) != n || fclose(f))
+		abort();
+}
+
+static void save_row(const char *name, char parser, int r, const struct buf *row)
+{
+	if (r)
+		abort();
+	save(name, parser, row->data, row->len);
+}
+
+static const struct catalog_perm perm = { 0644, 1000, 1000, 1700000000000000000, 1700000000000000001 };
+
+static const struct catalog_pool pool = { .id = 1, .name = "default", .perm = perm, .codec = 2, .level = -1, .worm = true,
+	.record_bytes = 256u << 10, .keep_s = 604800, .volumes = 2, .locked_until_ns = 1 };
+
+static const struct catalog_volume volume = { .id = 1, .pool = 1, .name = "A00001", .serial = "0123456789ABCDEF",
+	.state = STATE_ASSIGNED, .image_eom = true, .image_eom_generation = 3, .capacity_bytes = 1u << 30, .perm = perm };
+
+static const struct catalog_file file = { .file = 1, .mark_object = 17, .stretch = 2, .name = "home.tar", .perm = perm };
+
+static const struct catalog_event event = { .time_ns = 1, .number = EVENT_LOADED, .severity = EVENT_INFO,
+	.about = "default/A00001", .text = "loaded in drive 0" };
+
+static void save_catalog_rows(void)
+{
+	const struct catalog_store store = { 86400, 32u << 20, 64u << 20, 70, true };
+	const struct clock_row clock = { .time_ns = 5, .boot_ns = 3, .boot = "0123456789abcde", .gap = true };
+	const struct scrub scrub = { .goes_on = true, .next = 17, .now = { .rate_bytes = 1u << 20, .started_ns = 2,
+		.finished_ns = 1, .done_packs = 16, .chunks = 100 } };
+	struct buf b = BUF_INIT;
+
+	save_row("pool", 'P', pool_encode(&pool, &b), &b);
+	b.data[0] = 1;
+	save("pool-1", 'P', b.data, b.len - 8);
+	save_row("volume", 'V', volume_encode(&volume, &b), &b);
+	b.data[0] = 1;
+	save("volume-1", 'V', b.data, b.len - 8);
+	save_row("file", 'F', file_encode(&file, &b), &b);
+	save_row("event", 'E', event_encode(&event, &b), &b);
+	save_row("schema", 'S', schema_encode(CATALOG_SCHEMA, &b), &b);
+	save_row("number", 'N', number_encode(1000, &b), &b);
+	save_row("store", 'X', store_encode(&store, &b), &b);
+	save_row("clock", 'R', clock_encode(&clock, &b), &b);
+	b.len = 0;
+	save_row("scrub", 'W', scrub_row_pack(&scrub, &b), &b);
+	buf_fini(&b);
+}
+
+static void save_chunk_rows(void)
+{
+	const struct pack_ref ref = { 0x123456789a, 77 };
+	const struct digest d = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22 } };
+	const struct pack_tally tally = { .chunks = 3, .raw_bytes = 3000, .file_bytes = 2000 };
+	const struct chunk_totals totals = { .packs = 2, .chunks = 6, .unique_bytes = 6000, .stored_bytes = 4000 };
+	const struct lost_chunk lost = { .part = "12345678901234567890", .raw_len = 1000 };
+	uint8_t row[64] = { 0 };
+
+	index_value_pack(row, ref, 1000, &d);
+	save("index", 'i', row, INDEX_VALUE_LEN);
+	pack_key_pack(row, PACK_KEY_DOOMED, ref.pack);
+	save("key", 'k', row, PACK_KEY_LEN);
+	bad_key_pack(row, ref);
+	save("bad", 'b', row, BAD_KEY_LEN);
+	lost_key_pack(row, ref);
+	save("lost", 'b', row, BAD_KEY_LEN);
+	lost_chunk_pack(row, &lost);
+	save("lost-chunk", 'l', row, LOST_LEN);
+	memset(row, 0, sizeof(row));
+	pack_tally_pack(row, &tally);
+	save("tally", 'p', row, PACK_TALLY_LEN);
+	for (unsigned i = 0; i < 3; i++)
+		put_le16(row + PACK_TALLY_LEN + (size_t)i * LEN_BYTES, 1000);
+	save("tally-lens", 'p', row, PACK_TALLY_LEN + (size_t)3 * LEN_BYTES);
+	totals_pack(row, &totals);
+	save("totals", 't', row, TOTALS_LEN);
+}
+
+static void save_head(void)
+{
+	const struct store_head head = { .uuid = "0123456789abcde", .created_ns = 1, .chunk_avg = 32u << 10, .key = "key" };
+	uint8_t bytes[STORE_HEAD_LEN];
+
+	store_head_pack(&head, bytes);
+	save("head", (char)('h' | 0x80), bytes, sizeof(bytes));
+}
+
+/* ---- a whole catalog: a pool, two volumes, the names of files, what is loaded, an event ---- */
+
+static void fill(struct catalog *c)
+{
+	struct catalog_volume a = volume, b = volume;
+	struct catalog_pool p;
+
+	if (catalog_pool_get(c, CATALOG_POOL_DEFAULT, &p) || catalog_volume_new_id(c, &a.id) ||
+	    catalog_volume_new_id(c, &b.id))
+		abort();
+	a.pool = b.pool = p.id;
+	strcpy(b.name, "A00002");
+	if (catalog_volume_add(c, &a, NULL) || catalog_volume_add(c, &b, NULL) || catalog_file_put(c, a.id, &file) ||
+	    catalog_drive_put(c, 0, b.id) || catalog_tail_put(c, b.id, "tail", 4) || catalog_work_put(c, "scrub", "x", 1))
+		abort();
+	catalog_event(c, EVENT_LOADED, "default/A00001", "loaded in drive 0");
+}
+
+static void save_catalog(void)
+{
+	struct buf b = BUF_INIT;
+	struct kv_iter *it;
+	struct catalog *c;
+	struct kv *kv;
+
+	if (kv_mem_new(&kv) || catalog_open(kv, &c))
+		abort();
+	fill(c);
+	catalog_close(c);
+	if (kv_iter_new(kv, KV_CATALOG, &it))
+		abort();
+	for (kv_iter_seek(it, "", 0); kv_iter_valid(it); kv_iter_next(it)) {
+		size_t klen, vlen;
+		const uint8_t *key = kv_iter_key(it, &klen), *value = kv_iter_value(it, &vlen);
+
+		if (buf_put_u8(&b, (uint8_t)klen) || buf_append(&b, key, klen) || buf_put_le16(&b, (uint16_t)vlen) ||
+		    buf_append(&b, value, vlen))
+			abort();
+	}
+	kv_iter_free(it);
+	kv_close(kv);
+	save_row("catalog", 'C', 0, &b);
+	buf_fini(&b);
+}
+
+int main(int argc, char **argv)
+{
+	dir = argc > 1 ? argv[1] : dir;
+	save_catalog_rows();
+	save_chunk_rows();
+	save_head();
+	save_catalog();
+	return 0;
+}
