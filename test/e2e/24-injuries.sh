@@ -9,7 +9,7 @@
 : "${INJURE:?names the program injure}" "${TAPETRUTH:?names the program tapetruth}" "${TAPESEQ:?}"
 requires tar jq
 
-count=${1:-100} seed=${2:-$(date +%s)}
+count=${1:-${VTAPE_INJURIES:-100}} seed=${2:-20261122}
 log=${INJURIES_LOG:-$scratch/injuries.log}
 truth=$scratch/truth
 src=$(cd "$(dirname "$0")/../.." && pwd)
@@ -122,7 +122,7 @@ heal() {
   [ "$lost" = 0 ] || fail "injury $i ($what): $lost objects of$hurt are not healed by the same data written again"
 }
 
-declare -A opened=() rebuilt=() whole=() cut=() objects=()
+declare -A opened=() rebuilt=() whole=() cut=()
 count_in() { # ARRAY KIND [N]
   local -n in=$1
   in[$2]=$((${in[$2]:-0} + ${3:-1}))
