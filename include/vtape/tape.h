@@ -78,6 +78,7 @@ struct volume_attr {
 /* What a volume's head says; of one generation, all partitions together. */
 struct volume_stat {
 	uint64_t generation;		/* from 1 */
+	bool damaged;			/* volume_history(): its head cannot be read; all that follows is 0 */
 	uint32_t partitions;
 	struct tape_tally end;		/* at the end of data */
 	uint64_t unique_bytes;		/* raw bytes of chunks that were new when this generation's data was written */
@@ -90,15 +91,17 @@ struct volume;
 
 /* A blank volume's rows, into @b.  */
 int volume_create(struct kv_batch *b, uint64_t id);
-/* Every generation of a volume goes; its space comes back by tape_gc(). */
+/* Every generation of a volume goes; its space comes back by tape_gc().  Damaged heads go as well; what only they knew
+ * of is for tape_check() to find. */
 int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id);
 /* The current content of @from becomes a new generation of @to; @from is gone afterwards
  * (whole image arrived: rename). */
 int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from);
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* without opening it; as committed */
-/* Newest first; @each returns non-zero to stop. */
+/* Newest first, damaged ones too; @each returns non-zero to stop. */
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
-/* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them. */
+/* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them.  One whose head is
+ * damaged ended when the next that can be read began.  While one stays, all do: nobody knows what it shares with them. */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */

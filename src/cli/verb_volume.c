@@ -51,6 +51,7 @@ static const struct column history_columns[] = {
 	{ "BEGUN", "begun_ns", COL_TIME },
 	{ "WRITTEN", "written_ns", COL_TIME },
 	{ "ENDED", "ended_ns", COL_TIME },
+	{ "ERROR", "error", COL_TEXT },
 };
 
 /* ---- looking ------------------------------------------------------------------------------------------- */

@@ -84,6 +84,8 @@ static int history_row(void *ctx, const struct volume_stat *st)
 {
 	json_t *row = stat_json(st);
 
+	if (st->damaged && row)
+		json_object_set_new(row, "error", json_string("its head is damaged"));
 	return row ? json_array_append_new(ctx, row) : -ENOMEM;
 }
 

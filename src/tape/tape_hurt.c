@@ -319,13 +319,10 @@ static int add_head(struct search *q, uint64_t volume, const struct head *h, boo
 static int add_volume(struct search *q, uint64_t volume)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	uint64_t newest;
-	size_t damaged;
-	int r = head_newest(q->kv, volume, &newest);
+	int r = heads_read_all(q->kv, volume, &hs);
 
-	r = r ? r : heads_read_whole(q->kv, volume, &hs, &damaged);
 	for (size_t i = 0; !r && i < hs.count; i++)
-		r = add_head(q, volume, &hs.row[i].head, hs.row[i].head.generation == newest);
+		r = add_head(q, volume, &hs.row[i].head, !i);
 	return r;
 }
 
@@ -371,8 +368,7 @@ static bool head_has(const struct head *h, const struct numbers *maps)
 static int volume_has(const struct search *q, uint64_t volume, bool *has)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	size_t damaged;
-	int r = heads_read_whole(q->kv, volume, &hs, &damaged);
+	int r = heads_read_all(q->kv, volume, &hs);
 
 	*has = false;
 	for (size_t i = 0; !r && i < hs.count && !*has; i++)

@@ -19,6 +19,7 @@ int head_write(struct kv_batch *b, uint64_t volume, const struct head *h)
 	return r;
 }
 
+/* Of one that is damaged out->generation is known all the same. */
 static int head_at(struct kv_iter *it, struct head *out)
 {
 	size_t klen, vlen;
@@ -26,7 +27,11 @@ static int head_at(struct kv_iter *it, struct head *out)
 	uint64_t generation;
 	int r = key_tail_number(k, klen, &generation);
 
-	return r ? r : head_unpack(v, vlen, generation, out);
+	if (r)
+		return r;
+	r = head_unpack(v, vlen, generation, out);
+	out->generation = generation;
+	return r;
 }
 
 /* At the newest head of @volume, going back from there. */
@@ -81,7 +86,7 @@ void heads_fini(struct heads *hs)
 	free(hs->row);
 }
 
-static int heads_push(struct heads *hs, struct head *h)
+static int heads_push(struct heads *hs, struct head *h, bool damaged)
 {
 	if (hs->count == hs->room) {
 		size_t room = hs->room ? 2 * hs->room : 8;
@@ -92,45 +97,39 @@ static int heads_push(struct heads *hs, struct head *h)
 		hs->row = more;
 		hs->room = room;
 	}
-	hs->row[hs->count++] = (struct head_row){ .head = *h };
+	hs->row[hs->count++] = (struct head_row){ .head = *h, .damaged = damaged };
 	memset(h, 0, sizeof(*h));
 	return 0;
 }
 
-static int read_all(struct kv *kv, uint64_t volume, size_t *damaged, struct heads *out)
+static int read_all(struct kv *kv, uint64_t volume, bool damaged, struct heads *out)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct map_key heads = key_heads(volume);
 	int r = heads_begin(kv, volume, &it);
-	size_t passed = 0;
 
 	for (; !r && kv_iter_in(it, heads.b, heads.len); kv_iter_prev(it)) {
 		CLEANUP(head_fini) struct head h = { 0 };
+		int bad = head_at(it, &h);
 
-		r = head_at(it, &h);
-		if (damaged && (r == -EBADMSG || r == -EUCLEAN)) {
-			passed++;
-			r = 0;
-		} else {
-			r = r ? r : heads_push(out, &h);
-		}
+		if (bad && (!damaged || !h.generation || (bad != -EBADMSG && bad != -EUCLEAN)))
+			return bad;
+		r = heads_push(out, &h, bad);
 	}
 	r = r ? r : kv_iter_error(it);
 	if (r)
 		return r;
-	if (damaged)
-		*damaged = passed;
-	return out->count || passed ? 0 : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
+	return out->count ? 0 : err_explain(-ENOENT, "there is no volume %" PRIu64, volume);
 }
 
 int heads_read(struct kv *kv, uint64_t volume, struct heads *out)
 {
-	return read_all(kv, volume, NULL, out);
+	return read_all(kv, volume, false, out);
 }
 
-int heads_read_whole(struct kv *kv, uint64_t volume, struct heads *out, size_t *damaged)
+int heads_read_all(struct kv *kv, uint64_t volume, struct heads *out)
 {
-	return read_all(kv, volume, damaged, out);
+	return read_all(kv, volume, true, out);
 }
 
 int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)

@@ -13,16 +13,16 @@ int head_write(struct kv_batch *b, uint64_t volume, const struct head *h);
  * its first object. */
 int head_partition_fork(struct head_partition *p, const struct tape_tally *at);
 
-/* Newest first: row[0] is current, if its head is not damaged. */
-struct head_row { struct head head; bool goes; };
+/* Newest first: row[0] is current. */
+struct head_row { struct head head; bool goes, damaged; };	/* @damaged: of @head only the generation is known */
 struct heads {
 	struct head_row *row;
 	size_t count, room;
 };
 void heads_fini(struct heads *hs);
 int heads_read(struct kv *kv, uint64_t volume, struct heads *out);	/* -ENOENT; fails if one is damaged */
-/* The same, but damaged ones are passed over and counted. */
-int heads_read_whole(struct kv *kv, uint64_t volume, struct heads *out, size_t *damaged);
+/* The same, but damaged ones are rows, too. */
+int heads_read_all(struct kv *kv, uint64_t volume, struct heads *out);
 
 /* The next volume, in order, that has a head; KV_E_NONE. */
 int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume);

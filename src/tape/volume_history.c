@@ -87,34 +87,11 @@ int volume_create(struct kv_batch *b, uint64_t id)
 int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_read(kv, id, &hs);
+	int r = heads_read_all(kv, id, &hs);
 
 	for (size_t i = 0; i < hs.count; i++)
 		hs.row[i].goes = true;
 	return r ? r : drop_heads(b, id, &hs);
-}
-
-/* @from's current head moves, its maps as they are; its older ones are dropped. */
-int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from)
-{
-	CLEANUP(heads_fini) struct heads hs = { 0 };
-	CLEANUP(head_fini) struct head old = { 0 };
-	struct head *moved;
-	int r = head_read(kv, to, &old);
-
-	r = r ? r : heads_read(kv, from, &hs);
-	if (r)
-		return r;
-	for (size_t i = 1; i < hs.count; i++)
-		hs.row[i].goes = true;
-	moved = &hs.row[0].head;
-	r = drop_heads(b, from, &hs);
-	r = r ? r : head_delete(b, from, moved);
-	if (r)
-		return r;
-	moved->generation = old.generation + 1;
-	r = end_generation(b, to, &old);
-	return r ? r : head_write(b, to, moved);
 }
 
 static int head_of_generation(struct kv *kv, uint64_t volume, uint64_t generation, struct head *out)
@@ -132,7 +109,7 @@ static int head_of_generation(struct kv *kv, uint64_t volume, uint64_t generatio
 }
 
 /* The volume as it is becomes an old generation.  One whose head is damaged is left as it is: that it cannot be read is
- * a reason to restore an older one, and none to refuse. */
+ * a reason to put another content there, and none to refuse. */
 static int put_aside(struct kv *kv, struct kv_batch *b, uint64_t volume, uint64_t generation)
 {
 	CLEANUP(head_fini) struct head now = { 0 };
@@ -143,6 +120,29 @@ static int put_aside(struct kv *kv, struct kv_batch *b, uint64_t volume, uint64_
 		return 0;
 	}
 	return r ? r : end_generation(b, volume, &now);
+}
+
+/* @from's current head moves, its maps as they are; its older ones are dropped. */
+int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from)
+{
+	CLEANUP(heads_fini) struct heads hs = { 0 };
+	struct head *moved;
+	uint64_t newest;
+	int r = head_newest(kv, to, &newest);
+
+	r = r ? r : heads_read(kv, from, &hs);
+	if (r)
+		return r;
+	for (size_t i = 1; i < hs.count; i++)
+		hs.row[i].goes = true;
+	moved = &hs.row[0].head;
+	r = drop_heads(b, from, &hs);
+	r = r ? r : head_delete(b, from, moved);
+	r = r ? r : put_aside(kv, b, to, newest);
+	if (r)
+		return r;
+	moved->generation = newest + 1;
+	return head_write(b, to, moved);
 }
 
 /* Its maps are shared with the old generation, up to the end; from there on it has maps of its own. */
@@ -182,27 +182,46 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_read(kv, id, &hs);
+	int r = heads_read_all(kv, id, &hs);
 
 	for (size_t i = 0; !r && i < hs.count; i++) {
-		struct volume_stat st;
+		struct volume_stat st = { 0 };
 
 		head_stat(&hs.row[i].head, &st);
+		st.damaged = hs.row[i].damaged;
 		r = each(ctx, &st);
 	}
 	return r;
+}
+
+/* Older ones that ended by then; false: a damaged one stays. */
+static bool choose_ended(struct heads *hs, uint64_t ended_ns, uint64_t *count)
+{
+	uint64_t next_began = UINT64_MAX;
+	bool sure = true;
+
+	*count = 0;
+	for (size_t i = 0; i < hs->count; i++) {
+		struct head_row *row = &hs->row[i];
+		uint64_t ended = row->damaged ? next_began : row->head.ended_ns;
+
+		row->goes = i && ended <= ended_ns && ended != UINT64_MAX;
+		*count += row->goes;
+		sure = sure && (row->goes || !row->damaged);
+		if (!row->damaged)
+			next_began = row->head.begun_ns;
+	}
+	return sure;
 }
 
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
 	uint64_t count = 0;
-	int r = heads_read(kv, id, &hs);
+	int r = heads_read_all(kv, id, &hs);
 
-	for (size_t i = 1; i < hs.count; i++) {
-		hs.row[i].goes = hs.row[i].head.ended_ns <= ended_ns;
-		count += hs.row[i].goes;
-	}
+	if (!r && !choose_ended(&hs, ended_ns, &count))
+		count = 0;
 	if (!r && count)
 		r = drop_heads(b, id, &hs);
 	if (!r)

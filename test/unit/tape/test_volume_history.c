@@ -428,6 +428,120 @@ static void an_older_generation_helps_when_the_newest_head_is_damaged(void **sta
 	assert_record(s, 1, 1000);
 }
 
+static void a_damaged_generation_hides_no_other(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 2);
+	struct seen seen;
+
+	generations(s, 3);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	seen = history(s);
+	assert_int_equal(seen.count, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(seen.st[i].generation, 3 - i);
+		assert_int_equal(seen.st[i].damaged, i == 1);
+		assert_int_equal(seen.st[i].end.bytes, i == 1 ? 0 : 1000 * (3 - i));
+	}
+	load(s);
+}
+
+/* Generation 1 ended at 200, 2 at 300, which 3 tells; the damaged one may share what 1 has. */
+static void a_damaged_generation_goes_in_its_time_and_keeps_what_it_may_share(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 2);
+	struct seen seen;
+
+	generations(s, 4);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	assert_int_equal(drop(s, 200), 0);
+	assert_int_equal(drop(s, 299), 0);
+	assert_int_equal(history(s).count, 4);
+	assert_int_equal(rows(s, 'D'), 0);
+	assert_int_equal(drop(s, 300), 2);
+	seen = history(s);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.st[1].generation, 3);
+	load(s);
+	assert_record(s, 4, 4000);
+}
+
+static void under_a_damaged_newest_head_nothing_goes(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 3);
+	struct kv_batch *b;
+
+	generations(s, 3);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	assert_int_equal(drop(s, UINT64_MAX), 0);
+	assert_int_equal(history(s).count, 3);
+	/* What helps is one of the others; then the damaged one is as old as that. */
+	assert_int_equal(kv_batch_new(&b), 0);
+	clock_set(1000);
+	assert_int_equal(volume_restore(s->kv, b, VOLUME, 2), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	clock_set(0);
+	assert_int_equal(drop(s, 999), 0);
+	assert_int_equal(drop(s, 1000), 3);
+	load(s);
+	assert_int_equal(generation(s), 4);
+	assert_record(s, 2, 2000);
+}
+
+static void a_volume_with_damaged_heads_can_be_destroyed(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 2), newest = key_head(VOLUME, 3);
+	struct kv_batch *b;
+
+	generations(s, 3);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	flip_row(s, &newest);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(volume_destroy(s->kv, b, VOLUME), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	assert_int_equal(rows(s, 'H'), 0);
+	assert_int_equal(rows(s, 'D'), 1);
+	create(s, VOLUME);
+	load(s);
+}
+
+static void a_volume_whose_head_is_damaged_can_be_replaced(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 2);
+	struct seen seen;
+	struct kv_batch *b;
+
+	generations(s, 2);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	create(s, OTHER);
+	s->attr.id = OTHER;
+	load(s);
+	put(s, 9, 900);
+	mark(s);
+	assert_int_equal(unload(s), 0);
+	s->attr.id = VOLUME;
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(volume_replace(s->kv, b, VOLUME, OTHER), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	seen = history(s);
+	assert_int_equal(seen.count, 3);
+	assert_true(seen.st[1].damaged);
+	load(s);
+	assert_record(s, 9, 900);
+}
+
 /* What is kept by time is not fooled by who sets the wall clock. */
 static void generations_end_on_the_retention_clock(void **state)
 {
@@ -471,6 +585,11 @@ int main(void)
 		with_store(partitions_are_restored_together),
 		with_store(a_blank_tape_is_put_aside_and_restored),
 		with_store(an_older_generation_helps_when_the_newest_head_is_damaged),
+		with_store(a_damaged_generation_hides_no_other),
+		with_store(a_damaged_generation_goes_in_its_time_and_keeps_what_it_may_share),
+		with_store(under_a_damaged_newest_head_nothing_goes),
+		with_store(a_volume_with_damaged_heads_can_be_destroyed),
+		with_store(a_volume_whose_head_is_damaged_can_be_replaced),
 		with_store(generations_end_on_the_retention_clock),
 	};
 
