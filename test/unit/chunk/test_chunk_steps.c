@@ -8,7 +8,7 @@
 #include "chunk/store.h"
 #include "rig.h"
 
-#define BYTES (120u << 10)
+#define BYTES (64u << 10)
 #define KEPT 5u
 
 /* A stream that somebody wants to keep: bytes that follow from @seed, the first half those of @half_of. */
@@ -23,11 +23,13 @@ struct life {
 /* ---- the store and its maps -------------------------------------------------------------------------------------- */
 
 static bool with_journal; /* beside the database */
+static unsigned lived;
 
 static void life_begin(struct life *l)
 {
 	struct kv *base;
 
+	lived++;
 	*l = (struct life){ .kept = { { 1, 1 }, { 2, 1 }, { 3, 3 }, { 1, 1 }, { 4, 2 } } };
 	l->g.cfg.params = chunk_params_of(8 << 10);
 	memcpy(l->g.cfg.key, "the secret of a store in a test.", 32);
@@ -344,17 +346,17 @@ static void lives(const char *name, struct packs_fault fault, unsigned at_least)
 static void a_write_fails(void **state)
 {
 	(void)state;
-	lives("a write", (struct packs_fault){ .kinds = PACKS_WRITE, .error = EIO }, 40);
-	lives("a part of a write", (struct packs_fault){ .kinds = PACKS_WRITE, .how = PACKS_PARTLY, .error = EIO }, 40);
+	lives("a write", (struct packs_fault){ .kinds = PACKS_WRITE, .error = EIO }, 20);
+	lives("a part of a write", (struct packs_fault){ .kinds = PACKS_WRITE, .how = PACKS_PARTLY, .error = EIO }, 20);
 	lives("a full disk, once",
-	      (struct packs_fault){ .kinds = PACKS_WRITE, .how = PACKS_PARTLY, .error = ENOSPC }, 40);
+	      (struct packs_fault){ .kinds = PACKS_WRITE, .how = PACKS_PARTLY, .error = ENOSPC }, 20);
 }
 
 static void a_disk_is_full_from_some_step_on(void **state)
 {
 	(void)state;
 	lives("a full disk", (struct packs_fault){ .kinds = PACKS_WRITE | PACKS_CREATE, .how = PACKS_PARTLY,
-						   .error = ENOSPC, .lasting = true }, 40);
+						   .error = ENOSPC, .lasting = true }, 20);
 }
 
 static void a_disk_takes_nothing_more_from_some_step_on(void **state)
@@ -362,9 +364,9 @@ static void a_disk_takes_nothing_more_from_some_step_on(void **state)
 	(void)state;
 	lives("a dead disk", (struct packs_fault){ .kinds = PACKS_WRITE | PACKS_CREATE | PACKS_SYNC | PACKS_TRUNCATE |
 							    PACKS_UNLINK,
-						   .error = EIO, .lasting = true }, 40);
+						   .error = EIO, .lasting = true }, 20);
 	lives("a dead disk, not cut", (struct packs_fault){ .kinds = PACKS_WRITE | PACKS_TRUNCATE, .how = PACKS_PARTLY,
-							    .error = EIO, .lasting = true }, 40);
+							    .error = EIO, .lasting = true }, 20);
 }
 
 static void a_pack_cannot_be_made_cut_or_removed(void **state)
@@ -456,6 +458,7 @@ static void a_write_to_a_database_with_a_journal_fails(void **state)
 
 int main(void)
 {
+	int failed;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_write_fails),
 		cmocka_unit_test(a_disk_is_full_from_some_step_on),
@@ -468,5 +471,7 @@ int main(void)
 	};
 
 	log_set_level(getenv("VTAPE_TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR - 1);
-	return cmocka_run_group_tests_name("chunk_steps", tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("chunk_steps", tests, NULL, NULL);
+	print_message("%u lives\n", lived);
+	return failed;
 }
