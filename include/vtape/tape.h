@@ -197,11 +197,12 @@ struct tape_gc_report {
 int tape_gc(struct shelf *sh, const struct tape_gc_config *cfg, struct tape_gc_report *out);
 
 /* Proves that heads, pages and use rows tell the same story, and that every chunk they name is in its pack with that
- * length.  @found: @volume 0 if none is concerned.  @repair: use rows; what would lose something is only told.  Runs
- * beside writers and readers, not beside tape_gc(). */
+ * length.  @found: @volume 0 if none is concerned.  @repair: use rows; what would lose something is only told.
+ * @free_garbage: with it, pages that belong to no head and no drop are queued for tape_gc(), unless there is a head
+ * that cannot be read.  Runs beside writers and readers, not beside tape_gc(). */
 struct tape_checked { uint64_t volumes, generations, maps, pages, faults, repaired; };
 struct tape_check_config {
-	bool repair;
+	bool repair, free_garbage;
 	void (*found)(void *ctx, uint64_t volume, const char *what, bool repaired);
 	int (*progress)(void *ctx, uint64_t done_volumes);	/* non-zero stops and is returned */
 	void *ctx;

@@ -92,7 +92,9 @@ static int check_catalog(struct check *k)
 
 static int check_tapes(struct check *k)
 {
-	const struct tape_check_config cfg = { k->cfg->repair, found_by_tape, progress_of_tapes, k };
+	const struct tape_check_config cfg = {
+		.repair = k->cfg->repair, .found = found_by_tape, .progress = progress_of_tapes, .ctx = k,
+	};
 
 	return tape_check(k->lib->shelf, &cfg, &k->done->tape);
 }

@@ -129,13 +129,15 @@ static void span_of_needs(const struct needs *ns, size_t at, size_t count, uint6
 
 	*out = (struct map_span){
 		.map = n->map, .volume = volume, .generation = n->generation, .partition = n->partition,
-		.from = n->from, .to = n->to, .unsure = ns->unsure,
+		.from = n->from, .to = n->to, .unsure = ns->unsure, .open = n->open,
 	};
-	for (size_t i = 1; i < count; i++)
+	for (size_t i = 1; i < count; i++) {
+		out->open = out->open || n[i].open;
 		if (n[i].to.objects > out->to.objects || n[i].to.bytes > out->to.bytes) {
 			out->to = n[i].to;
 			out->generation = n[i].generation;
 		}
+	}
 }
 
 /* ---- what waits to be freed ------------------------------------------------------------------------------------- */
@@ -257,7 +259,8 @@ static int check_map(struct check *k, struct map_span *m, const struct tape_tall
 		return r;
 	check_drop(k, m);
 	if (m->orphan)
-		tape_check_fault(k, m, false, "no volume has it, and nothing says that it may be freed");
+		tape_check_fault(k, m, check_map_free_rest(k, m),
+				 "no volume has it, and nothing says that it may be freed");
 	r = check_map_objects(k, m, point, points);
 	r = r ? r : check_map_chunks(k, m);
 	return r ? r : check_map_uses(k, m);
@@ -412,6 +415,24 @@ static void check_owners(struct check *k)
 
 /* ---- the public face -------------------------------------------------------------------------------------------- */
 
+/* Only if nothing can be lost by it. */
+static int look_whether_to_free(struct check *k)
+{
+	struct map_key heads = key_all_heads();
+	struct kv_iter *it = k->it;
+
+	k->may_free = k->cfg->repair && k->cfg->free_garbage;
+	for (kv_iter_seek(it, heads.b, heads.len); k->may_free && kv_iter_in(it, heads.b, heads.len); kv_iter_next(it)) {
+		CLEANUP(head_fini) struct head h = { 0 };
+		size_t klen, vlen;
+		const uint8_t *key = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);
+		uint64_t generation;
+
+		k->may_free = !key_tail_number(key, klen, &generation) && !head_unpack(v, vlen, generation, &h);
+	}
+	return kv_iter_error(it);
+}
+
 static void check_fini(struct check *k)
 {
 	kv_iter_free(k->it);
@@ -424,6 +445,7 @@ int tape_check(struct shelf *sh, const struct tape_check_config *cfg, struct tap
 	LOCK_SCOPE(&sh->gc);
 	int r = kv_iter_new(sh->kv, KV_MAP, &k.it);
 
+	r = r ? r : look_whether_to_free(&k);
 	r = r ? r : each_number(&k, 'H', check_volume);
 	if (r)
 		return r;

@@ -25,6 +25,8 @@ struct check {
 	struct seen_map *seen;
 	size_t seen_count, seen_room;
 	size_t seen_sorted;		/* the first so many are in order */
+	bool may_free;			/* every head can be read: what none of them needs is garbage */
+	uint64_t queued;		/* the last map of which such was queued to be freed */
 };
 
 /* What is said of a map: how far heads need it, and what of it waits to be freed. */
@@ -37,6 +39,7 @@ struct map_span {
 	struct drop drop;		/* if @dropped: from the first object to the last byte that wait */
 	bool orphan;			/* pages that nobody speaks of: all of them count */
 	bool unsure;			/* a head of the volume cannot be read: it may need more */
+	bool open;			/* what is appended to the tape goes there */
 };
 
 /* Bytes of the stream that use rows speak of. */
@@ -63,6 +66,8 @@ int check_map_chunks(struct check *k, const struct map_span *m);
 
 /* The use rows that the map's pages ask for; the map is seen. */
 int check_map_uses(struct check *k, const struct map_span *m);
+/* What is behind all that is needed of the map (an orphan: all of it) is queued to be freed; false: not so. */
+bool check_map_free_rest(struct check *k, const struct map_span *m);
 /* Every use row is one of those; and what the collector remembers of packs can be read. */
 int check_use_rows(struct check *k);
 struct seen_map *check_seen(struct check *k, uint64_t map);	/* of those that are sorted; NULL */

@@ -135,6 +135,100 @@ static bool mend_quietly(struct check *k, const struct mend *w)
 	return r == 0;
 }
 
+/* ---- what nobody needs ------------------------------------------------------------------------------------------- */
+
+/* Where the last page of the map ends; @from if there is none behind it. */
+static int end_of_pages(struct kv_iter *it, uint64_t map, uint64_t from, uint64_t *end)
+{
+	CLEANUP(page_freep) struct page *p = NULL;
+	struct map_key last = key_page(PAGE_CHUNKS, map, UINT64_MAX), pages = key_pages(PAGE_CHUNKS, map);
+	const uint8_t *k, *v;
+	size_t klen, vlen;
+	uint64_t first;
+	int r;
+
+	*end = from;
+	kv_iter_seek_back(it, last.b, last.len);
+	if (!kv_iter_in(it, pages.b, pages.len))
+		return kv_iter_error(it);
+	k = kv_iter_key(it, &klen);
+	v = kv_iter_value(it, &vlen);
+	r = key_tail_number(k, klen, &first);
+	r = r ? r : page_unpack(v, vlen, PAGE_CHUNKS, map, first, &p);
+	if (!r && p->end.bytes > from)
+		*end = p->end.bytes;
+	return r;
+}
+
+/*
+ * A drop row, and in the same batch the use rows that tell all that it takes from them: a crash may have left more in the
+ * last page than they speak of, and what is taken off a row that does not have it would be missing there for those who
+ * still need the map.
+ */
+static int queue_rest(struct kv *kv, struct kv_iter *it, struct map_span *m)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(uses_fini) struct uses uses = { 0 };
+	CLEANUP(buf_fini) struct buf value = BUF_INIT;
+	struct map_key key;
+	uint64_t bytes;
+	bool blind = false, there;
+	int r = kv_batch_new(&b);
+
+	m->drop = (struct drop){ .object = m->to.objects, .from = m->to.bytes };
+	r = r ? r : end_of_pages(it, m->map, m->drop.from, &m->drop.to);
+	m->dropped = true;
+	m->orphan = false;
+	/* All of every page, its last byte too. */
+	r = r ? r : collect_uses(it, m, &uses, &blind);
+	if (!r && blind)
+		r = err_explain(-EUCLEAN, "not all of its pages can be read");
+	for (size_t i = 0; !r && i < uses.count; i++) {
+		r = use_row(it, uses.use[i].pack, m->map, &there, &bytes);
+		if (!r && bytes != uses.use[i].bytes)
+			r = mend_row(b, uses.use[i].pack, m->map, uses.use[i].bytes);
+	}
+	key = key_drop(m->map, m->drop.object);
+	r = r ? r : drop_pack(&m->drop, &value);
+	r = r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
+	return r ? r : kv_write(kv, b, true);
+}
+
+/* As the rows are now, while no volume that has the map is opened. */
+static int free_rest(struct kv *kv, const struct map_span *m)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct map_span now;
+	int r = kv_iter_new(kv, KV_MAP, &it);
+
+	r = r ? r : map_span_load(it, m->volume, m->map, &now);
+	if (r)
+		return r;
+	if (now.volume != m->volume || now.to.objects != m->to.objects || now.dropped || now.unsure || now.open)
+		return err_explain(-EBUSY, "it changes");
+	return queue_rest(kv, it, &now);
+}
+
+bool check_map_free_rest(struct check *k, const struct map_span *m)
+{
+	struct volume *v;
+	int r = -EBUSY;
+
+	if (!k->may_free || m->dropped || m->unsure || m->open)
+		return false;
+	if (k->queued == m->map)	/* pages of the other kind are told, too */
+		return true;
+	v = shelf_hold(k->sh, m->map);
+	if (!v)
+		r = free_rest(k->sh->kv, m);
+	shelf_release(k->sh, v);
+	if (r)
+		log_warn("what nobody needs of map %016" PRIx64 " was not queued to be freed: %s", m->map, err_text(r));
+	else
+		k->queued = m->map;
+	return !r;
+}
+
 /* ---- one map ---------------------------------------------------------------------------------------------------- */
 
 static int push_seen(struct check *k, const struct map_span *m, uint32_t rows)

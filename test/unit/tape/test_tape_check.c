@@ -18,15 +18,22 @@ static void found(void *ctx, uint64_t volume, const char *what, bool repaired)
 	f->count++;
 }
 
-static struct tape_checked check_with(struct store *s, bool repair, struct findings *f)
+static struct tape_checked check_for(struct store *s, bool repair, bool free_garbage, struct findings *f)
 {
-	const struct tape_check_config cfg = { .repair = repair, .found = found, .ctx = f };
+	const struct tape_check_config cfg = {
+		.repair = repair, .free_garbage = free_garbage, .found = found, .ctx = f,
+	};
 	struct tape_checked done;
 
 	*f = (struct findings){ 0 };
 	assert_int_equal(tape_check(s->shelf, &cfg, &done), 0);
 	assert_int_equal(done.faults, f->count);
 	return done;
+}
+
+static struct tape_checked check_with(struct store *s, bool repair, struct findings *f)
+{
+	return check_for(s, repair, false, f);
 }
 
 #define assert_clean(s) assert_clean_at(s, __LINE__)
@@ -438,6 +445,95 @@ static void pages_that_nobody_needs_are_told_and_kept(void **state)
 	assert_clean(s);
 }
 
+static void collect(struct store *s)
+{
+	const struct tape_gc_config cfg = { .live_percent = 0 };
+	struct tape_gc_report done;
+
+	assert_int_equal(tape_gc(s->shelf, &cfg, &done), 0);
+}
+
+static uint64_t drop_generations(struct store *s)
+{
+	uint64_t dropped = 0;
+	struct kv_batch *b;
+
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(volume_drop_generations(s->kv, b, VOLUME, UINT64_MAX, &dropped), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	return dropped;
+}
+
+/* The first generation alone knew what is behind record 1000 of its map; the third is the current one. */
+static void what_a_damaged_generation_left_is_freed_and_nothing_else(void **state)
+{
+	struct store *s = *state;
+	struct map_key k = key_head(VOLUME, 1);
+	struct findings f;
+	uint64_t before;
+
+	tape(s);
+	before = used(s);
+	assert_int_equal(unload(s), 0);
+	flip_row(s, &k);
+	assert_int_equal(drop_generations(s), 2);
+	collect(s);
+	check_for(s, true, false, &f);
+	assert_true(f.count > 0 && !f.repaired[0]);
+	assert_non_null(strstr(f.words[0], "is nobody's"));
+	check_for(s, true, true, &f);
+	for (unsigned i = 0; i < f.count; i++)
+		assert_true(f.repaired[i]);
+	assert_clean(s);
+	collect(s);
+	assert_clean(s);
+	assert_int_equal(rows(s, 'D'), 0);
+	load(s);
+	assert_true(used(s) < before);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_record(s, i, 100 + i % 700);
+	assert_int_equal(used(s), s->vol->head.part[0].end.bytes);
+}
+
+/* The last page of a map may have more than is told of: what is freed is exactly what was counted. */
+static void a_map_without_a_head_is_freed_when_all_heads_can_be_read(void **state)
+{
+	struct store *s = *state;
+	struct map_key k[3] = { key_head(VOLUME, 1), key_head(VOLUME, 2), key_head(VOLUME, 3) }, other;
+	struct findings f;
+	struct kv_batch *b;
+
+	tape(s);
+	assert_int_equal(unload(s), 0);
+	for (unsigned i = 0; i < 3; i++)
+		flip_row(s, &k[i]);
+	create(s, OTHER);
+	other = key_head(OTHER, 1);
+	flip_row(s, &other);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(volume_destroy(s->kv, b, VOLUME), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	/* A head that cannot be read may need it. */
+	check_for(s, true, true, &f);
+	assert_int_equal(f.count, 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_false(f.repaired[i]);
+	put_row(s, &other, NULL, 0);
+	check_for(s, true, true, &f);
+	assert_int_equal(f.count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(f.repaired[i]);
+	assert_clean(s);
+	collect(s);
+	assert_clean(s);
+	assert_int_equal(used(s), 0);
+	assert_int_equal(rows(s, 'C') + rows(s, 'O') + rows(s, 'D') + rows(s, 'U'), 0);
+	create(s, VOLUME);
+	load(s);
+}
+
 /* ---- packs ------------------------------------------------------------------------------------------------------ */
 
 static void runs_that_are_not_in_their_packs_are_found(void **state)
@@ -646,6 +742,8 @@ int main(void)
 		with_store(a_wrong_head_is_found),
 		with_store(a_map_of_two_volumes_is_found),
 		with_store(a_damaged_or_missing_page_is_found),
+		with_store(what_a_damaged_generation_left_is_freed_and_nothing_else),
+		with_store(a_map_without_a_head_is_freed_when_all_heads_can_be_read),
 		with_store(use_is_not_taken_back_for_a_page_that_is_damaged),
 		with_store(pages_that_do_not_chain_are_found),
 		with_store(pages_that_nobody_needs_are_told_and_kept),
