@@ -98,6 +98,9 @@ int volume_destroy(struct kv *kv, struct kv_batch *b, uint64_t id);
  * (whole image arrived: rename). */
 int volume_replace(struct kv *kv, struct kv_batch *b, uint64_t to, uint64_t from);
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* without opening it; as committed */
+/* The first volume from number @from on that has a head, damaged or not, in *volume; -ENOENT, without words: there is
+ * none. */
+int volume_next(struct kv *kv, uint64_t from, uint64_t *volume);
 /* Newest first, damaged ones too; @each returns non-zero to stop. */
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them.  One whose head is

@@ -125,7 +125,8 @@ static int volume_delete_rows(struct library *lib, uint64_t volume, struct catal
 		r = kv_batch_new(&b);
 	if (!r)
 		r = volume_destroy(lib->kv, b, volume);
-	if (!r)
+	/* A row of the catalog whose tape is gone already. */
+	if (!r || r == -ENOENT)
 		r = catalog_volume_remove(lib->cat, volume, b);
 	return err_fold(r);
 }

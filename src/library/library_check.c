@@ -4,6 +4,8 @@
  * Nothing is collected meanwhile; tapes are written and read as ever.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "library/holding.h"
 
@@ -13,6 +15,7 @@ struct check {
 	struct library_checked *done;
 	const char *room;
 	bool stopped;
+	bool headless;		/* the catalog has a volume whose tape is not there: pages may be all that is left of it */
 };
 
 static void found(struct check *k, const char *about, const char *what, bool repaired)
@@ -71,9 +74,87 @@ static int has_head(void *ctx, uint64_t volume)
 	struct volume_stat st;
 	int r = volume_peek(k->lib->kv, volume, &st);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		k->headless = true;
 		return 1;
+	}
 	return r == -EBADMSG || r == -EUCLEAN ? 0 : r;
+}
+
+/* ---- tapes that the catalog has lost ---------------------------------------------------------------------------- */
+
+static int default_pool(struct library *lib, struct catalog_pool *p)
+{
+	int r = catalog_pool_get(lib->cat, CATALOG_POOL_DEFAULT, p);
+
+	return err_fold(r == CATALOG_E_NONE ? library_pool_create(lib, CATALOG_POOL_DEFAULT, NULL, p) : r);
+}
+
+/* Protected, for nobody here what it was kept for, or until when it was locked; and root's alone. */
+static int give_row(struct library *lib, uint64_t volume, struct catalog_volume *row)
+{
+	struct catalog_pool p;
+	int r;
+
+	*row = (struct catalog_volume){ .id = volume, .state = STATE_ASSIGNED, .protect = true };
+	r = default_pool(lib, &p);
+	if (r)
+		return r;
+	row->pool = p.id;
+	row->perm = library_perm(NULL, 0600);
+	row->created_ns = clock_now_ns();
+	snprintf(row->name, sizeof(row->name), "LOST-%" PRIu64, volume);
+	r = catalog_volume_add(lib->cat, row, NULL);
+	for (unsigned n = 2; r == CATALOG_E_EXISTS && n < 100; n++) {
+		snprintf(row->name, sizeof(row->name), "LOST-%" PRIu64 "-%u", volume, n);
+		r = catalog_volume_add(lib->cat, row, NULL);
+	}
+	return err_fold(r);
+}
+
+/* Head and row come and go together: if the head is there still, the row did not go in between. */
+static int check_row(struct check *k, uint64_t volume)
+{
+	char about[LIBRARY_ABOUT_MAX] = "", what[128];
+	struct catalog_volume row;
+	struct volume_stat st;
+	bool given = false;
+	int r;
+
+	r = catalog_volume_by_id(k->lib->cat, volume, &row);
+	if (r != CATALOG_E_NONE)
+		return r == -EUCLEAN ? 0 : r;	/* a damaged row the catalog tells of */
+	r = volume_peek(k->lib->kv, volume, &st);
+	if (r)
+		st = (struct volume_stat){ 0 };
+	if (r == -ENOENT)
+		return 0;
+	if (k->cfg->repair) {
+		r = give_row(k->lib, volume, &row);
+		if (r)
+			log_error("tape number %" PRIu64 " gets no name: %s", volume, err_text(r));
+		given = !r;
+	}
+	if (given)
+		catalog_event(k->lib->cat, EVENT_VOLUME_CREATED, library_about(k->lib, &row, about),
+			      "a tape that the catalog had lost, number %" PRIu64 "; serial %s", volume, row.serial);
+	snprintf(what, sizeof(what), "tape number %" PRIu64 ", %" PRIu64 " bytes in %" PRIu64 " tape files, is no volume's",
+		 volume, st.end.bytes, st.end.marks);
+	found(k, about, what, given);
+	return 0;
+}
+
+static int check_rows(struct check *k)
+{
+	uint64_t volume = 0;
+	int r;
+
+	do {
+		r = volume_next(k->lib->kv, volume, &volume);
+		if (!r)
+			r = check_row(k, volume);
+	} while (!r && volume++ != UINT64_MAX);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* ---- the rooms ------------------------------------------------------------------------------------------------- */
@@ -87,13 +168,25 @@ static int check_catalog(struct check *k)
 {
 	const struct catalog_check_config cfg = { k->cfg->repair, has_head, found_by_room, k };
 
-	return catalog_check(k->lib->cat, &cfg, &k->done->catalog);
+	int r;
+
+	/* First, so that what it adds is looked at as well: numbers that could be given out again. */
+	r = check_rows(k);
+	return r ? r : catalog_check(k->lib->cat, &cfg, &k->done->catalog);
+}
+
+/* When the database was made anew with losses, packs and pages may be all that there is of some tape. */
+static bool may_free_garbage(struct check *k)
+{
+	struct catalog_store s;
+
+	return !k->headless && !catalog_store_get(k->lib->cat, &s) && !s.gc_off;
 }
 
 static int check_tapes(struct check *k)
 {
 	const struct tape_check_config cfg = {
-		.repair = k->cfg->repair, .found = found_by_tape, .progress = progress_of_tapes, .ctx = k,
+		.repair = k->cfg->repair, .free_garbage = may_free_garbage(k), .found = found_by_tape, .progress = progress_of_tapes, .ctx = k,
 	};
 
 	return tape_check(k->lib->shelf, &cfg, &k->done->tape);

@@ -179,6 +179,13 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)
 	return r;
 }
 
+int volume_next(struct kv *kv, uint64_t from, uint64_t *volume)
+{
+	int r = heads_next_volume(kv, from, volume);
+
+	return r == KV_E_NONE ? -ENOENT : r;
+}
+
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };

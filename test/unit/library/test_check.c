@@ -136,6 +136,75 @@ static void a_volume_whose_tape_is_gone_is_found(void **state)
 	assert_non_null(strstr(f.words, "volume A00001 has no tape"));
 }
 
+/* A copy of the row would come back with what it speaks of, so it is not taken away; but whoever wants to, may. */
+static void a_volume_whose_tape_is_gone_can_be_deleted(void **state)
+{
+	struct store *s = *state;
+	struct findings f;
+	uint8_t key[17] = { 'H' };
+	uint64_t a = fill(s);
+
+	put_be64(key + 1, a);
+	put_be64(key + 9, 1);
+	put_row(s, KV_MAP, key, sizeof(key), NULL, 0);
+	check(s, false, true, &f);
+	assert_int_equal(row_of(s, a).id, a);
+	/* Its pages may be all that is left of it. */
+	assert_non_null(strstr(f.words, "no volume has it"));
+	assert_int_equal(f.repaired, 0);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	check(s, false, true, &f);
+	assert_true(f.repaired > 0);
+	assert_int_equal(check(s, false, false, &f).faults, 0);
+}
+
+static void a_volume_whose_head_is_damaged_can_be_deleted(void **state)
+{
+	struct store *s = *state;
+	struct findings f;
+	uint8_t key[17] = { 'H' };
+	uint64_t a = fill(s);
+
+	put_be64(key + 1, a);
+	put_be64(key + 9, 1);
+	put_row(s, KV_MAP, key, sizeof(key), "nonsense", 8);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	check(s, false, true, &f);
+	assert_true(f.repaired > 0);
+	assert_int_equal(check(s, false, false, &f).faults, 0);
+}
+
+static void a_tape_that_the_catalog_has_lost_is_found_and_gets_a_name(void **state)
+{
+	struct store *s = *state;
+	struct catalog_volume row;
+	struct findings f;
+	uint8_t key[9] = { 'V' }, member[5 + 6] = { 'M' };
+	uint64_t a = fill(s);
+	char name[32];
+
+	row = row_of(s, a);
+	put_be64(key + 1, a);
+	put_row(s, KV_CATALOG, key, sizeof(key), NULL, 0);
+	put_row(s, KV_CATALOG, "UA00001", 7, NULL, 0);
+	put_be32(member + 1, row.pool);
+	memcpy(member + 5, "A00001", 6);
+	put_row(s, KV_CATALOG, member, sizeof(member), NULL, 0);
+	snprintf(name, sizeof(name), "LOST-%u", (unsigned)a);
+	make(s, name);		/* somebody has that name */
+	check(s, false, false, &f);
+	assert_non_null(strstr(f.words, "is no volume's"));
+	assert_int_equal(f.repaired, 0);
+	assert_true(check(s, false, true, &f).repaired >= 1);
+	row = row_of(s, a);
+	snprintf(name, sizeof(name), "LOST-%u-2", (unsigned)a);
+	assert_string_equal(row.name, name);
+	assert_true(row.protect);
+	assert_int_equal(read_all(s, a), 0);
+	assert_int_equal(check(s, true, false, &f).faults, 0);
+	assert_int_equal(library_may_overwrite(s->lib, a), -EROFS);
+}
+
 static void a_damaged_head_is_found_once_by_the_tapes(void **state)
 {
 	struct store *s = *state;
@@ -195,6 +264,9 @@ int main(void)
 		ON_A_STORE(a_fault_of_the_catalog_is_found_and_mended),
 		ON_A_STORE(a_volume_whose_tape_is_gone_is_found),
 		ON_A_STORE(a_damaged_head_is_found_once_by_the_tapes),
+		ON_A_STORE(a_volume_whose_tape_is_gone_can_be_deleted),
+		ON_A_STORE(a_volume_whose_head_is_damaged_can_be_deleted),
+		ON_A_STORE(a_tape_that_the_catalog_has_lost_is_found_and_gets_a_name),
 		ON_A_STORE(a_damaged_byte_is_found_with_the_data),
 		ON_A_STORE(a_lost_pack_is_found),
 		ON_A_STORE(who_asks_for_progress_can_stop_it),
