@@ -163,7 +163,7 @@ struct cursor {
 };
 static inline struct cursor cursor_of(const void *p, size_t n)
 {
-	return (struct cursor){ p, (const uint8_t *)p + n, false };
+	return (struct cursor){ p, n ? (const uint8_t *)p + n : p, false };	/* nothing may be NULL */
 }
 uint8_t cursor_u8(struct cursor *c);
 uint16_t cursor_le16(struct cursor *c);
