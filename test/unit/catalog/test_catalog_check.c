@@ -186,11 +186,12 @@ static void a_number_that_nobody_can_have_leaves_those_that_follow_alone(void **
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	const struct catalog_event e = { .text = "far away" };
-	struct row_key impossible = key_event(UINT64_MAX), last = key_event(NUMBER_MAX);
+	struct row_key impossible = key_event(UINT64_MAX), last = key_event(NUMBER_MAX), torn = { .b = "E12", .len = 3 };
 
 	fill(state);
 	assert_int_equal(event_encode(&e, &row), 0);
 	raw_put(state, &impossible, row.data, row.len);
+	raw_put(state, &torn, row.data, row.len);
 	restart(state, false);
 	assert_int_equal(catalog_event_last(cat_of(state)), 1);
 	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "default/A1");
