@@ -123,9 +123,10 @@ static int volume_delete_rows(struct library *lib, uint64_t volume, struct catal
 		r = library_volume_may_go(lib, row, "deleted");
 	if (!r)
 		r = kv_batch_new(&b);
-	if (!r)
-		r = volume_destroy(lib->kv, b, volume);
-	/* A row of the catalog whose tape is gone already. */
+	if (r)
+		return r;
+	r = volume_destroy(lib->kv, b, volume);
+	/* It may be a row of the catalog whose tape is gone already. */
 	if (!r || r == -ENOENT)
 		r = catalog_volume_remove(lib->cat, volume, b);
 	return err_fold(r);
