@@ -75,7 +75,7 @@ static void found(void *ctx, const char *what, bool repaired)
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "%s%s", what, repaired ? " (mended)" : "");
+	snprintf(line, sizeof(line), "%.500s%s", what, repaired ? " (mended)" : "");
 	tell(ctx, line);
 }
 

@@ -456,7 +456,7 @@ static void the_journal_stays_short(void **state)
 		assert_int_equal(kv_batch_put(b, KV_MAP, "same", 4, val, 1 << 20), 0);
 		assert_int_equal(kv_write(s->kv, b, false), 0);
 	}
-	for (int i = 0; i < 500 && count_files(s, ".checkpoint") == 0; i++)
+	for (int i = 0; i < 6000 && count_files(s, ".checkpoint") == 0; i++)
 		usleep(10000);
 	assert_int_equal(count_files(s, ".checkpoint"), 1);
 	assert_int_equal(kv_checkpoint(s->kv), 0);
