@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A full disk: the writer gets ENOSPC, the store stays sound and readable, and space comes back.
+# A full disk: the writer gets ENOSPC, the store stays sound and readable, and space comes back.  So does a disk that has
+# room for bytes and none for files.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/../lib/functions.sh"
 requires fusermount3 mount cmp
@@ -46,3 +47,43 @@ cmp "$MNT/tapes/default/NEW" "$scratch/new"
 cmp "$MNT/tapes/default/KEEP" "$scratch/keep"
 stop_store
 echo "full at $on_tape bytes; packs $before MB, after deleting $after MB"
+
+# Blocks in plenty, and inodes for a dozen packs.
+mkdir "$scratch/few"
+mount -t tmpfs -o size=900m,nr_inodes=70 tmpfs "$scratch/few"
+cleanup_fn umount -l "$scratch/few"
+STORE=$scratch/few/store
+start_store
+told=
+for ((n = 0; n < 50; n++)); do
+  head -c 16M /dev/urandom >"$scratch/few.$n"
+  dd if="$scratch/few.$n" of="$MNT/tapes/default/F$n" bs=64k 2>"$scratch/dd.err" || break
+  case $(vtape events) in *"space is low"*) told=${told:-$n} ;; esac
+done
+grep -q 'No space left on device' "$scratch/dd.err" || fail "no end after $n tapes: $(cat "$scratch/dd.err")"
+[ "$(df --output=avail -m "$scratch/few" | tail -n 1)" -gt 200 ] || fail "it was the blocks that ran out, after $n tapes"
+[ -n "$told" ] || fail "$n tapes fitted, and nobody was told that space was low"
+
+# Whole tapes, and of the last one every record that was acknowledged.
+acknowledged=$(sed -n 's/^\([0-9]*\)+0 records out$/\1/p' "$scratch/dd.err")
+few_are_there() {
+  local i
+  for ((i = 0; i < n; i++)); do
+    cmp "$MNT/tapes/default/F$i" "$scratch/few.$i"
+  done
+  assert_eq "$(stat -c %s "$MNT/tapes/default/F$n")" $((acknowledged << 16))
+  cmp -n $((acknowledged << 16)) "$MNT/tapes/default/F$n" "$scratch/few.$n"
+}
+few_are_there
+stop_store
+start_store
+few_are_there
+vtape check >/dev/null
+
+rm -f "$MNT"/tapes/default/F[1-9]*
+vtape gc >/dev/null
+dd if="$scratch/few.1" of="$MNT/tapes/default/NEW" bs=64k status=none
+cmp "$MNT/tapes/default/NEW" "$scratch/few.1"
+cmp "$MNT/tapes/default/F0" "$scratch/few.0"
+stop_store
+echo "few inodes: told after $told tapes, full after $n and $acknowledged records"
