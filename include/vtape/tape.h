@@ -104,7 +104,8 @@ int volume_next(struct kv *kv, uint64_t from, uint64_t *volume);
 /* Newest first, damaged ones too; @each returns non-zero to stop. */
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them.  One whose head is
- * damaged ended when the next that can be read began.  While one stays, all do: nobody knows what it shares with them. */
+ * damaged ended when the next that can be read began.  While one stays, all do: nobody knows what it shares with them.
+ * */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */
@@ -150,9 +151,9 @@ int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64
  * reported now: then the end has moved back to the last whole object that was stored, and writing may go on there. */
 int volume_append_record(struct volume *v, uint32_t partition, const void *data, size_t n);
 int volume_append_filemark(struct volume *v, uint32_t partition);
-/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM or locked,
- * and it is more than filemarks written since the volume was opened (a mark that a close left and that is taken back).
- * -ERANGE beyond the end. */
+/* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM or
+ * locked, and it is more than filemarks written since the volume was opened (a mark that a close left and that is
+ * taken back). -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
 /* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED: as
  * volume_truncate(), unless it was blank; -EINVAL. */
@@ -173,12 +174,13 @@ int volume_reader_read(struct volume_reader *r, uint64_t offset, void *buf, size
 /*
  * Frees what destroyed volumes, dropped generations and crashes left.  Packs that no map names are removed; of those in
  * which less than @live_percent is in use, that part is copied forward in the order of the tapes, and they are removed.
+ * Before the first is removed, maps that name damaged chunks come to name the whole ones that heal them.
  * Runs beside writers and readers: an open volume waits for one batch of rows, and now and then for a commit.  One at a
  * time; may end at any moment, and the next goes on where it was.  What costs least comes first; where the disk is full
  * that is done pack by pack, out of the reserve.
  *
- * A pack that a writer holds on to (what it wrote or shared is not committed) is left for the next time.  Takes 3 MiB for
- * a TiB of packs, and 40 MiB; with nothing to do, about half a second for 100,000 packs.
+ * A pack that a writer holds on to (what it wrote or shared is not committed) is left for the next time.  Takes 3 MiB
+ * for a TiB of packs, and 40 MiB; with nothing to do, about half a second for 100,000 packs.
  */
 struct tape_gc_report;
 struct tape_gc_config {
@@ -212,8 +214,9 @@ struct tape_check_config {
 };
 int tape_check(struct shelf *sh, const struct tape_check_config *cfg, struct tape_checked *out);
 
-/* Where tapes are hurt by what chunk_store_each_bad() tells and is not healed: ranges of streams, in the order of volumes,
- * newest generation first; neighbouring ones in one tape file are one.  It walks the maps that use damaged packs. */
+/* Where tapes are hurt by what chunk_store_each_bad() tells and is not healed: ranges of streams, in the order of
+ * volumes, newest generation first; neighbouring ones in one tape file are one.  It walks the maps that use damaged
+ * packs. */
 struct tape_hurt {
 	uint64_t volume, generation;
 	bool current;			/* the current generation */
@@ -254,9 +257,9 @@ bool drive_at_early_warning(struct drive *d);
  * @buf, @cap: borrowed; @cap in bytes, 1..TAPE_RECORD_MAX
  * @len:       bytes the stored record has; may exceed @cap, then @buf holds its first @cap bytes
  * Return: 0; TAPE_E_LENGTH (record longer than @cap; stepped past it), TAPE_E_FILEMARK (stepped past it), TAPE_E_EOD
- * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if its bytes cannot be given back (they fail their digest, their pack is lost,
- * the disk does not give them): stepped past that record, or past all that a damaged map cannot tell of; other errors:
- * not moved.
+ * (not moved), TAPE_E_NO_MEDIUM; -EBADMSG if its bytes cannot be given back (they fail their digest, their pack is
+ * lost, the disk does not give them): stepped past that record, or past all that a damaged map cannot tell of; other
+ * errors: not moved.
  */
 int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len);
 /* Cuts off what follows, appends, steps past it. 0; TAPE_E_EARLY_WARNING (written); TAPE_E_FULL, TAPE_E_PROTECTED,

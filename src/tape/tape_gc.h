@@ -15,12 +15,20 @@ struct gc {
 	uint64_t begun_ns;	/* clock_mono_ns() when copying began; 0: not yet */
 	int failed;		/* the first damage that was passed over: told at the end */
 	struct buf dropped;	/* of uint64_t, in order: dry_run only, packs that the drops take from */
+	bool healed;		/* heal_maps() has been */
+	bool left;		/* a page was not told where its chunks are, since it is another by now */
 };
 
 enum { GC_E_STOP = 1 };		/* who asked for the collection wants it to end */
 int gc_step(struct gc *g);	/* between any two steps: 0, GC_E_STOP */
 /* What is damaged does not hold up the rest: it is remembered, 0.  Any other @r is returned. */
 int gc_pass_over(struct gc *g, int r);
+
+int gc_pack_in_use(void *kv, uint64_t pack);	/* is there a use row?  1, 0; < 0 */
+bool gc_is_pinned(struct gc *g, uint64_t pack);	/* a writer holds on to it: copying would not free it */
+/* To be called before a pack is removed: all rows that named it are gone for good, and nobody needs it to heal. */
+int gc_ready(struct gc *g);
+int gc_free_pack(struct gc *g, uint64_t pack, bool *gone);
 
 /* ---- tape_sweep.c: what drop rows tell -------------------------------------------------------------------------- */
 
@@ -41,6 +49,7 @@ struct round {
 	struct round_pack *pack;	/* in order */
 	size_t count, room;
 	uint64_t slots;
+	const struct buf *only;	/* of struct pack_ref, in order: only these chunks are moved; NULL: all of them */
 };
 /* A round has at most so many packs and slots. */
 #define ROUND_PACKS 1024u
@@ -85,8 +94,36 @@ int page_of_row(struct kv_iter *it, enum page_kind kind, uint64_t map, struct pa
 /* ---- tape_mark.c, tape_move.c ------------------------------------------------------------------------------------ */
 
 int mark_round(struct gc *g, struct round *r);		/* sets .live of its packs */
-/* Chunks of the round that maps name are copied, and the maps name the copies; then @moved, while nobody shares chunks of
- * the round's packs.  Whatever ends it early, what was copied is not lost.  -ENOSPC: also if @moved was called. */
+/* Chunks of the round that maps name are copied, and the maps name the copies; then @moved, unless it is NULL, while
+ * nobody shares chunks of the round's packs.  Whatever ends it early, what was copied is not lost.  -ENOSPC: also if
+ * @moved was called. */
 int move_round(struct gc *g, struct round *r, int (*moved)(struct gc *g, const struct round *r));
+
+/* ---- tape_heal.c ------------------------------------------------------------------------------------------------- */
+
+/* Maps that name damaged chunks come to name whole ones with the same digest.  GC_E_STOP: not all, since tapes were
+ * written meanwhile: nothing is to be removed now. */
+int heal_maps(struct gc *g);
+
+/* ---- tape_survey.c ----------------------------------------------------------------------------------------------- */
+
+/* A pack that may be worth copying. */
+struct candidate {
+	uint64_t pack, file_bytes;
+	uint64_t live, all;	/* of its chunks, headers included */
+	bool tried;
+};
+struct candidate *candidates(struct buf *b, size_t *count);
+
+struct survey {
+	struct gc *g;
+	struct kv_iter *uses, *looks;
+	struct buf unknown, sparse, small;	/* of struct candidate */
+	struct buf begun;	/* of uint64_t, in order: packs with which an earlier collection did not end */
+	struct buf healed;	/* the same: packs that are lost, and nothing with them */
+	bool synced;		/* gc_ready() has been */
+};
+int survey(struct survey *s);	/* removes what is unused; leaves @sparse and @small */
+void survey_fini(struct survey *s);
 
 #endif

@@ -8,20 +8,20 @@
  *  1. chunks of some pages are copied                            copies that nobody names
  *  2. chunk_copier_begin_commit(): the copies are synced         the same
  *  3. a batch: index rows                                        copies that are shared from, and that no map names
- *  4. for each map, nobody changing it meanwhile: if its pages are what they were when they were copied from, one batch:
+ *  4. for each map, nobody changing it meanwhile: if its pages are what they were when they were copied from, a batch:
  *     pages, use rows                                            each map names old or new places: either are there
  *  5. chunk_copier_end_commit()                                  the same
  *  6. after the last page of the round a synced write, and only then old packs without use rows are removed
  *  7. when all maps were walked, the rows of 0 go
  * None of 0, 3 and 4 need be synced: what is removed in 6 waits for them.  A copy that no map names has no use row, or
  * lies in a pack with a low share in use: the next collection finds it.  One that some maps name while others name the
- * old one would be there twice for ever, if the old pack is used well enough without: hence 0.  Going on copies nothing
- * again: the copier finds the copies.
+ * old one would be there twice for ever, if the old pack is used well enough without: hence 0, unless the round is
+ * about single chunks.  Going on copies nothing again: the copier finds the copies.
  *
  * Who else is about: a reader finds old or new places in rows, page cache or its own memory; old packs go last, then it
  * asks anew (volume_reader.c).  A closed volume may be opened, replaced, destroyed, or lose generations: a drop row
- * speaks of offsets, which do not change, and use rows follow the pages in one batch whoever has the map.  An open volume
- * is held while its pages are changed (volume_moved.c).
+ * speaks of offsets, which do not change, and use rows follow the pages in one batch whoever has the map.  An open
+ * volume is held while its pages are changed (volume_moved.c).
  */
 #include "tape/tape_gc.h"
 #include "tape/volume.h"
@@ -54,7 +54,7 @@ struct move {
 	uint64_t bytes;			/* copied for them */
 };
 
-/* ---- a page ------------------------------------------------------------------------------------------------------- */
+/* ---- a page ------------------------------------------------------------------------------------------------------ */
 
 static void rewrite_fini(struct rewrite *rw)
 {
@@ -99,13 +99,37 @@ static bool is_damaged(struct move *m, struct pack_ref from, int r)
 	return r == -EBADMSG || r == -ENOENT || r == -EUCLEAN || (r == -EIO && chunk_store_is_bad(m->g->cs, from));
 }
 
-/* Where a chunk is from now on; if it is damaged, where it is. */
+static int by_ref(const void *a, const void *b)
+{
+	const struct pack_ref *x = a, *y = b;
+
+	if (x->pack != y->pack)
+		return (x->pack > y->pack) - (x->pack < y->pack);
+	return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static bool has_ref(const struct buf *refs, struct pack_ref ref)
+{
+	return refs->len && bsearch(&ref, refs->data, refs->len / sizeof(ref), sizeof(ref), by_ref);
+}
+
+/* Is it one of those that the round is about? */
+static bool is_wanted(const struct round *r, struct pack_ref ref)
+{
+	return !r->only || has_ref(r->only, ref) || has_ref(r->only, (struct pack_ref){ ref.pack, CHUNK_EVERY_SLOT });
+}
+
+/* Where a chunk is from now on; if it is damaged, where it is.  To name a whole one needs no space; what can still be
+ * read of a lost pack stays if there is none. */
 static int move_chunk(struct move *m, struct pack_ref from, struct pack_ref *to)
 {
 	uint32_t copied = 0;
-	int r = chunk_copier_move(m->copier, from, to, &copied);
+	int r = 0;
 
-	if (is_damaged(m, from, r)) {
+	*to = from;
+	if (is_wanted(m->r, from))
+		r = chunk_copier_move(m->copier, from, to, &copied);
+	if (is_damaged(m, from, r) || (r == -ENOSPC && m->r->only)) {
 		*to = from;
 		return 0;
 	}
@@ -114,8 +138,8 @@ static int move_chunk(struct move *m, struct pack_ref from, struct pack_ref *to)
 	return r;
 }
 
-/* Chunk by chunk; if nobody knows how long one is, the rest stays.  *@whole: what was added last ends with its last chunk,
- * so a neighbour may join it. */
+/* Chunk by chunk; if nobody knows how long one is, the rest stays.  *@whole: what was added last ends with its last
+ * chunk, so a neighbour may join it. */
 static int move_run(struct move *m, struct rewrite *rw, const struct round_pack *rp, struct chunk_run run, bool *whole)
 {
 	int r = 0;
@@ -185,7 +209,7 @@ static bool page_names(const struct page *p, const struct page *other)
 	return true;
 }
 
-/* ---- the maps are told -------------------------------------------------------------------------------------------- */
+/* ---- the maps are told ------------------------------------------------------------------------------------------- */
 
 /* Is the row what it was? */
 static int row_is(struct gc *g, const struct map_key *key, const struct buf *row, bool *same)
@@ -220,8 +244,10 @@ static int tell_page(struct gc *g, struct volume *v, const struct rewrite *rw, s
 	/* What a crash left behind the end was cut off; that holds if the end is where it was. */
 	if (!r && same && rw->clipped)
 		r = gc_map_still_ends(g, rw->map, &same);
-	if (r || !same)
+	if (r || !same) {
+		g->left = true;
 		return r;
+	}
 	r = uses_add_page(&c->less, rw->before, 0, UINT64_MAX);
 	for (size_t i = 0; !r && i < rw->count; i++) {
 		r = put_page(c->b, rw->after[i]);
@@ -299,7 +325,7 @@ static int commit_group(struct move *m)
 	return r;
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 static int group_add(struct move *m, struct rewrite *rw)
 {
@@ -318,8 +344,8 @@ static int group_add(struct move *m, struct rewrite *rw)
 	return 0;
 }
 
-/* @rw has the page and its row.  What lies behind the end of the map is none of anybody's: it is cut off, so that no new
- * page begins there. */
+/* @rw has the page and its row.  What lies behind the end of the map is none of anybody's: it is cut off, so that no
+ * new page begins there. */
 static int take_page(struct move *m, struct rewrite *rw)
 {
 	const struct tape_tally end = { .bytes = rw->map->counted };
@@ -441,7 +467,8 @@ static int note_round(struct gc *g, const struct round *r, bool begins)
 	for (size_t i = 0; !e && i < r->count; i++) {
 		struct map_key key = key_move(r->pack[i].pack);
 
-		e = begins ? kv_batch_put(b, KV_MAP, key.b, key.len, NULL, 0) : kv_batch_delete(b, KV_MAP, key.b, key.len);
+		e = begins ? kv_batch_put(b, KV_MAP, key.b, key.len, NULL, 0) :
+			     kv_batch_delete(b, KV_MAP, key.b, key.len);
 	}
 	return e ? e : kv_write(g->kv, b, false);
 }
@@ -472,10 +499,10 @@ int move_round(struct gc *g, struct round *r, int (*moved)(struct gc *g, const s
 	if (e)
 		return e;
 	e = gc_maps_of(g, r, &maps);
-	e = e ? e : note_round(g, r, true);
+	e = e || r->only ? e : note_round(g, r, true);
 	e = e ? e : move_maps(&m, &maps);
-	last = e == 0 || e == GC_E_STOP || e == -ENOSPC ? moved(g, r) : 0;
-	if (!e && !last)
+	last = moved && (e == 0 || e == GC_E_STOP || e == -ENOSPC) ? moved(g, r) : 0;
+	if (!e && !last && !r->only)
 		last = note_round(g, r, false);
 	group_fini(&m);
 	free(m.rewrite);
