@@ -19,9 +19,9 @@ void shelf_add(struct shelf *sh, struct volume *v);
 void shelf_remove(struct shelf *sh, struct volume *v);	/* waits until nobody holds it */
 
 /*
- * So that rows of @map's pages can be changed: the open volume whose current generation has the map, which is not closed
- * until it is released; who takes its @writing then is alone with the map.  Or NULL: no open volume has it, and until
- * release none is opened; so it is for short.
+ * So that rows of @map's pages can be changed: the open volume whose current generation has the map, which is not
+ * closed until it is released; who takes its @writing then is alone with the map.  Or NULL: no open volume has it, and
+ * until release none is opened; so it is for short.
  */
 struct volume *shelf_hold(struct shelf *sh, uint64_t map);
 void shelf_release(struct shelf *sh, struct volume *v);		/* what shelf_hold() returned */

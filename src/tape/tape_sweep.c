@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Drop rows: the pages of the dropped part of a map, from its end backwards, one batch a page.  It takes the page away
- * (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at any moment and
- * nothing is counted twice.  It may stop at any moment and begin again.
+ * (or cuts it where the part begins) and its bytes off the use rows, so use rows are true to the pages at any moment
+ * and nothing is counted twice.  It may stop at any moment and begin again.
  *
  * Nobody else changes a dropped part, so no lock is needed: no head names it, and a map in which a volume is being
- * written on is in no drop row (struct volume, invariant 3).  What of it the collector moved is still named by its pages.
+ * written on is in no drop row (struct volume, invariant 3).  What of it the collector moved is still named by its
+ * pages.
  */
 #include "tape/tape_gc.h"
 #include "tape/volume_use.h"

@@ -79,7 +79,7 @@ int volume_may_cut(struct volume *v, uint32_t p, uint64_t object);
 /* Within the tail, which keeps the generation.  @lock is held. */
 void volume_cut_tail(struct volume *v, uint32_t p, const struct tape_tally *at);
 
-/* ---- volume_moved.c: for who changes pages in rows; @writing is held ---------------------------------------------- */
+/* ---- volume_moved.c: for who changes pages in rows; @writing is held --------------------------------------------- */
 
 bool volume_has_map(struct volume *v, uint64_t map);	/* in its head; the only one without @writing */
 /* May the page of chunks that ends at @end be changed in rows, or is it being written on in memory? */

@@ -165,8 +165,8 @@ int volume_flush(struct volume *v)
 	return r ? volume_roll_back(v, r) : 0;
 }
 
-/* Of a record whose end is not stored yet no row tells.  It is whole by the next commit: that comes after many more bytes
- * than a record has, or after a flush. */
+/* Of a record whose end is not stored yet no row tells.  It is whole by the next commit: that comes after many more
+ * bytes than a record has, or after a flush. */
 static bool covers_all(struct volume *v, const struct commit *c)
 {
 	LOCK_SCOPE(&v->lock);

@@ -135,7 +135,7 @@ int drop_pack(const struct drop *d, struct buf *out);		/* all but .object, which
 int drop_unpack(const uint8_t *key, size_t klen, const uint8_t *p, size_t n, uint64_t *map, struct drop *out);
 int use_pack(uint64_t bytes, struct buf *out);
 int use_unpack(const void *p, size_t n, uint64_t *bytes);
-/* What the collector found when it looked at a pack: bytes of its chunks in use, and of all; the sum of its use rows. */
+/* What the collector found when it looked at a pack: bytes of its chunks in use, and of all; its use rows in sum. */
 struct look { uint64_t live, all, used; };
 int look_pack(const struct look *l, struct buf *out);
 int look_unpack(const void *p, size_t n, struct look *out);

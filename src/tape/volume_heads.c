@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Heads of volumes as rows: read, written, walked; and what of which maps they need.  What they are is volume_format.c's;
- * which of them come and go volume_history.c's and volume_commit.c's.
+ * Heads of volumes as rows: read, written, walked; and what of which maps they need.  What they are is
+ * volume_format.c's; which of them come and go volume_history.c's and volume_commit.c's.
  */
 #include "tape/volume_heads.h"
 

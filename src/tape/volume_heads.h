@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All heads of a volume, its generations, and what they need of which maps.  For who works on volumes that are closed, or
- * on what of them is committed. */
+/* All heads of a volume, its generations, and what they need of which maps.  For who works on volumes that are closed,
+ * or on what of them is committed. */
 #ifndef TAPE_VOLUME_HEADS_H
 #define TAPE_VOLUME_HEADS_H
 
@@ -9,8 +9,8 @@
 int head_read(struct kv *kv, uint64_t volume, struct head *out);	/* the current one; -ENOENT */
 int head_newest(struct kv *kv, uint64_t volume, uint64_t *generation);	/* its number; -ENOENT */
 int head_write(struct kv_batch *b, uint64_t volume, const struct head *h);
-/* The partition ends at @at, and what is appended there goes to a map that nobody else has.  A blank one gets its map with
- * its first object. */
+/* The partition ends at @at, and what is appended there goes to a map that nobody else has.  A blank one gets its map
+ * with its first object. */
 int head_partition_fork(struct head_partition *p, const struct tape_tally *at);
 
 /* Newest first: row[0] is current. */

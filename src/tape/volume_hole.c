@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A part of a map that is damaged or gone in the database.  What lies in it is not known; what lies before it and behind
- * it is, by the pages next to it and by the head.  So it becomes one page without runs, and every look-up that need not
- * know what is in it goes on: the rest of the tape can be read, found and written.
+ * A part of a map that is damaged or gone in the database.  What lies in it is not known; what lies before it and
+ * behind it is, by the pages next to it and by the head.  So it becomes one page without runs, and every look-up that
+ * need not know what is in it goes on: the rest of the tape can be read, found and written.
  */
 #include "tape/volume_index.h"
 
@@ -93,7 +93,8 @@ int lookup_hole(const struct lookup *x, uint32_t s, uint64_t object, struct page
 	if (r)
 		return r;
 	if (from.objects > object || to.objects <= object || from.marks > to.marks || from.bytes > to.bytes)
-		return err_explain(-EUCLEAN, "map %016" PRIx64 " does not hold together around object %" PRIu64, map, object);
+		return err_explain(-EUCLEAN, "map %016" PRIx64 " does not hold together around object %" PRIu64, map,
+				   object);
 	p = page_new(PAGE_OBJECTS, map, &from);
 	if (!p)
 		return err_origin(-ENOMEM);

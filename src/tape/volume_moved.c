@@ -5,8 +5,8 @@
  * A page says the same before and after, in other places; both are there while the change is made.  So nobody who reads
  * needs to wait: rows, the cache and what readers have in memory may differ for a while.  Who writes must not: use rows
  * are read, changed and written back, and the page that the end of data is in is in memory, to be written out again.
- * Hence @writing is held; and that page is changed only when everything is committed, and forgotten then: the next append
- * reads it as after opening.
+ * Hence @writing is held; and that page is changed only when everything is committed, and forgotten then: the next
+ * append reads it as after opening.
  */
 #include "tape/volume.h"
 

@@ -129,7 +129,8 @@ int uses_put(struct uses *more, struct uses *less, struct kv *kv, struct kv_batc
 		uint64_t c = k < less->count ? less->use[k].pack : UINT64_MAX;
 		uint64_t pack = a < c ? a : c;
 
-		r = change_use(kv, b, map, pack, a == pack ? more->use[i].bytes : 0, c == pack ? less->use[k].bytes : 0);
+		r = change_use(kv, b, map, pack, a == pack ? more->use[i].bytes : 0,
+			       c == pack ? less->use[k].bytes : 0);
 		i += a == pack;
 		k += c == pack;
 	}

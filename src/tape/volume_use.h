@@ -15,9 +15,9 @@ void uses_fini(struct uses *u);
 int uses_add_page(struct uses *u, const struct page *p, uint64_t from, uint64_t to);
 void uses_merge(struct uses *u);	/* one entry a pack, in order */
 /*
- * Into @b: @map uses so much more of them (@more), and so much less (@less); either may be NULL.  Sorts both.  A batch must
- * not hold two of these for one map, and nobody else may change the map until @b is written.  Of a pack that is used less
- * the look goes: the collector will look at it again.
+ * Into @b: @map uses so much more of them (@more), and so much less (@less); either may be NULL.  Sorts both.  A batch
+ * must not hold two of these for one map, and nobody else may change the map until @b is written.  Of a pack that is
+ * used less the look goes: the collector will look at it again.
  */
 int uses_put(struct uses *more, struct uses *less, struct kv *kv, struct kv_batch *b, uint64_t map);
 

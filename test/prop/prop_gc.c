@@ -4,9 +4,9 @@
  * generation of every volume.  prop_gc [SEED [STEPS]]
  *
  * After every step a volume reads back, all of it; after a collection or a crash every generation of every volume.
- * Collections run with faults and cuts at any of their steps, and nothing is ever called damaged.  After one without, while nobody writes, the packs hold what
- * is in use, once, and garbage only where a pack has little of it: within 5 %.  In the end all is destroyed, and no pack
- * and no row is left.
+ * Collections run with faults and cuts at any of their steps, and nothing is ever called damaged.  After one without,
+ * while nobody writes, the packs hold what is in use, once, and garbage only where a pack has little of it, give or
+ * take 5 %.  In the end all is destroyed, and no pack and no row is left.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -87,7 +87,8 @@ static void fill(uint8_t *p, struct obj o)
 static int found_bad(void *ctx, struct pack_ref ref, bool healed)
 {
 	(void)ctx;
-	printf("chunk %" PRIu32 " of pack %" PRIx64 " is called damaged%s\n", ref.slot, ref.pack, healed ? ", healed" : "");
+	printf("chunk %" PRIu32 " of pack %" PRIx64 " is called damaged%s\n", ref.slot, ref.pack,
+	       healed ? ", healed" : "");
 	return 1;
 }
 
@@ -235,7 +236,7 @@ static void compare_all(void)
 	}
 }
 
-/* ---- what is in use: heads, pages and packs read as they are, nothing remembered ---------------------------------- */
+/* ---- what is in use: heads, pages and packs read as they are, nothing remembered --------------------------------- */
 
 struct used_chunk { struct pack_ref ref; struct digest digest; uint32_t stored; };
 static struct used_chunk *chunks;
@@ -294,7 +295,9 @@ static int by_place(const void *a, const void *b)
 {
 	const struct pack_ref *x = &((const struct used_chunk *)a)->ref, *y = &((const struct used_chunk *)b)->ref;
 
-	return x->pack != y->pack ? (x->pack > y->pack) - (x->pack < y->pack) : (x->slot > y->slot) - (x->slot < y->slot);
+	if (x->pack != y->pack)
+		return (x->pack > y->pack) - (x->pack < y->pack);
+	return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
 static int by_digest(const void *a, const void *b)
@@ -440,7 +443,9 @@ static void op_write(void)
 
 static void push_generation(struct model *m)
 {
-	memmove(&m->gen[1], &m->gen[0], (m->gens < GENERATIONS_MAX ? m->gens : GENERATIONS_MAX - 1) * sizeof(m->gen[0]));
+	unsigned kept = m->gens < GENERATIONS_MAX ? m->gens : GENERATIONS_MAX - 1;
+
+	memmove(&m->gen[1], &m->gen[0], kept * sizeof(m->gen[0]));
 	m->gens++;
 	CHECK(m->gens <= GENERATIONS_MAX);
 }

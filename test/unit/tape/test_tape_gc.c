@@ -280,8 +280,8 @@ static void damage_in_one_drop_does_not_hold_up_the_others(void **state)
 	assert_int_equal(packs_left(s), 2);
 }
 
-/* A commit in the middle of a long write covers whole records.  What is stored of the one behind it may lie in a pack that
- * nobody else uses: it stays. */
+/* A commit in the middle of a long write covers whole records.  What is stored of the one behind it may lie in a pack
+ * that nobody else uses: it stays. */
 static void what_a_commit_does_not_reach_is_not_freed(void **state)
 {
 	const size_t n = 4 << 20;
@@ -661,8 +661,8 @@ static int stop_when_copied(void *ctx, const struct tape_gc_report *so_far)
 	return so_far->copied_bytes > 0;
 }
 
-/* Two tapes share all of a pack but for its end.  Stopped between them, their chunks are there twice, and of the old pack
- * enough is in use; all the same the next collection goes on, and copies nothing again. */
+/* Two tapes share all of a pack but for its end.  Stopped between them, their chunks are there twice, and of the old
+ * pack enough is in use; all the same the next collection goes on, and copies nothing again. */
 static void what_was_begun_is_ended(void **state)
 {
 	struct store *s = *state;
@@ -738,8 +738,8 @@ static void a_full_disk_is_emptied_pack_by_pack(void **state)
 	assert_in_range(stored(s), 112 * 20000, 112 * 20000 + 100000);
 }
 
-/* A commit in the middle of a long write, then a crash: the page goes on behind the end of the tape.  Made here by taking
- * back the head and what is said of the use of the pack. */
+/* A commit in the middle of a long write, then a crash: the page goes on behind the end of the tape.  Made here by
+ * taking back the head and what is said of the use of the pack. */
 static void what_lies_behind_the_end_is_left_behind(void **state)
 {
 	struct store *s = *state;
