@@ -104,8 +104,7 @@ int volume_next(struct kv *kv, uint64_t from, uint64_t *volume);
 /* Newest first, damaged ones too; @each returns non-zero to stop. */
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them.  One whose head is
- * damaged ended when the next that can be read began.  While one stays, all do: nobody knows what it shares with them.
- * */
+ * damaged ended when the next that can be read began.  While one stays, all do: nobody can tell what they share. */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
 /* The volumes that have data in @pack, in any generation: for the words about damage, so it may walk over all heads.
  * @each returns non-zero to stop. */
