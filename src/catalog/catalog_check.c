@@ -405,9 +405,11 @@ static int check_key(struct check *k, const uint8_t *key, size_t len)
 		;
 	n = i < ARRAY_LEN(kinds) ? kinds[i].number + 1u : 0;
 	good = n && len <= sizeof(at.key.b) && len >= n && (!kinds[i].whole || len == n);
-	if (good && kinds[i].number)
+	if (good && kinds[i].number) {
 		at.number = kinds[i].number == 4 ? get_be32(key + 1) : get_be64(key + 1);
-	if (!good || at.number > (kinds[i].number == 4 ? NUMBER_MAX_32 : NUMBER_MAX)) {
+		good = at.number <= (kinds[i].number == 4 ? NUMBER_MAX_32 : NUMBER_MAX);
+	}
+	if (!good) {
 		tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
 		return 0;
 	}
