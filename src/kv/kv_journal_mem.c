@@ -66,9 +66,9 @@ static void set_len(struct buf *b, uint64_t len)
 
 static void copy(struct buf *to, const struct buf *from)
 {
-	set_len(to, from->len);
-	if (from->len)
-		memcpy(to->data, from->data, from->len);
+	to->len = 0;
+	if (buf_append(to, from->data, from->len))
+		abort();
 }
 
 static struct content *content_get(struct content *c)
