@@ -125,6 +125,7 @@ void pack_uncache(struct pack *p);
  * @promised:  whether anybody was told that this entry is safe; asked of those from the first damaged one on.  NULL:
  *             nobody knows
  * @bad:       told of each slot that stays although its stored bytes are damaged.  May be NULL
+ * @least:     so many entries were safe once, whatever they are
  *
  * Entries up to the last that is promised stay, and whole ones up to the first that is not; behind them is what a crash
  * tore, it is cut.  If nobody knows, all up to the last whole one stay.  A pack without a chunk is removed: -ENOENT.
@@ -137,6 +138,7 @@ struct pack_recovery {
 	bool (*promised)(void *ctx, uint32_t slot, const struct digest *d);
 	void (*bad)(void *ctx, uint32_t slot, const struct digest *d);
 	void *ctx;
+	uint32_t least;
 };
 int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *how);
 bool pack_exists(struct packs *ps, uint64_t number);

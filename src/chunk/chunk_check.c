@@ -322,8 +322,11 @@ static int adopt(struct check *c, uint64_t number, struct pack_tally *tally)
 	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct one_pack one = { .c = c, .number = number };
 	struct pack *p;
-	int r = pack_recover(c->cs->packs, number, &(struct pack_recovery){ NULL, note_bad, &one });
+	uint32_t least;
+	int r = store_promised(c->cs->kv, number, &least);
 
+	if (r >= 0)
+		r = pack_recover(c->cs->packs, number, &(struct pack_recovery){ NULL, note_bad, &one, least });
 	if (r)
 		return r == -ENOENT ? LOOKUP_NONE : r;
 	r = chunk_check_pack(c, number, true, &p);

@@ -67,11 +67,15 @@ static int check_open_row(struct rows_check *rc, const uint8_t *key, size_t n)
 {
 	struct check *c = rc->c;
 	uint64_t number;
-	int r = pack_key_unpack(key, n, PACK_KEY_OPEN, &number);
+	uint32_t slots;
+	int r = open_key_unpack(key, n, &number, &slots);
 
 	r = r ? r : chunk_check_has(c->cs->kv, PACK_KEY_SEALED, number);
 	if (r)
 		return r == LOOKUP_NONE ? 0 : r;
+	/* A commit may write its promise while the pack is closed. */
+	if (slots)
+		return drop(c, key, n);
 	/* It was closed after the walk began? */
 	if (kv_any(c->cs->kv, KV_PACK, key, n))
 		return 0;

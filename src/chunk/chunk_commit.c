@@ -4,13 +4,15 @@
  *
  * 1. Every pack that a place was given of, one's own or another writer's, is synced unless it is sealed.  A cut before:
  *    the packs end somewhere in the middle, nobody's map names what is lost.
- * 2. Rows for chunks in them go into the caller's batch, which the caller writes synced.  A cut before: the packs have
- *    whole entries without rows; recovery finds them.
+ * 2. Rows for chunks in them go into the caller's batch, which the caller writes synced; and for each pack one that
+ *    says how many of its slots were safe then (row 'O'), so that a pack that loses them is known to have had them.  A
+ *    cut before: the packs have whole entries without rows; recovery finds them.
  *
  * Whoever was given places has pins on their packs: the collector leaves those alone, and a commit covers them.
  *
  * Packs that are sealed meanwhile are the sealer's: they are waited for.  Rows may be written twice, by two writers
- * that share an open pack; they are the same rows.
+ * that share an open pack; they are the same rows.  What each promises is a row of its own: whose batch is written
+ * last may be the one that knew less.
  */
 #include <errno.h>
 
@@ -86,6 +88,20 @@ static struct table *unsafe_table(struct chunk_store *cs, uint64_t number)
 	}
 }
 
+/* A row that an earlier commit wrote goes.  One that comes while the pack is closed stays until the next start. */
+static int promise(const struct table *t, uint32_t upto, struct kv_batch *b)
+{
+	uint8_t key[BAD_KEY_LEN];
+	int r;
+
+	if (upto <= t->indexed)
+		return 0;
+	open_key_pack(key, t->number, upto);
+	r = kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
+	open_key_pack(key, t->number, t->indexed);
+	return r || !t->indexed ? r : kv_batch_delete(b, KV_PACK, key, sizeof(key));
+}
+
 static int sync_table(struct chunk_store *cs, const struct synced_table *st, struct kv_batch *b)
 {
 	struct table *t;
@@ -106,6 +122,8 @@ static int sync_table(struct chunk_store *cs, const struct synced_table *st, str
 		else if (t && t->synced < st->upto)
 			t->synced = st->upto;
 	}
+	if (t && !r)
+		r = promise(t, st->upto, b);
 	return t && !r ? store_index_rows(t, st->upto, b) : r;
 }
 

@@ -39,7 +39,7 @@ static bool known_lost(struct chunk_store *cs, uint64_t pack)
 	return index_is_bad(&cs->index, *every_slot(pack, &ref));
 }
 
-static void tell(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
+void store_tell(struct chunk_store *cs, struct pack_ref ref, const struct digest *d)
 {
 	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
 	void *ctx;
@@ -47,9 +47,29 @@ static void tell(struct chunk_store *cs, struct pack_ref ref, const struct diges
 	pthread_mutex_lock(&cs->lock);
 	damaged = cs->damaged;
 	ctx = cs->damaged_ctx;
+	if (!damaged && cs->untold_count < ARRAY_LEN(cs->untold)) {
+		cs->untold[cs->untold_count].ref = ref;
+		cs->untold[cs->untold_count++].digest = *d;
+	}
 	pthread_mutex_unlock(&cs->lock);
 	if (damaged)
 		damaged(ctx, ref, d);
+}
+
+void chunk_store_on_damage(struct chunk_store *cs,
+			   void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d), void *ctx)
+{
+	unsigned untold;
+
+	pthread_mutex_lock(&cs->lock);
+	cs->damaged = damaged;
+	cs->damaged_ctx = ctx;
+	untold = damaged ? cs->untold_count : 0;
+	cs->untold_count -= untold;
+	pthread_mutex_unlock(&cs->lock);
+	/* Only while nobody was told are there more. */
+	for (unsigned i = 0; i < untold; i++)
+		damaged(ctx, cs->untold[i].ref, &cs->untold[i].digest);
 }
 
 /* ---- one chunk --------------------------------------------------------------------------------------------------- */
@@ -114,7 +134,7 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
 	r = r ? r : write_damage(cs, ref, d);
 	if (r)
 		log_error("that it is damaged could not be written down: %s", strerror(-r));
-	tell(cs, ref, d);
+	store_tell(cs, ref, d);
 }
 
 /* ---- a pack ------------------------------------------------------------------------------------------------------ */
@@ -307,9 +327,63 @@ void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p)
 		every_slot(lost.cells[i] - 1, &ref);
 		log_error("pack %012llx is %s", (unsigned long long)ref.pack,
 			  p ? "damaged: a part of its table is lost" : "lost");
-		tell(cs, ref, &none);
+		store_tell(cs, ref, &none);
 	}
 	pack_set_fini(&lost);
+}
+
+/* How many slots of a pack that no row tells of had a row in the index. */
+static int count_indexed(struct chunk_store *cs, uint64_t number, uint32_t *slots)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	int r = kv_iter_new(cs->kv, KV_INDEX, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, "", 0); kv_iter_valid(it); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *value = kv_iter_value(it, &n);
+		struct index_value row;
+
+		if (!index_value_unpack(value, n, &row) && row.ref.pack == number && row.ref.slot >= *slots &&
+		    row.ref.slot < SLOTS_MAX)
+			*slots = row.ref.slot + 1;
+	}
+	return kv_iter_error(it);
+}
+
+static int give_row(struct chunk_store *cs, uint64_t number, uint32_t slots)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct pack_tally tally = { .chunks = slots };
+	struct pack_tally row;
+	int r = store_tally(cs->kv, number, &row);
+
+	if (r != LOOKUP_NONE)
+		return r;
+	r = count_indexed(cs, number, &tally.chunks);
+	r = r ? r : kv_batch_new(&b);
+	r = r ? r : store_sealed_rows(number, &tally, b);
+	r = r ? r : store_write_sums(cs, b, SUMS_MORE, &tally, true);
+	if (r)
+		return r;
+	LOCK_SCOPE(&cs->lock);
+	totals_change(&cs->sealed, SUMS_MORE, &tally);
+	return 0;
+}
+
+void store_lost_named(struct chunk_store *cs, uint64_t number, uint32_t slots)
+{
+	int r;
+
+	pthread_mutex_lock(&cs->losing);
+	r = slots > SLOTS_MAX ? -EUCLEAN : give_row(cs, number, slots);
+	pthread_mutex_unlock(&cs->losing);
+	if (!r)
+		store_lost(cs, number, NULL);
+	else if (r < 0)
+		log_error("pack %012llx is lost, and that could not be written down: %s", (unsigned long long)number,
+			  strerror(-r));
 }
 
 void store_returned(struct chunk_store *cs, uint64_t number)

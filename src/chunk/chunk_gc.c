@@ -171,7 +171,7 @@ static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_bat
 	r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
 	pack_key_pack(key, PACK_KEY_OPEN, pack);
 	if (!r)
-		r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
+		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
 	pack_key_pack(key, PACK_KEY_BAD, pack);
 	if (!r)
 		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));

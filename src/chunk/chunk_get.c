@@ -319,15 +319,41 @@ static int fill_span(struct chunk_reader *r, uint64_t offset, uint64_t want, int
 	return span_room(s, raw);
 }
 
+/*
+ * The pack at byte @offset; *why: not to be had.  When it is lost is decided by the map as it is after the pack was
+ * looked for in vain, since the collector writes maps, synced, before it removes what they named.  It may have come in
+ * between: then the map names another.
+ */
+static int open_planned(struct chunk_reader *r, uint64_t offset, struct pack **out, int *why)
+{
+	const struct chunk_extent *x = &r->plan.extent;
+	uint64_t tried;
+	int err;
+
+	do {
+		err = seek_extent(r, offset);
+		if (err)
+			return err;
+		tried = x->pack;
+		*why = store_pack(r->cs, tried, out);
+		if (!r->afresh || !store_is_loss(*why))
+			return 0;
+		r->plan.valid = false;
+		err = seek_extent(r, offset);
+	} while (!err && x->pack != tried);
+	if (!err)
+		store_lost_named(r->cs, tried, x->slot + x->slots);
+	return err;
+}
+
 /* Fills @s with the chunk that holds byte @offset and those behind it, until @want bytes from @offset are covered, the
  * extent ends or the span is full. */
 static int plan_span(struct chunk_reader *r, uint64_t offset, uint64_t want, struct span *s)
 {
-	int err = seek_extent(r, offset), why;
+	int why, err = open_planned(r, offset, &s->pack, &why);
 
 	if (err)
 		return err;
-	why = store_pack(r->cs, r->plan.extent.pack, &s->pack);
 	if (why && !r->afresh)
 		return why;
 	return why == -ENOMEM ? why : fill_span(r, offset, want, why, s);

@@ -81,6 +81,24 @@ static int slot_key_unpack(const void *p, size_t n, enum pack_key kind, const ch
 	return r;
 }
 
+void open_key_pack(uint8_t out[BAD_KEY_LEN], uint64_t number, uint32_t slots)
+{
+	slot_key_pack(out, PACK_KEY_OPEN, (struct pack_ref){ number, slots });
+}
+
+int open_key_unpack(const void *p, size_t n, uint64_t *number, uint32_t *slots)
+{
+	struct pack_ref ref = { 0 };
+	int r = n == PACK_KEY_LEN ? pack_key_unpack(p, n, PACK_KEY_OPEN, &ref.pack) :
+				    slot_key_unpack(p, n, PACK_KEY_OPEN, "promise of a pack", &ref);
+
+	if (r)
+		return r;
+	*number = ref.pack;
+	*slots = ref.slot;
+	return 0;
+}
+
 void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref)
 {
 	slot_key_pack(out, PACK_KEY_BAD, ref);

@@ -11,6 +11,8 @@
  *                                 the raw length u24le of every chunk, 0 if that was not known, or nothing.  If the
  *                                 pack is lost, chunks that are elsewhere still have their place in the stream.
  *   'O' number u64be              a pack not yet sealed when numbers beyond its step were reserved; no value
+ *   'O' number u64be slots u32be  a pack not yet sealed when a commit named chunks of it: so many slots of it were
+ *                                 safe then, the highest such row counts; no value
  *   'D' number u64be              a pack whose file is about to be removed; no value
  *   'B' number u64be slot u32be   a chunk that failed its check; no value.  Slot 0xffffffff: the pack is lost, or a
  *                                 part of its table of contents: what the index knew of it is in the rows 'L'
@@ -54,6 +56,8 @@ enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_DOOMED = 'D
 		PACK_KEY_LOST = 'L', PACK_KEY_NEXT = 'N', PACK_KEY_TOTALS = 'T' };
 void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number);
 int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number);	/* -EUCLEAN */
+void open_key_pack(uint8_t out[BAD_KEY_LEN], uint64_t number, uint32_t slots);
+int open_key_unpack(const void *p, size_t n, uint64_t *number, uint32_t *slots);	/* -EUCLEAN; 0 slots: no promise */
 void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);
 int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref);			/* -EUCLEAN */
 

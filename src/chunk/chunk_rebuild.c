@@ -143,15 +143,55 @@ static int put_next(struct rebuild *rb)
 
 static int clear_rows(struct rebuild *rb)
 {
-	static const uint8_t open = PACK_KEY_OPEN, totals = PACK_KEY_TOTALS;
-	int r = kv_batch_delete_prefix(rb->b, KV_PACK, &open, 1);
+	static const uint8_t totals = PACK_KEY_TOTALS;
+	int r = kv_batch_delete(rb->b, KV_PACK, &totals, 1);
 
-	r = r ? r : kv_batch_delete(rb->b, KV_PACK, &totals, 1);
 	for (unsigned first = 0; first < 256 && !r; first++) {
 		uint8_t prefix = (uint8_t)first;
 
 		r = kv_batch_delete_prefix(rb->b, KV_INDEX, &prefix, 1);
 	}
+	return r ? r : write_rows(rb, false);
+}
+
+/* A pack that was not sealed gets a row that counts what was promised of it.  Once that is written row 'O' may go; the
+ * pack's own tally takes its place if there is more. */
+static int keep_promise(struct rebuild *rb, const uint8_t *key, size_t n)
+{
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
+	struct pack_tally t;
+	uint64_t number;
+	uint32_t upto, least;
+	int r = open_key_unpack(key, n, &number, &upto);
+
+	if (!r && upto) {
+		r = store_promised(rb->kv, number, &least);
+		r = r ? r : store_tally(rb->kv, number, &t);
+		if (r == LOOKUP_NONE || r == -EUCLEAN) {
+			r = store_tally_least(NULL, least, &lens, &t);
+			r = r ? r : store_sealed_rows(number, &t, rb->b);
+		}
+	}
+	if (r < 0 && r != -EUCLEAN)
+		return r;
+	return kv_batch_delete(rb->b, KV_PACK, key, n);
+}
+
+static int keep_promises(struct rebuild *rb)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	static const uint8_t prefix = PACK_KEY_OPEN;
+	int r = kv_iter_new(rb->kv, KV_PACK, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, &prefix, 1); !r && kv_iter_in(it, &prefix, 1); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *key = kv_iter_key(it, &n);
+
+		r = keep_promise(rb, key, n);
+	}
+	r = r ? r : kv_iter_error(it);
 	return r ? r : write_rows(rb, false);
 }
 
@@ -206,6 +246,16 @@ static int put_index_rows(struct rebuild *rb, struct pack *p)
 	return r < 0 ? r : 0;
 }
 
+/* All that was known of it is how many chunks it had. */
+static int put_promised(struct rebuild *rb, struct pack *p, uint32_t least)
+{
+	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
+	struct pack_tally t;
+	int r = store_tally_least(p, least, &lens, &t);
+
+	return r ? r : store_sealed_rows(pack_number(p), &t, rb->b);
+}
+
 /* What a row from the journal knows of a pack that is not whole any more is more than the pack does. */
 static int put_tally(struct rebuild *rb, struct pack *p, const struct pack_tally *t)
 {
@@ -214,7 +264,9 @@ static int put_tally(struct rebuild *rb, struct pack *p, const struct pack_tally
 
 	if (r < 0 && r != -EUCLEAN)
 		return r;
-	return r ? store_sealed_rows(pack_number(p), t, rb->b) : 0;
+	if (r)
+		return store_sealed_rows(pack_number(p), t, rb->b);
+	return row.file_bytes ? 0 : put_promised(rb, p, row.chunks);
 }
 
 static int put_pack(struct rebuild *rb, struct pack *p)
@@ -254,6 +306,7 @@ static void put_bad(void *ctx, uint32_t slot, const struct digest *d)
 static int open_pack(struct rebuild *rb, uint64_t number, struct pack **out)
 {
 	struct bad_slots bs = { rb, number, 0 };
+	struct pack_tally row;
 	struct pack *p;
 	int r = pack_open(rb->packs, number, &p), r2;
 
@@ -265,7 +318,11 @@ static int open_pack(struct rebuild *rb, uint64_t number, struct pack **out)
 	}
 	if (!r)
 		pack_release(p);
-	r2 = pack_recover(rb->packs, number, &(struct pack_recovery){ NULL, put_bad, &bs });
+	r2 = store_tally(rb->kv, number, &row);
+	if (r2 < 0 && r2 != -EUCLEAN)
+		return r2;
+	r2 = pack_recover(rb->packs, number,
+			  &(struct pack_recovery){ NULL, put_bad, &bs, r2 ? 0 : row.chunks });
 	if (r2 == -ENOENT || r2 == -ENOMEM || bs.error)
 		return bs.error ? bs.error : r2;
 	r = write_rows(rb, false);
@@ -387,6 +444,7 @@ int chunk_store_rebuild(struct kv *kv, struct packs *packs, const struct chunk_c
 
 	r = r ? r : put_next(&rb);
 	r = r ? r : clear_rows(&rb);
+	r = r ? r : keep_promises(&rb);
 	r = r ? r : rebuild_packs(&rb);
 	r = r ? r : put_totals(&rb);
 	kv_batch_free(rb.b);

@@ -6,10 +6,13 @@
  * those whose numbers were reserved last, and those with a row 'O'.  Nobody's map names their last chunks, perhaps, but
  * they can be shared by the next backup, and the collector finds the pack.
  *
- * What such a pack holds was promised if it has an index row: rows come with the commit, behind the sync.  (The row may
- * lead to another pack where two writers stored a chunk at once.)  A promised chunk that is damaged stays in its slot,
- * known to be bad; what was not promised may go.  If promised chunks lie behind a destroyed header, where they cannot
- * be counted, the pack is closed as it is: it is one that has lost a part of its table, and heals like that.
+ * What such a pack holds was promised if its row 'O' says so, or an index row: they come with the commit, behind the
+ * sync.  A promised chunk that is damaged stays in its slot, known to be bad; what was not promised may go.  If promised
+ * chunks are missing, or lie behind a destroyed header, where they cannot be counted, the pack is closed as it is: it
+ * is one that has lost a part of its table, or all of it, and heals like that.  Then
+ *  1. its row 'P' comes, which counts what was promised, and its row 'O' stays;
+ *  2. the loss is written down (chunk_damage.c), which may walk over the index;
+ *  3. row 'O' goes.  A cut before leaves rows 'P' and 'O': the next open does 2 again.
  *
  * Nothing that is wrong with one pack or one row keeps the store from opening.  What does: not to know which numbers
  * were given away.
@@ -117,6 +120,19 @@ static int load_totals(struct chunk_store *cs)
 
 /* ---- packs that were being written ------------------------------------------------------------------------------- */
 
+struct recovery {
+	struct chunk_store *cs;
+	struct kv_batch *b;
+	uint64_t last;			/* whose row 'O' was seen last; no pack is number 0 */
+	struct pack_set damaged;	/* packs with a row 'P' whose loss is to be written down */
+};
+
+static void recovery_fini(struct recovery *rc)
+{
+	kv_batch_free(rc->b);
+	pack_set_fini(&rc->damaged);
+}
+
 static int has_row(struct chunk_store *cs, uint64_t number)
 {
 	uint8_t key[PACK_KEY_LEN];
@@ -139,8 +155,7 @@ static bool was_promised(void *ctx, uint32_t slot, const struct digest *d)
 	struct index_value row;
 	int r = kv_get(u->cs->kv, KV_INDEX, d->b, INDEX_KEY_LEN, &value);
 	bool yes = !r && !index_value_unpack(value.data, value.len, &row) &&
-		   !memcmp(row.mac, d->b + INDEX_KEY_LEN, INDEX_MAC_LEN) &&
-		   (slot != PACK_NO_SLOT || row.ref.pack == u->number);
+		   !memcmp(row.mac, d->b + INDEX_KEY_LEN, INDEX_MAC_LEN) && row.ref.pack == u->number;
 
 	buf_fini(&value);
 	if (r < 0)
@@ -162,6 +177,7 @@ static void is_bad(void *ctx, uint32_t slot, const struct digest *d)
 		r = kv_batch_put(u->b, KV_PACK, key, sizeof(key), NULL, 0);
 	if (r)
 		u->error = r;
+	store_tell(u->cs, ref, d);
 }
 
 /* Does a row lead to this chunk in another pack, one that is there?  < 0 is an error. */
@@ -240,48 +256,133 @@ static int leave_pack(uint64_t number, int why, struct kv_batch *b)
 	return kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
 
-/* At least one chunk more than are known makes the loss seen by whoever opens it. */
-static int close_damaged(struct chunk_store *cs, uint64_t number, int why, struct kv_batch *b)
+int store_promised(struct kv *kv, uint64_t number, uint32_t *slots)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	uint8_t prefix[PACK_KEY_LEN];
+	bool any = false;
+	int r = kv_iter_new(kv, KV_PACK, &it);
+
+	*slots = 0;
+	if (r)
+		return r;
+	pack_key_pack(prefix, PACK_KEY_OPEN, number);
+	for (kv_iter_seek(it, prefix, sizeof(prefix)); kv_iter_in(it, prefix, sizeof(prefix)); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *key = kv_iter_key(it, &n);
+		uint64_t same;
+		uint32_t upto;
+
+		any = true;
+		if (!open_key_unpack(key, n, &same, &upto) && upto > *slots && upto <= SLOTS_MAX)
+			*slots = upto;
+	}
+	r = kv_iter_error(it);
+	return r ? r : any ? 0 : LOOKUP_NONE;
+}
+
+/* Rows 'O' go. */
+static int forget_open(uint64_t number, struct kv_batch *b)
+{
+	uint8_t key[PACK_KEY_LEN];
+
+	pack_key_pack(key, PACK_KEY_OPEN, number);
+	return kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
+}
+
+int store_tally_least(struct pack *p, uint32_t least, struct buf *lens, struct pack_tally *out)
 {
 	static const uint8_t unknown[LEN_BYTES];
+	struct pack_tally t = { 0 };
+	int r = p ? store_tally_of(p, lens, &t) : 0;
+
+	for (; t.chunks < least && !r; t.chunks++)
+		r = buf_append(lens, unknown, sizeof(unknown));
+	t.lens = lens->data;
+	if (!r)
+		*out = t;
+	return r;
+}
+
+/* A disk that is not there is no loss. */
+static bool packs_are_there(struct chunk_store *cs)
+{
+	CLEANUP(pack_walk_freep) struct pack_walk *w = NULL;
+	uint64_t number;
+
+	return !cs->sealed.packs || (!pack_walk_new(cs->packs, 0, &w) && !pack_walk_next(w, &number));
+}
+
+/* Step 1; steps 2 and 3 follow when it is written.  One chunk more than are known makes the loss seen. */
+static int close_damaged(struct recovery *rc, uint64_t number, uint32_t least, int why)
+{
+	struct chunk_store *cs = rc->cs;
 	CLEANUP(pack_releasep) struct pack *p = NULL;
 	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
 	struct pack_tally tally;
 	int r = pack_open(cs->packs, number, &p);
 
-	r = r ? r : pack_sync(p);
-	r = r ? r : store_tally_of(p, &lens, &tally);
-	r = r ? r : buf_append(&lens, unknown, sizeof(unknown));
+	if (r == -ENOENT || r == -EUCLEAN || r == -EBADMSG)
+		r = least && packs_are_there(cs) ? 0 : r;
+	else
+		r = r ? r : pack_sync(p);
+	if (!r && p && pack_count(p) >= least)
+		least = pack_count(p) + 1;
+	r = r ? r : store_tally_least(p, least, &lens, &tally);
+	r = r ? r : pack_set_add(&rc->damaged, number);
 	if (r)
-		return r == -ENOMEM ? r : leave_pack(number, why, b);
-	tally.chunks++;
-	tally.lens = lens.data;
+		return r == -ENOMEM ? r : leave_pack(number, why, rc->b);
 	totals_change(&cs->sealed, SUMS_MORE, &tally);
 	log_error("pack %012llx was being written and has been closed as it is: %s", (unsigned long long)number,
 		  err_text(why));
-	return store_sealed_rows(number, &tally, b);
+	return store_sealed_rows(number, &tally, rc->b);
 }
 
-static int finish_pack(struct chunk_store *cs, uint64_t number, struct kv_batch *b)
+/* 0: as it should be, or there is none; LOOKUP_NONE: it has lost what was promised, or it is not it; < 0. */
+static int recover_file(struct recovery *rc, uint64_t number, uint32_t least, int *why)
 {
-	struct unfinished u = { cs, number, b, 0 };
-	int r = has_row(cs, number);
+	struct unfinished u = { rc->cs, number, rc->b, 0 };
+	int r = -ENOENT;
+
+	if (pack_exists(rc->cs->packs, number))
+		r = pack_recover(rc->cs->packs, number,
+				 &(struct pack_recovery){ was_promised, is_bad, &u, least });
+	*why = r;
+	if (r == -ENOENT || r == -EUCLEAN)
+		return least ? LOOKUP_NONE : r;
+	return r == -EBADMSG ? LOOKUP_NONE : r ? r : u.error;
+}
+
+/* It was closed, and a promise is left: by a commit that came at the same moment, or because of a loss. */
+static int look_again(struct recovery *rc, uint64_t number)
+{
+	CLEANUP(pack_releasep) struct pack *p = NULL;
+	int r = pack_open(rc->cs->packs, number, &p);
+
+	if (r == -ENOMEM)
+		return r;
+	return r || !pack_whole(p) ? pack_set_add(&rc->damaged, number) : forget_open(number, rc->b);
+}
+
+/* @open: it has a row 'O', which promises @least slots. */
+static int finish_pack(struct recovery *rc, uint64_t number, bool open, uint32_t least)
+{
+	struct chunk_store *cs = rc->cs;
+	int r = has_row(cs, number), why;
 
 	if (r <= 0)
-		return r;
-	if (!pack_exists(cs->packs, number))
-		return 0;
-	r = pack_recover(cs->packs, number, &(struct pack_recovery){ was_promised, is_bad, &u });
+		return r || !open ? r : look_again(rc, number);
+	r = recover_file(rc, number, least, &why);
+	if (r == LOOKUP_NONE)
+		return close_damaged(rc, number, least, why);
+	if (!r || r == -ENOENT)
+		why = open ? forget_open(number, rc->b) : 0;
 	if (r == -ENOENT)
-		return 0;
+		return why;
 	if (!r)
-		r = u.error;
-	if (r == -EBADMSG)
-		return close_damaged(cs, number, r, b);
-	if (!r)
-		r = index_recovered(cs, number, b);
+		r = why ? why : index_recovered(cs, number, rc->b);
 	if (r && r != -ENOMEM)
-		return leave_pack(number, r, b);
+		return leave_pack(number, r, rc->b);
 	if (r)
 		return r;
 	log_info("pack %012llx was being written and has been finished", (unsigned long long)number);
@@ -294,34 +395,69 @@ unsigned chunk_store_finished(const struct chunk_store *cs)
 	return cs->finished;
 }
 
+static uint64_t first_probed(const struct chunk_store *cs)
+{
+	return cs->reserved > FIRST_NUMBER + NUMBER_STEP ? cs->reserved - NUMBER_STEP : FIRST_NUMBER;
+}
+
+static int finish(struct recovery *rc, uint64_t number)
+{
+	uint32_t least;
+	int r = store_promised(rc->cs->kv, number, &least);
+
+	return r < 0 ? r : finish_pack(rc, number, !r, least);
+}
+
 /* Numbers in the last step are probed anyway. */
 static int finish_old(struct chunk_store *cs, struct cursor key, struct cursor value, void *ctx)
 {
+	struct recovery *rc = ctx;
 	uint64_t number;
-	int r = pack_key_unpack(key.p, cursor_left(&key), PACK_KEY_OPEN, &number);
+	uint32_t slots;
+	int r = open_key_unpack(key.p, cursor_left(&key), &number, &slots);
 
 	if (r)
 		return pass_over(r);
-	r = kv_batch_delete(ctx, KV_PACK, key.p, cursor_left(&key));
-	if (!r && number + NUMBER_STEP < cs->reserved)
-		r = finish_pack(cs, number, ctx);
+	if (number == rc->last || (number >= first_probed(cs) && number < cs->reserved))
+		return 0;
+	rc->last = number;
+	return finish(rc, number);
+}
+
+static int finish_last(struct recovery *rc)
+{
+	int r = 0;
+
+	for (uint64_t n = first_probed(rc->cs); n < rc->cs->reserved && !r; n++)
+		r = finish(rc, n);
 	return r;
 }
 
-static int finish_last(struct chunk_store *cs, struct kv_batch *b)
+/* Steps 2 and 3.  Who asks for damage later is told of these, too. */
+static int write_losses(struct recovery *rc)
 {
-	uint64_t n = cs->reserved > FIRST_NUMBER + NUMBER_STEP ? cs->reserved - NUMBER_STEP : FIRST_NUMBER;
 	int r = 0;
 
-	for (; n < cs->reserved && !r; n++)
-		r = finish_pack(cs, n, b);
-	return r;
+	kv_batch_clear(rc->b);
+	for (size_t i = 0; i < rc->damaged.cap && !r; i++) {
+		CLEANUP(pack_releasep) struct pack *p = NULL;
+		uint64_t number = rc->damaged.cells[i] - 1;
+
+		if (!rc->damaged.cells[i])
+			continue;
+		if (pack_open(rc->cs->packs, number, &p))
+			p = NULL;
+		store_lost(rc->cs, number, p);
+		if (p || index_is_bad(&rc->cs->index, (struct pack_ref){ number, CHUNK_EVERY_SLOT }))
+			r = forget_open(number, rc->b);
+	}
+	return !r && kv_batch_count(rc->b) ? kv_write(rc->cs->kv, rc->b, true) : r;
 }
 
 int store_recover(struct chunk_store *cs)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	int r = kv_batch_new(&b);
+	CLEANUP(recovery_fini) struct recovery rc = { .cs = cs };
+	int r = kv_batch_new(&rc.b);
 
 	if (!r)
 		r = load_reserved(cs);
@@ -330,15 +466,15 @@ int store_recover(struct chunk_store *cs)
 	if (!r)
 		r = each_row(cs, PACK_KEY_BAD, load_bad, NULL);
 	if (!r)
-		r = each_row(cs, PACK_KEY_DOOMED, remove_doomed, b);
+		r = each_row(cs, PACK_KEY_DOOMED, remove_doomed, rc.b);
 	if (!r)
-		r = each_row(cs, PACK_KEY_OPEN, finish_old, b);
+		r = each_row(cs, PACK_KEY_OPEN, finish_old, &rc);
 	if (!r)
-		r = finish_last(cs, b);
-	if (!r && kv_batch_count(b)) {
-		r = totals_put(&cs->sealed, b);
-		r = r ? r : kv_write(cs->kv, b, true);
+		r = finish_last(&rc);
+	if (!r && kv_batch_count(rc.b)) {
+		r = totals_put(&cs->sealed, rc.b);
+		r = r ? r : kv_write(cs->kv, rc.b, true);
 	}
 	cs->sums = cs->sealed;
-	return r;
+	return r || !rc.damaged.count ? r : write_losses(&rc);
 }

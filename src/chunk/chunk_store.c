@@ -123,6 +123,8 @@ static int seal_and_index(struct chunk_store *cs, struct table *t, struct pack_t
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf lens = BUF_INIT;
+	uint8_t key[BAD_KEY_LEN];
+	uint32_t promised;
 	int r = pack_seal(t->pack);
 
 	if (!r)
@@ -131,12 +133,17 @@ static int seal_and_index(struct chunk_store *cs, struct table *t, struct pack_t
 		return r;
 	pthread_mutex_lock(&cs->lock);
 	t->synced = t->count;
+	promised = t->indexed;
 	r = store_index_rows(t, t->count, b);
 	r = r ? r : store_lens(t, &lens);
 	*tally = (struct pack_tally){ t->count, t->raw_bytes, pack_bytes(t->pack), lens.data };
 	pthread_mutex_unlock(&cs->lock);
 	if (!r)
 		r = store_sealed_rows(t->number, tally, b);
+	if (!r && promised) {
+		open_key_pack(key, t->number, promised);
+		r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
+	}
 	tally->lens = NULL;
 	return r ? r : store_write_sums(cs, b, SUMS_MORE, tally, false);
 }
@@ -371,14 +378,6 @@ void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out)
 			out->unique_bytes += t->raw_bytes;
 			out->stored_bytes += pack_bytes(t->pack);
 		}
-}
-
-void chunk_store_on_damage(struct chunk_store *cs,
-			   void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d), void *ctx)
-{
-	LOCK_SCOPE(&cs->lock);
-	cs->damaged = damaged;
-	cs->damaged_ctx = ctx;
 }
 
 /* At the row of the first closed pack with a number >= @from, if there is one. */

@@ -14,6 +14,7 @@
 #include "chunk/pack_set.h"
 
 #define NUMBER_STEP 64u		/* pack numbers reserved by one synced row, and probed after a crash */
+#define SLOTS_MAX (PACK_BYTES_MAX / PACK_ENTRY_GAP)	/* no pack has more: maps and rows are foreign */
 #define HELD_PACKS 32u		/* sealed packs kept open for readers */
 
 /*
@@ -39,7 +40,8 @@ struct held_pack {
 /*
  * While @lock is not held:
  * 1. Every pack that is not sealed and written down (row 'P') has a table in @index that is not TABLE_SEALED.
- * 2. Such a pack has a number in [reserved - NUMBER_STEP, reserved), or a row 'O'.
+ * 2. Such a pack has a number in [reserved - NUMBER_STEP, reserved), or a row 'O'; and if @indexed is not 0, a row 'O'
+ *    that promises so many slots.
  * 3. @sealed are the sums of the packs that are sealed; @sums those of the packs that have a row 'P', and row 'T' has
  *    them.
  */
@@ -77,6 +79,9 @@ struct chunk_store {
 	uint64_t held_tick;
 	void (*damaged)(void *ctx, struct pack_ref ref, const struct digest *d);
 	void *damaged_ctx;
+	/* Damage found before there was anybody to tell. */
+	struct { struct pack_ref ref; struct digest digest; } untold[16];
+	unsigned untold_count;
 	uint64_t space_avail, space_checked_ns, space_taken;	/* as last asked; bytes appended since */
 };
 
@@ -155,7 +160,12 @@ void store_damaged(struct chunk_store *cs, struct pack_ref ref, const struct dig
 /* @p, or if that is NULL the whole pack, has not got all the chunks that its row tells of.  No news if it was known, or
  * if it has no row: then it was removed, or never closed. */
 void store_lost(struct chunk_store *cs, uint64_t number, struct pack *p);
+/* The same of a pack that was not there when a map was asked that names it, @slots of it at least: whatever rows there
+ * are, it is lost, because maps are rewritten before the collector removes a pack. */
+void store_lost_named(struct chunk_store *cs, uint64_t number, uint32_t slots);
 void store_returned(struct chunk_store *cs, uint64_t number);
+/* To whoever asked, or asks later. */
+void store_tell(struct chunk_store *cs, struct pack_ref ref, const struct digest *d);
 /* The row of a pack.  0; LOOKUP_NONE; -EUCLEAN if it is malformed; < 0. */
 int store_tally(struct kv *kv, uint64_t number, struct pack_tally *out);
 bool store_is_sealed(struct chunk_store *cs, uint64_t pack);		/* it has a row that says so */

@@ -104,6 +104,8 @@ static int check_header(struct pack *p, uint64_t size)
 /* @slot PACK_NO_SLOT: whichever it has.  Where nobody knows, what is whole is promised. */
 static bool is_promised(struct recovery *c, uint32_t slot, const struct digest *d)
 {
+	if (slot < c->how->least)
+		return true;
 	if (c->how->promised)
 		return c->how->promised(c->how->ctx, slot, d);
 	return slot == PACK_NO_SLOT || !c->torn[slot];
@@ -200,9 +202,12 @@ static int choose(struct recovery *c)
 		return check_promise(c);
 	kept = count_kept(c);
 	if (!c->look.known && c->header == HEADER_E_DAMAGED &&
-	    !(kept && c->how->promised && is_promised(c, 0, &c->p->rows[0].digest)))
+	    !(kept && (c->how->promised || c->how->least) && is_promised(c, 0, &c->p->rows[0].digest)))
 		return err_explain(-EUCLEAN, "pack %012llx: not a pack, or its header is destroyed", NUMBER(c->p));
 	r = check_rest(c);
+	if (!r && kept < c->how->least)
+		r = err_explain(-EBADMSG, "pack %012llx: %u chunks of it were safe once, and %u are there", NUMBER(c->p),
+				c->how->least, kept);
 	if (!r)
 		keep_rows(c->p, kept);
 	return r;

@@ -1,60 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* chunk_recover: opening after a crash when something is damaged as well, and what opening costs. */
 #include "chunk/store.h"
-#include "unit/pack/raw.h"
-#include "rig.h"
+#include "kill.h"
 
 #define BYTES (1u << 20)
 
 static int serial(void **state) { return (*state = rig_new(0)) == NULL; }
 static int gone(void **state) { return (*state = rig_free(*state)) != NULL; }
-
-/* As kill -9 leaves it: what was written is there, synced or not; the store is closed. */
-static void rig_kill(struct rig *g)
-{
-	struct packs *packs;
-	struct pack_walk *w;
-	uint64_t number;
-	struct buf b = BUF_INIT;
-	struct kv *kv;
-
-	OK(packs_mem_new(&packs));
-	OK(pack_walk_new(g->packs, 0, &w));
-	while (pack_walk_next(w, &number) == 0) {
-		raw_get(g->packs, number, &b);
-		raw_set(packs, number, b.data, b.len);
-	}
-	pack_walk_free(w);
-	OK(kv_mem_cut(g->kv, &kv));
-	g->cs = chunk_store_close(g->cs);
-	packs_close(g->packs);
-	kv_close(g->kv);
-	g->packs = packs;
-	g->kv = kv;
-	buf_fini(&b);
-}
-
-static void injure(struct rig *g, uint64_t number, uint64_t at, size_t n)
-{
-	struct buf b = BUF_INIT;
-
-	raw_get(g->packs, number, &b);
-	for (size_t i = 0; i < n; i++)
-		b.data[at + i] ^= 0xff;
-	raw_set(g->packs, number, b.data, b.len);
-	buf_fini(&b);
-}
-
-static struct pack_entry entry_of(struct rig *g, struct pack_ref ref)
-{
-	struct pack_entry e;
-	struct pack *p;
-
-	OK(pack_open(g->packs, ref.pack, &p));
-	OK(pack_entry(p, ref.slot, &e));
-	pack_release(p);
-	return e;
-}
 
 /* Bytes of the places before and behind number @k; the reads of that one fail unless @healed. */
 static void assert_all_but(struct rig *g, struct map *m, const uint8_t *data, size_t k, bool healed)
