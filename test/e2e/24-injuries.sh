@@ -122,7 +122,7 @@ heal() {
   [ "$lost" = 0 ] || fail "injury $i ($what): $lost objects of$hurt are not healed by the same data written again"
 }
 
-declare -A opened=() rebuilt=() whole=() cut=()
+declare -A opened=() rebuilt=() whole=() cut=() objects=()
 count_in() { # ARRAY KIND [N]
   local -n in=$1
   in[$2]=$((${in[$2]:-0} + ${3:-1}))
