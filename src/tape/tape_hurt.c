@@ -188,29 +188,32 @@ static int tell_range(const struct strip *s)
 	return r;
 }
 
+/* One that overlaps the last one or goes on where it ends is one with it. */
 static int add_range(struct strip *s, uint64_t from, uint64_t to)
 {
-	int r = 0;
+	struct tape_hurt *h = &s->h;
+	int r;
 
-	if (s->h.to == from && s->h.from < s->h.to) {
-		s->h.to = to;
+	if (h->from < h->to && from <= h->to && h->from <= to) {
+		h->from = from < h->from ? from : h->from;
+		h->to = to > h->to ? to : h->to;
 		return 0;
 	}
 	r = tell_range(s);
-	s->h.from = from;
-	s->h.to = to;
+	h->from = from;
+	h->to = to;
 	return r;
 }
 
-/* How long its chunks are is not known: all of the run, if any of it is damaged. */
-static int add_whole_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
+static bool any_bad(const struct strip *s, struct pack_ref ref, uint32_t slots)
 {
-	for (uint32_t i = 0; i < run->slots; i++)
-		if (chunk_store_is_bad(s->q->cs, (struct pack_ref){ run->pack, run->slot + i }))
-			return add_range(s, at, at + run->len);
-	return 0;
+	for (; slots; slots--, ref.slot++)
+		if (chunk_store_is_bad(s->q->cs, ref))
+			return true;
+	return false;
 }
 
+/* Behind a chunk of unknown length nobody knows where in the run the others are: all of it, if any is damaged. */
 static int add_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
 {
 	uint64_t offset = 0;
@@ -224,7 +227,7 @@ static int add_run(struct strip *s, const struct chunk_extent *run, uint64_t at)
 		uint64_t end;
 
 		if (chunk_slot_len(s->q->cs, ref, &len))
-			return add_whole_run(s, run, at);
+			return any_bad(s, ref, run->slots - i) ? add_range(s, at + offset, at + run->len) : 0;
 		end = offset + len < run->len ? offset + len : run->len;
 		if (chunk_store_is_bad(s->q->cs, ref))
 			r = add_range(s, at + offset, at + end);

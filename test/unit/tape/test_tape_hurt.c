@@ -219,6 +219,37 @@ static void what_a_later_backup_healed_is_not_told(void **state)
 	assert_int_equal(hurts_of(s, VOLUME).count, 0);
 }
 
+/* A pack that was lost before it was sealed, and one of its chunks nobody knows: the others of the run may be anywhere behind it. */
+static void behind_a_chunk_of_unknown_length_all_is_one_range(void **state)
+{
+	struct store *s = *state;
+	struct pack_ref ref;
+	struct kv_batch *b;
+	struct hurts u;
+	uint8_t key[13] = { 'L' }, sealed[9] = { 'P' };
+
+	files(s, 2, 3);
+	ref = chunk_at(s, 0, 2 * RECORD);
+	lose(s, ref.pack);
+	notice(s, 0);
+	put_be64(key + 1, ref.pack);
+	put_be32(key + 9, ref.slot);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_any(s->kv, KV_PACK, key, sizeof(key)), 0);
+	assert_int_equal(kv_batch_delete(b, KV_PACK, key, sizeof(key)), 0);
+	put_be64(sealed + 1, ref.pack);
+	assert_int_equal(kv_any(s->kv, KV_PACK, sealed, sizeof(sealed)), 0);
+	assert_int_equal(kv_batch_delete(b, KV_PACK, sealed, sizeof(sealed)), 0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	kv_batch_free(b);
+	u = hurts_of(s, VOLUME);
+	assert_int_equal(u.count, 1);
+	assert_int_equal(u.h[0].from, 0);
+	assert_int_equal(u.h[0].to, 3 * RECORD);
+	assert_int_equal(u.h[0].first_object, 0);
+	assert_int_equal(u.h[0].last_object, 2);
+}
+
 static void partitions_are_told_apart(void **state)
 {
 	struct store *s = *state;
@@ -398,6 +429,7 @@ int main(void)
 		with_store(every_generation_and_volume_that_has_it_is_told),
 		with_store(only_the_old_generation_has_it),
 		with_store(what_a_later_backup_healed_is_not_told),
+		with_store(behind_a_chunk_of_unknown_length_all_is_one_range),
 		with_store(partitions_are_told_apart),
 		with_store(a_damaged_map_does_not_hide_the_other_tapes),
 		with_store(a_damaged_page_hides_only_itself),
