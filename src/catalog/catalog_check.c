@@ -379,7 +379,7 @@ static int check_clock(struct check *k, const struct at *at)
 	return r == -EUCLEAN || r > 0 ? 0 : r;
 }
 
-static const struct {
+static const struct kind {
 	char letter;
 	uint8_t number;		/* bytes of the number behind it */
 	bool whole;		/* the key ends there */
@@ -395,27 +395,34 @@ static const struct {
 	{ 'X', 0, true, check_properties },
 };
 
+/* What the row of a key is, and its number; NULL: nothing that there can be. */
+static const struct kind *kind_of(const uint8_t *key, size_t len, struct at *at)
+{
+	const struct kind *kind = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds) && len; i++)
+		if (kinds[i].letter == (char)key[0])
+			kind = &kinds[i];
+	if (!kind || len > sizeof(at->key.b) || len < kind->number + 1u || (kind->whole && len != kind->number + 1u))
+		return NULL;
+	memcpy(at->key.b, key, len);
+	at->key.len = len;
+	if (kind->number)
+		at->number = kind->number == 4 ? get_be32(key + 1) : get_be64(key + 1);
+	return at->number <= (kind->number == 4 ? NUMBER_MAX_32 : NUMBER_MAX) ? kind : NULL;
+}
+
 static int check_key(struct check *k, const uint8_t *key, size_t len)
 {
-	struct at at = { .key = { .len = len } };
-	bool good;
-	size_t i, n;
+	struct at at = { .number = 0 };
+	const struct kind *kind = kind_of(key, len, &at);
 
-	for (i = 0; i < ARRAY_LEN(kinds) && len && kinds[i].letter != (char)key[0]; i++)
-		;
-	n = i < ARRAY_LEN(kinds) ? kinds[i].number + 1u : 0;
-	good = n && len <= sizeof(at.key.b) && len >= n && (!kinds[i].whole || len == n);
-	if (good && kinds[i].number) {
-		at.number = kinds[i].number == 4 ? get_be32(key + 1) : get_be64(key + 1);
-		good = at.number <= (kinds[i].number == 4 ? NUMBER_MAX_32 : NUMBER_MAX);
-	}
-	if (!good) {
+	if (!kind) {
 		tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
 		return 0;
 	}
-	memcpy(at.key.b, key, len);
 	LOCK_SCOPE(&k->c->lock);
-	return kinds[i].check(k, &at);
+	return kind->check(k, &at);
 }
 
 /* What was given out is below what the row says, or it might be given out again.  The lock of @n is held. */
