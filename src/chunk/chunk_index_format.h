@@ -57,7 +57,8 @@ enum pack_key { PACK_KEY_SEALED = 'P', PACK_KEY_OPEN = 'O', PACK_KEY_DOOMED = 'D
 void pack_key_pack(uint8_t out[PACK_KEY_LEN], enum pack_key kind, uint64_t number);
 int pack_key_unpack(const void *p, size_t n, enum pack_key kind, uint64_t *number);	/* -EUCLEAN */
 void open_key_pack(uint8_t out[BAD_KEY_LEN], uint64_t number, uint32_t slots);
-int open_key_unpack(const void *p, size_t n, uint64_t *number, uint32_t *slots);	/* -EUCLEAN; 0 slots: no promise */
+/* *slots 0: no promise.  -EUCLEAN. */
+int open_key_unpack(const void *p, size_t n, uint64_t *number, uint32_t *slots);
 void bad_key_pack(uint8_t out[BAD_KEY_LEN], struct pack_ref ref);
 int bad_key_unpack(const void *p, size_t n, struct pack_ref *ref);			/* -EUCLEAN */
 

@@ -7,9 +7,9 @@
  * they can be shared by the next backup, and the collector finds the pack.
  *
  * What such a pack holds was promised if its row 'O' says so, or an index row: they come with the commit, behind the
- * sync.  A promised chunk that is damaged stays in its slot, known to be bad; what was not promised may go.  If promised
- * chunks are missing, or lie behind a destroyed header, where they cannot be counted, the pack is closed as it is: it
- * is one that has lost a part of its table, or all of it, and heals like that.  Then
+ * sync.  A promised chunk that is damaged stays in its slot, known to be bad; what was not promised may go.  If
+ * promised chunks are missing, or lie behind a destroyed header, where they cannot be counted, the pack is closed as it
+ * is: it is one that has lost a part of its table, or all of it, and heals like that.  Then
  *  1. its row 'P' comes, which counts what was promised, and its row 'O' stays;
  *  2. the loss is written down (chunk_damage.c), which may walk over the index;
  *  3. row 'O' goes.  A cut before leaves rows 'P' and 'O': the next open does 2 again.

@@ -3,7 +3,7 @@
  * chunk_recover: a pack that was not sealed when all ended, and that is removed, cut short or damaged before the next
  * start.  What is whole is read, what is not is told, exactly, and heals; the start after that finds the same.
  */
-#include "chunk/store.h"
+#include "chunk/check.h"
 #include "kill.h"
 
 #define PART (150u << 10)
@@ -294,6 +294,98 @@ static void loss_behind_the_last_commit_is_none(void **state)
 	rig_free(g);
 }
 
+/* Two writers share chunks of one open pack; whose commit is written last may be the one that knew less. */
+static void promise_does_not_shrink(void **state)
+{
+	struct rig *g = rig_new(0);
+	uint8_t *data = filled(BYTES, 1);
+	struct map m = { NULL }, shared = { NULL };
+	struct chunk_writer *w = rig_writer(g, CHUNK_LZ4, &m), *other;
+	struct kv_batch *less, *more;
+	uint32_t slots;
+
+	OK(kv_batch_new(&less));
+	OK(kv_batch_new(&more));
+	OK(chunk_writer_append(w, data, PART));
+	OK(chunk_writer_flush(w));
+	other = rig_writer(g, CHUNK_LZ4, &shared);
+	OK(chunk_writer_append(other, data, PART));
+	OK(chunk_writer_flush(other));
+	assert_int_equal(shared.stored, 0);
+	OK(chunk_writer_begin_commit(other, less));
+	OK(chunk_writer_append(w, data + PART, PART));
+	OK(chunk_writer_flush(w));
+	OK(chunk_writer_begin_commit(w, more));
+	OK(kv_write(g->kv, more, true));
+	OK(kv_write(g->kv, less, true));
+	chunk_writer_end_commit(w, true);
+	chunk_writer_end_commit(other, true);
+	OK(store_promised(g->kv, m.places[0].ref.pack, &slots));
+	assert_int_equal(slots, m.count);
+	/* Nothing new, nothing written. */
+	kv_batch_clear(more);
+	OK(chunk_writer_begin_commit(w, more));
+	assert_int_equal(kv_batch_count(more), 0);
+	chunk_writer_end_commit(w, true);
+	chunk_writer_free(other);
+	chunk_writer_free(w);
+	rig_reopen(g);
+	rig_reopen(g);
+	assert_int_equal(store_promised(g->kv, m.places[0].ref.pack, &slots), LOOKUP_NONE);
+	kv_batch_free(less);
+	kv_batch_free(more);
+	map_fini(&m);
+	map_fini(&shared);
+	free(data);
+	rig_free(g);
+}
+
+/* Without a row that tells of the pack a map does. */
+static void pack_that_only_a_map_tells_of_is_lost_when_it_is_read(void **state)
+{
+	struct tape t;
+	struct kv_batch *b;
+	uint8_t key[PACK_KEY_LEN];
+
+	tape_write(&t, 1);
+	pack_key_pack(key, PACK_KEY_OPEN, t.pack);
+	OK(kv_batch_new(&b));
+	OK(kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key)));
+	OK(kv_write(t.g->kv, b, true));
+	kv_batch_free(b);
+	OK(pack_unlink(t.g->packs, t.pack));
+	rig_open(t.g);
+	assert_int_equal(what_is_told(&t).hurt, 0);
+	assert_int_equal(count_unread(&t, NULL), t.m.count);
+	assert_int_equal(what_is_told(&t).hurt, 1);
+	t.g->cs = chunk_store_close(t.g->cs);
+	goes_well(&t, NULL);
+	tape_fini(&t);
+}
+
+/* The index is gone, so nothing heals; but what was there is known, and told. */
+static void rebuilding_the_index_keeps_the_promise(void **state)
+{
+	for (unsigned cut = 0; cut < 2; cut++) {
+		struct chunk_check_config cfg = { 0 };
+		struct chunk_rebuilt done;
+		struct tape t;
+
+		tape_write(&t, 1);
+		OK(pack_unlink(t.g->packs, t.pack));
+		if (cut)
+			raw_set(t.g->packs, t.pack, t.file.data, t.e[5].offset);
+		OK(chunk_store_rebuild(t.g->kv, t.g->packs, &cfg, &done));
+		rig_open(t.g);
+		assert_int_equal(count_unread(&t, NULL), cut ? t.m.count - 5 : t.m.count);
+		assert_int_equal(what_is_told(&t).hurt, 1);
+		assert_faults_are_explained(&t);
+		rig_reopen(t.g);
+		assert_int_equal(what_is_told(&t).hurt, 1);
+		tape_fini(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +397,9 @@ int main(void)
 		cmocka_unit_test(damaged_header_of_the_pack_costs_nothing),
 		cmocka_unit_test(zeroed_part_costs_what_is_in_it_and_cannot_be_counted),
 		cmocka_unit_test(loss_behind_the_last_commit_is_none),
+		cmocka_unit_test(promise_does_not_shrink),
+		cmocka_unit_test(pack_that_only_a_map_tells_of_is_lost_when_it_is_read),
+		cmocka_unit_test(rebuilding_the_index_keeps_the_promise),
 	};
 
 	return cmocka_run_group_tests_name("chunk_promise", tests, NULL, NULL);
