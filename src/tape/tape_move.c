@@ -283,8 +283,8 @@ static int tell_map(struct gc *g, const struct rewrite *rw, size_t count)
 		pthread_mutex_lock(&v->writing);
 	r = tell_pages(g, v, rw, count);
 	if (v) {
-		if (!r)
-			volume_moved(v, rw->map->map);
+		/* A batch that failed may be kept all the same. */
+		volume_moved(v, rw->map->map);
 		pthread_mutex_unlock(&v->writing);
 	}
 	shelf_release(g->shelf, v);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Collections beside tapes at work, with real workers, files and database: two that write on and on, and two on which
- * something is read while the packs that it lies in become sparse.  Every byte is checked.
+ * something is read while the packs that it lies in become sparse.  Every byte is checked.  And one that comes to a tape
+ * whose rows are about to be written.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +14,8 @@
 #include <cmocka.h>
 
 #include <vtape/tape.h>
+
+#include "tape/volume.h"
 
 #define RUN_NS 3000000000ull
 #define RUN_MAX_NS 60000000000ull	/* on a slow machine, until a pack was freed */
@@ -218,6 +221,93 @@ static void tapes_are_written_and_read_beside_the_collector(void **state)
 	assert_true(sum.freed_packs > 0 && sum.copied_bytes > 0);
 }
 
+/* ---- a tape that is being committed ------------------------------------------------------------------------------ */
+
+static struct volume *committing;
+static pthread_barrier_t meet;
+
+static void page_rows(struct buf *out)
+{
+	struct kv_iter *it;
+
+	CHECK(kv_iter_new(kv, KV_MAP, &it) == 0);
+	for (kv_iter_seek(it, "C", 1); kv_iter_in(it, "C", 1); kv_iter_next(it)) {
+		size_t n;
+		const uint8_t *value = kv_iter_value(it, &n);
+
+		CHECK(buf_append(out, value, n) == 0);
+	}
+	kv_iter_free(it);
+}
+
+/* As a commit does: nobody changes pages and use rows of the tape's maps until it is done. */
+static void *hold_rows(void *ctx)
+{
+	const struct timespec a_while = { .tv_nsec = 300 * 1000 * 1000 };
+	struct buf before = BUF_INIT, after = BUF_INIT;
+
+	(void)ctx;
+	pthread_barrier_wait(&meet);
+	pthread_mutex_lock(&committing->writing);
+	page_rows(&before);
+	pthread_barrier_wait(&meet);
+	nanosleep(&a_while, NULL);
+	page_rows(&after);
+	CHECK(before.len == after.len && !memcmp(before.data, after.data, after.len));
+	pthread_mutex_unlock(&committing->writing);
+	buf_fini(&before);
+	buf_fini(&after);
+	return NULL;
+}
+
+/* Chunks were copied, and the maps are about to be told. */
+static int meet_once(void *ctx, const struct tape_gc_report *so_far)
+{
+	bool *met = ctx;
+
+	if (so_far->copied_bytes && !*met) {
+		*met = true;
+		pthread_barrier_wait(&meet);
+		pthread_barrier_wait(&meet);
+	}
+	return 0;
+}
+
+static void the_collector_waits_for_a_commit(void **state)
+{
+	struct volume *other = open_new(110);
+	struct volume_reader *r;
+	bool met = false;
+	const struct tape_gc_config cfg = { .live_percent = 70, .merge_packs = 99, .progress = meet_once, .ctx = &met };
+	struct tape_gc_report done;
+	pthread_t t;
+
+	(void)state;
+	committing = open_new(10);
+	for (uint64_t i = 0; i < RECORDS; i++)
+		append(other, 9000 + i);
+	CHECK(volume_commit(other) == 0);
+	for (uint64_t i = 0; i < RECORDS; i += 5)
+		append(committing, 9000 + i);
+	CHECK(volume_commit(committing) == 0);
+	CHECK(volume_truncate(other, 0, 0) == 0);
+	CHECK(volume_commit(other) == 0);
+	drop_old(other);
+	volume_close(other, NULL);
+	pthread_barrier_init(&meet, NULL, 2);
+	assert_int_equal(pthread_create(&t, NULL, hold_rows, NULL), 0);
+	CHECK(tape_gc(shelf, &cfg, &done) == 0);
+	assert_true(met);
+	pthread_join(t, NULL);
+	assert_true(done.freed_packs > 0);
+	CHECK(volume_reader_new(committing, 0, &r) == 0);
+	for (uint64_t i = 0; i < RECORDS / 5; i++)
+		assert_reads(r, i, 9000 + 5 * i);
+	volume_reader_free(r);
+	volume_close(committing, NULL);
+	pthread_barrier_destroy(&meet);
+}
+
 static int up(void **state)
 {
 	const struct chunk_store_config cfg = { .params = chunk_params_of(8 << 10), .key = { 1 } };
@@ -251,8 +341,9 @@ static int down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(tapes_are_written_and_read_beside_the_collector, up, down),
+		cmocka_unit_test(the_collector_waits_for_a_commit),
+		cmocka_unit_test(tapes_are_written_and_read_beside_the_collector),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, up, down);
 }
