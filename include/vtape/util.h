@@ -184,6 +184,7 @@ int io_write_full(int fd, const void *buf, size_t len);
 int io_pwrite_full(int fd, const void *buf, size_t len, uint64_t off);
 int io_read_file(const char *path, size_t max, struct buf *out); /* -EFBIG beyond @max */
 int io_fsync_dir(const char *dir);
+int io_fsync_parent(const char *path);				/* the folder that @path is in */
 /* Replace @path by these bytes so that a power cut leaves the old file or the new one, whole: temporary file, fsync,
  * rename, fsync of the folder. */
 int io_replace(const char *path, const void *buf, size_t len, mode_t mode);

@@ -94,7 +94,8 @@ int store_init(const char *path, uint32_t chunk_avg)
 	/* The head last: with it the folder is a store. */
 	store_head_pack(&h, bytes);
 	r = head_write(path, 1, bytes);
-	return r ? r : head_write(path, 0, bytes);
+	r = r ? r : head_write(path, 0, bytes);
+	return r ? r : io_fsync_parent(path);
 }
 
 /* ---- entering one ----------------------------------------------------------------------------------------------- */

@@ -142,7 +142,7 @@ int io_fsync_dir(const char *dir)
 	return 0;
 }
 
-static int fsync_parent(const char *path)
+int io_fsync_parent(const char *path)
 {
 	char dir[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -189,7 +189,7 @@ int io_replace(const char *path, const void *buf, size_t len, mode_t mode)
 		r = err_explain(-errno, "%s: cannot rename to %s: %s", tmp, path, strerror(errno));
 		goto err;
 	}
-	return fsync_parent(path);
+	return io_fsync_parent(path);
 err:
 	unlink(tmp);
 	return r;
