@@ -181,6 +181,7 @@ static void rows_come_back_as_they_were(void **state)
 	struct pack_tally t = { 7, 1ull << 40, 3 }, t2;
 	struct chunk_totals a = { 1, 2, 3, 4 }, a2;
 	uint64_t number;
+	uint32_t slots;
 
 	index_value_pack(value, ref, 0x0a0b0c, &d);
 	assert_memory_equal(value, "\x45\x23\x01\xef\xcd\xab\x78\x56\x34\x12\x0c\x0b\x0a\x02\x03\0\0\x04", 18);
@@ -194,6 +195,14 @@ static void rows_come_back_as_they_were(void **state)
 	OK(pack_key_unpack(key, sizeof(key), PACK_KEY_OPEN, &number));
 	assert_int_equal(number, 0x1234);
 	assert_int_equal(pack_key_unpack(key, sizeof(key), PACK_KEY_SEALED, &number), -EUCLEAN);
+	OK(open_key_unpack(key, sizeof(key), &number, &slots));
+	assert_int_equal(slots, 0);
+	open_key_pack(bad, 0x1234, 7);
+	assert_memory_equal(bad, "O\0\0\0\0\0\0\x12\x34\0\0\0\x07", 13);
+	OK(open_key_unpack(bad, sizeof(bad), &number, &slots));
+	assert_int_equal(number, 0x1234);
+	assert_int_equal(slots, 7);
+	assert_int_equal(open_key_unpack(bad, sizeof(bad) - 1, &number, &slots), -EUCLEAN);
 	bad_key_pack(bad, ref);
 	OK(bad_key_unpack(bad, sizeof(bad), &got));
 	assert_int_equal(got.pack, ref.pack);
