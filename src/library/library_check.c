@@ -15,7 +15,7 @@ struct check {
 	struct library_checked *done;
 	const char *room;
 	bool stopped;
-	bool headless;		/* the catalog has a volume whose tape is not there: pages may be all that is left of it */
+	bool headless;		/* there is a volume without its tape: pages may be all that is left of it */
 };
 
 static void found(struct check *k, const char *about, const char *what, bool repaired)
@@ -138,8 +138,8 @@ static int check_row(struct check *k, uint64_t volume)
 	if (given)
 		catalog_event(k->lib->cat, EVENT_VOLUME_CREATED, library_about(k->lib, &row, about),
 			      "a tape that the catalog had lost, number %" PRIu64 "; serial %s", volume, row.serial);
-	snprintf(what, sizeof(what), "tape number %" PRIu64 ", %" PRIu64 " bytes in %" PRIu64 " tape files, is no volume's",
-		 volume, st.end.bytes, st.end.marks);
+	snprintf(what, sizeof(what), "tape number %" PRIu64 ", %" PRIu64 " bytes in %" PRIu64 " tape files, is "
+		 "no volume's", volume, st.end.bytes, st.end.marks);
 	found(k, about, what, given);
 	return 0;
 }
@@ -186,7 +186,8 @@ static bool may_free_garbage(struct check *k)
 static int check_tapes(struct check *k)
 {
 	const struct tape_check_config cfg = {
-		.repair = k->cfg->repair, .free_garbage = may_free_garbage(k), .found = found_by_tape, .progress = progress_of_tapes, .ctx = k,
+		.repair = k->cfg->repair, .free_garbage = may_free_garbage(k),
+		.found = found_by_tape, .progress = progress_of_tapes, .ctx = k,
 	};
 
 	return tape_check(k->lib->shelf, &cfg, &k->done->tape);

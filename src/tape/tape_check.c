@@ -422,7 +422,8 @@ static int look_whether_to_free(struct check *k)
 	struct kv_iter *it = k->it;
 
 	k->may_free = k->cfg->repair && k->cfg->free_garbage;
-	for (kv_iter_seek(it, heads.b, heads.len); k->may_free && kv_iter_in(it, heads.b, heads.len); kv_iter_next(it)) {
+	kv_iter_seek(it, heads.b, heads.len);
+	for (; k->may_free && kv_iter_in(it, heads.b, heads.len); kv_iter_next(it)) {
 		CLEANUP(head_fini) struct head h = { 0 };
 		size_t klen, vlen;
 		const uint8_t *key = kv_iter_key(it, &klen), *v = kv_iter_value(it, &vlen);

@@ -72,8 +72,8 @@ static int next_page(struct walk *w, struct page **out)
 	w->k->sum.pages++;
 	r = r ? r : page_unpack(v, vlen, w->kind, w->m->map, first, out);
 	if (!r && !is_somebodys(w, first) && !w->stray) {
-		tape_check_fault(w->k, w->m, check_map_free_rest(w->k, w->m), "what is behind %s %" PRIu64 " of its map is nobody's", what_of(w->kind),
-			    first);
+		tape_check_fault(w->k, w->m, check_map_free_rest(w->k, w->m),
+				 "what is behind %s %" PRIu64 " of its map is nobody's", what_of(w->kind), first);
 		w->stray = true;
 	}
 	if (!r || r == -ENOMEM)

@@ -161,8 +161,8 @@ static int end_of_pages(struct kv_iter *it, uint64_t map, uint64_t from, uint64_
 }
 
 /*
- * A drop row, and in the same batch the use rows that tell all that it takes from them: a crash may have left more in the
- * last page than they speak of, and what is taken off a row that does not have it would be missing there for those who
+ * A drop row, and in the same batch the use rows that tell all that it takes from them: a crash may have left more in
+ * the last page than they speak of, and what is taken off a row that does not have it would be missing there for those who
  * still need the map.
  */
 static int queue_rest(struct kv *kv, struct kv_iter *it, struct map_span *m)
