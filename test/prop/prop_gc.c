@@ -340,7 +340,8 @@ static void find_used(void)
 	each_once(by_place);
 }
 
-/* What packs may keep: all that is in use, and the garbage in those that have @percent or more in use. */
+/* What packs may keep: all that is in use, and the garbage in those that have @percent or more in use.  What a
+ * collection that was stopped copied may be in use at both places, until one ends that copies. */
 static uint64_t allowed(unsigned percent)
 {
 	uint64_t pack = 0, bytes, sum = 0;
@@ -355,7 +356,8 @@ static uint64_t allowed(unsigned percent)
 		if (live * 100 >= all * percent)
 			sum += all - live;
 	}
-	each_once(by_digest);
+	if (percent)
+		each_once(by_digest);
 	for (size_t i = 0; i < chunk_count; i++)
 		sum += chunks[i].stored;
 	return sum;

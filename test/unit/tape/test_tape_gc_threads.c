@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Collections beside tapes at work, with real workers, files and database: two that write on and on, and two on which
- * something is read while the packs that it lies in become sparse.  Every byte is checked.  And one that comes to a tape
- * whose rows are about to be written.
+ * something is read while the packs that it lies in become sparse.  Every byte is checked.  And one that comes to a
+ * tape whose rows are about to be written.
  */
 #include <errno.h>
 #include <setjmp.h>
