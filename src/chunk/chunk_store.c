@@ -425,7 +425,7 @@ int chunk_store_next_pack(struct chunk_store *cs, uint64_t from, uint64_t *numbe
 int chunk_store_each_pack(struct chunk_store *cs, int (*each)(void *ctx, uint64_t number, uint64_t bytes), void *ctx)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	uint64_t number, bytes;
+	uint64_t number = 0, bytes = 0;
 	int r = packs_iter_new(cs, 0, &it);
 
 	for (; !r; kv_iter_next(it)) {

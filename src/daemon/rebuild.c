@@ -407,7 +407,7 @@ static json_t *answer(const struct rebuild *re)
 			 (json_int_t)re->packs.packs, "chunks", (json_int_t)re->packs.chunks, "unreadable",
 			 (json_int_t)re->packs.unreadable, "volumes", (json_int_t)re->checked.tape.volumes,
 			 "generations", (json_int_t)re->checked.tape.generations, "left",
-			 (json_int_t)(left + (re->source == FROM_NOTHING)), "old_database", name_or_null(re->old_db),
+			 (json_int_t)left + (re->source == FROM_NOTHING), "old_database", name_or_null(re->old_db),
 			 "old_journal", name_or_null(re->old_journal));
 }
 

@@ -7,6 +7,7 @@
 #include "kv/kv_journal.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define SECTOR_BYTES 512u
 #define ENTRIES_MAX 64u
@@ -100,7 +101,7 @@ static struct entry *add(struct entries *e, const char *name, struct content *c)
 
 	if (e->count > ENTRIES_MAX)
 		abort();
-	strcpy(new->name, name);
+	snprintf(new->name, sizeof(new->name), "%s", name);
 	new->content = content_get(c);
 	return new;
 }
@@ -275,7 +276,8 @@ static int mem_rename(struct jdir *d, const char *from, const char *to)
 	e = find(&m->now, to);
 	if (e)
 		drop(&m->now, e);
-	strcpy(find(&m->now, from)->name, to);
+	e = find(&m->now, from);
+	snprintf(e->name, sizeof(e->name), "%s", to);
 	return 0;
 }
 

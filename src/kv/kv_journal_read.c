@@ -295,7 +295,7 @@ int journal_read_checkpoint(const struct journal_reading *r, uint64_t number)
 	struct journal_frame f = { .kind = JOURNAL_ROWS };
 	uint64_t expected = 1;
 	struct journal_header h;
-	const uint8_t *p;
+	const uint8_t *p = NULL;
 	int result;
 
 	result = open_file(r->dir, JOURNAL_CHECKPOINT, number, r->name, &rd, &h);

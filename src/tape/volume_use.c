@@ -128,11 +128,11 @@ int uses_put(struct uses *more, struct uses *less, struct kv *kv, struct kv_batc
 		uint64_t a = i < more->count ? more->use[i].pack : UINT64_MAX;
 		uint64_t c = k < less->count ? less->use[k].pack : UINT64_MAX;
 		uint64_t pack = a < c ? a : c;
+		bool adds = i < more->count && a == pack, takes = k < less->count && c == pack;
 
-		r = change_use(kv, b, map, pack, a == pack ? more->use[i].bytes : 0,
-			       c == pack ? less->use[k].bytes : 0);
-		i += a == pack;
-		k += c == pack;
+		r = change_use(kv, b, map, pack, adds ? more->use[i].bytes : 0, takes ? less->use[k].bytes : 0);
+		i += adds;
+		k += takes;
 	}
 	return r;
 }
