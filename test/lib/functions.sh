@@ -65,7 +65,7 @@ wait_until() {
 
 # A zombie whose parent does not care has ended all the same.
 ended() {
-  ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+  ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
 }
 
 start_store() {
