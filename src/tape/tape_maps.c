@@ -168,7 +168,7 @@ static int maps_of_pack(struct kv_iter *it, struct round_pack *rp, struct gc_map
 
 static void volume_tells(struct gc_maps *ms, uint64_t volume, const struct extents *xs)
 {
-	for (size_t i = 0; i < xs->count; i++) {
+	for (size_t i = 0; ms->count && i < xs->count; i++) {
 		const struct extent *x = &xs->extent[i];
 		const struct gc_map key = { .map = x->map };
 		struct gc_map *m = bsearch(&key, ms->map, ms->count, sizeof(key), by_map);

@@ -62,7 +62,7 @@ rm -f "$scratch"/golden*/{lock,ctl.sock}
 
 # ---- one injury -----------------------------------------------------------------------------------------------------
 
-lost=0 hurt=
+lost=0 hurt= both=
 
 # Reads every tape past what cannot be read; sets lost (objects) and hurt (names).
 read_all() {
@@ -74,6 +74,9 @@ read_all() {
     case $status in
     0) ;;
     3) hurt+=" $name"; lost=$((lost + $(cut -d' ' -f2 <<<"$out"))) ;;
+    1) [ -n "$both" ] && grep -q 'No such file' "$scratch/words" ||
+        fail "injury $i ($what): $(cat "$scratch/words")"
+      hurt+=" $name" lost=$((lost + 1)) ;;
     *) fail "injury $i ($what): $(cat "$scratch/words")" ;;
     esac
   done
@@ -98,7 +101,7 @@ try_start() {
 
 rebuild() {
   how=rebuilt
-  vtape rebuild-index >"$scratch/words" 2>&1 || [[ $what == *"/packs/"* ]] ||
+  vtape rebuild-index >"$scratch/words" 2>&1 || [[ $what == *"/packs/"* || -n $both ]] ||
     fail "injury $i ($what): rebuild-index: $(cat "$scratch/words")"
   try_start 2>"$scratch/words" || fail "injury $i ($what): not open after rebuild-index: $(cat "$scratch/words")"
 }
@@ -134,10 +137,15 @@ one_injury() {
   rm -rf "$STORE"
   cp -a "$scratch/$golden" "$STORE"
   what=$("$INJURE" "$STORE" $((seed + i)))
+  # The database and the journal are each other's copy: with a file of both gone at once, what they knew may be, too.
+  both=
+  if [[ $what == swap* && $what == */db/* && $what == */journal/* ]]; then both=1; fi
   kind=${what%% *}
   open_it
   read_all
-  if [[ $what != *"/packs/"* ]]; then
+  if [ -n "$both" ]; then
+    [ "$lost" = 0 ] || state=hurt was=$lost
+  elif [[ $what != *"/packs/"* ]]; then
     if [ "$lost" != 0 ]; then
       stop_store
       rebuild

@@ -281,7 +281,7 @@ locking() {
   exits 0 vtape volume lock SAFE --for 2d
   says 'SAFE is locked until'
   [ "$(field '.[0].locked_until_ns' volume show SAFE)" -gt 0 ] || fail 'volume show does not tell of the lock'
-  vtape volume list SAFE | grep -q "$(date -d '+2 days' +%Y-%m-%d)" || fail 'volume list does not tell of the lock'
+  vtape volume list SAFE | grep "$(date -d '+2 days' +%Y-%m-%d)" || fail 'volume list does not tell of the lock'
   exits 5 vtape volume lock SAFE --for 1h
   doors_are_shut vault SAFE other
   # What a lock leaves: reading, renaming, appending, a longer lock.
@@ -294,7 +294,7 @@ locking() {
   dd if="$scratch/precious" of="$T/other/POOLED" bs=64k status=none
   exits 0 vtape pool lock other --for 2d
   exits 5 vtape pool lock other --for 1d
-  vtape pool get other | grep -q "$(date -d '+2 days' +%Y-%m-%d)" || fail 'pool get does not tell of the lock'
+  vtape pool get other | grep "$(date -d '+2 days' +%Y-%m-%d)" || fail 'pool get does not tell of the lock'
   doors_are_shut other POOLED default
   assert_eq "$(vtape events -n 0 --json | jq -s 'map(select(.name == "locked")) | length > 0')" true
 }
@@ -313,7 +313,7 @@ set_clocks() {
       vtape mount "$STORE" "$MNT"
       exits 5 vtape volume delete SAFER -y
       exits 5 vtape volume erase POOLED -y
-      [ "$days" -lt 0 ] || vtape status | grep -q "locks' time" || fail 'status does not tell that the clocks differ'
+      [ "$days" -lt 0 ] || vtape status | grep "locks' time" || fail 'status does not tell that the clocks differ'
     )
     daemon=$(vtape status --json | jq .pid)
     refused rm -f "$T/other/POOLED"
@@ -333,7 +333,8 @@ picture() {
   vtape volume list -H | cut -f1 | while read -r f; do vtape volume history "$f" --json | jq -S .; done
   vtape pool list --json | jq -S .
   vtape get -H
-  vtape events -n 0 -H | head -n "$events"
+  vtape events -n 0 -H >"$scratch/events"
+  head -n "$events" "$scratch/events"
   (cd "$MNT" && find files images -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
@@ -351,7 +352,7 @@ losing_the_database() {
   picture >"$scratch/after"
   cmp "$scratch/before" "$scratch/after" || fail "$(diff "$scratch/before" "$scratch/after" | head -20)"
   exits 0 vtape check --data
-  vtape events --json | jq -r .name | grep -qx rebuilt || fail 'no event tells that the database was made anew'
+  vtape events --json | jq -r .name | grep -x rebuilt >/dev/null || fail 'no event tells that the database was made anew'
 }
 
 # Killed in the middle it is started again; a database that is still there is put aside, not removed.
@@ -463,7 +464,7 @@ losing_the_head() {
     printf 'x' | dd of="$STORE/$head" bs=1 seek=50 conv=notrunc status=none
     start_store
     cmp "$STORE/$head" "$scratch/head"
-    vtape events -n 9 --json | jq -r .text | grep -qF "$head was damaged" || fail 'no event tells of the damaged head'
+    vtape events -n 9 --json | jq -r .text | grep -F "$head was damaged" >/dev/null || fail 'no event tells of the damaged head'
   done
   stop_store
   mv "$STORE/vtape.store" "$scratch/head"
