@@ -20,7 +20,7 @@
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-	return "called_from_lib:librocksdb.so\ncalled_from_lib:libstdc++.so\nrace:librocksdb\nrace:libstdc++\n";
+	return "called_from_lib:librocksdb.so\ncalled_from_lib:libstdc++.so\ncalled_from_lib:liblz4.so\nrace:librocksdb\nrace:libstdc++\n";
 }
 
 #define TEST_CACHE_BYTES (8u << 20)
