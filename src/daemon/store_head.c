@@ -29,15 +29,16 @@ int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n)
 
 	if (n < OFF_UUID || memcmp(p + OFF_MAGIC, magic, sizeof(magic)) != 0)
 		return err_explain(-EMEDIUMTYPE, "not a vtape store (vtape.store does not begin as one)");
-	/* A newer format may have another length and another sum: look at the number first. */
+	/* Every format has this sum here, so that a damaged number is not taken for a newer vtape's. */
 	format = get_le32(p + OFF_FORMAT);
+	if (n < STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM))
+		return err_explain(-EBADMSG, "vtape.store is damaged (its checksum is wrong)");
 	if (format > STORE_FORMAT)
 		return err_explain(-EPROTO,
 				   "the store has format %u, this vtape knows formats up to %u; use a newer vtape",
 				   format, STORE_FORMAT);
-	if (n != STORE_HEAD_LEN || get_le64(p + OFF_SUM) != sum64(p, OFF_SUM) || format == 0)
-		return err_explain(-EBADMSG,
-				   "vtape.store is damaged (its checksum is wrong)");
+	if (n != STORE_HEAD_LEN || format == 0)
+		return err_explain(-EBADMSG, "vtape.store is damaged (its length or its format is)");
 
 	memcpy(h->uuid, p + OFF_UUID, sizeof(h->uuid));
 	h->created_ns = get_le64(p + OFF_CREATED);

@@ -83,9 +83,6 @@ stop_store
 
 # ---- newer, damaged ----
 cp "$STORE/vtape.store" "$scratch/head"
-printf '\011' | dd of="$STORE/vtape.store" bs=1 seek=8 conv=notrunc status=none
-refused 'newer vtape' vtape mount "$STORE" "$MNT"
-cp "$scratch/head" "$STORE/vtape.store"
 printf 'X' | dd of="$STORE/vtape.store" bs=1 seek=50 conv=notrunc status=none
 cp "$STORE/vtape.store" "$scratch/head.damaged"
 cp "$STORE/vtape.store.copy" "$scratch/copy"
