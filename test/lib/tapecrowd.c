@@ -356,14 +356,16 @@ static int delete_it(struct worker *w, struct tape *t)
 /* Of the generations of a tape, the one that was current before; 0 if there is none. */
 static unsigned generation_before(const struct tape *t)
 {
-	unsigned long long number, ended, best = 0;
+	unsigned long long number, bytes, ended, best = 0;
 	char command[512], line[256];
 	FILE *f;
 
 	snprintf(command, sizeof(command), "%s volume history -H %s", getenv("VTAPE"), t->name);
 	f = popen(command, "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llu %*s %*s %*s %*s %*s %*s %llu", &number, &ended) == 2 && ended && number > best)
+		/* A blank one, which a restore over an erased tape leaves, is none here: see begin(). */
+		if (sscanf(line, "%llu %llu %*s %*s %*s %*s %*s %llu", &number, &bytes, &ended) == 3 && ended &&
+		    bytes && number > best)
 			best = number;
 	if (f)
 		pclose(f);
