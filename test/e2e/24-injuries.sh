@@ -125,7 +125,7 @@ heal() {
   [ "$lost" = 0 ] || fail "injury $i ($what): $lost objects of$hurt are not healed by the same data written again"
 }
 
-declare -A opened=() rebuilt=() whole=() cut=() objects=()
+declare -A opened=() rebuilt=() whole=() cut=() only=() objects=()
 count_in() { # ARRAY KIND [N]
   local -n in=$1
   in[$2]=$((${in[$2]:-0} + ${3:-1}))
@@ -166,7 +166,11 @@ one_injury() {
   vtape status >/dev/null || fail "injury $i ($what): the daemon is gone"
   stop_store
   [ "$how" = opened ] && count_in opened "$kind" || count_in rebuilt "$kind"
-  [ $state = whole ] && count_in whole "$kind" || count_in cut "$kind"
+  case $state-$how in
+  whole-*) count_in whole "$kind" ;;
+  hurt-opened) count_in cut "$kind" ;;
+  *) count_in only "$kind" ;;
+  esac
   echo "$i $how $state $was $what" >>"$log"
 }
 
@@ -181,7 +185,7 @@ for kind in flip scribble zero cut remove swap grow; do
   o=${opened[$kind]:-0} r=${rebuilt[$kind]:-0}
   total=$((total + o + r))
   [ $((o + r)) = 0 ] ||
-    printf '| a file of it %s | %d | opened by itself %d, after `vtape rebuild-index` %d; every tape whole %d, some records hurt, told and healed %d; wrong bytes 0 |\n' \
-      "${words[$kind]}" $((o + r)) "$o" "$r" "${whole[$kind]:-0}" "${cut[$kind]:-0}"
+    printf '| a file of it %s | %d | opened by itself %d, after `vtape rebuild-index` %d; every tape whole %d, some records hurt, told and healed %d, told only (two copies at once) %d; wrong bytes 0 |\n' \
+      "${words[$kind]}" $((o + r)) "$o" "$r" "${whole[$kind]:-0}" "${cut[$kind]:-0}" "${only[$kind]:-0}"
 done
 echo "injuries=$total wrong=0 unhealed=0"
