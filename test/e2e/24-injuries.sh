@@ -125,7 +125,7 @@ heal() {
   [ "$lost" = 0 ] || fail "injury $i ($what): $lost objects of$hurt are not healed by the same data written again"
 }
 
-declare -A opened=() rebuilt=() whole=() cut=() only=() objects=()
+declare -A opened=() rebuilt=() whole=() cut=() only=()
 count_in() { # ARRAY KIND [N]
   local -n in=$1
   in[$2]=$((${in[$2]:-0} + ${3:-1}))
@@ -159,7 +159,6 @@ one_injury() {
   elif [ "$lost" != 0 ]; then
     state=hurt was=$lost
     named
-    count_in objects "$kind" "$lost"
     # A pack and the database at once: with the index gone too, nothing knows any more which chunks the pack held.
     [ "$how" = rebuilt ] || heal
   fi
