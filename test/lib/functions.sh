@@ -63,9 +63,13 @@ wait_until() {
   done
 }
 
-# A zombie whose parent does not care has ended all the same.
+# A zombie whose parent does not care has ended all the same; but while another of its threads is on its way out, its
+# files are still open.
 ended() {
-  ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
+  local thread
+  for thread in /proc/"$1"/task/*/status; do
+    ! grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "$thread" || return 1
+  done
 }
 
 start_store() {
