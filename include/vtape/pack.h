@@ -86,6 +86,9 @@ int pack_create(struct packs *ps, uint64_t number, struct pack **out);	/* -EEXIS
  * written), also of a pack that was never sealed.  -ENOENT; -EUCLEAN if it is not a pack or another one; -EBADMSG if
  * nothing in it can be believed; -EPROTONOSUPPORT if another version of vtape wrote it. */
 int pack_open(struct packs *ps, uint64_t number, struct pack **out);
+/* The same by the disk alone: neither is the system's cache believed, nor does reading change what it holds (as far as
+ * the file system can).  For one thread. */
+int pack_open_direct(struct packs *ps, uint64_t number, struct pack **out);
 struct pack *pack_hold(struct pack *p);		/* one more reference; returns @p */
 struct pack *pack_release(struct pack *p);	/* one less; an unsealed pack stays on disk as it is.  Returns NULL */
 void pack_releasep(struct pack **p);
@@ -116,9 +119,6 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot);
  * bytes of header between, so a run of slots is one read. */
 #define PACK_ENTRY_GAP 64u
 int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
-
-/* Not from the system's cache, and nothing is left there: a hint, before and after a pack is looked through. */
-void pack_uncache(struct pack *p);
 
 /*
  * pack_recover() - finish a pack left unsealed by a crash, or write a damaged table or header anew

@@ -16,8 +16,6 @@ int store_tally_of(struct pack *p, struct buf *lens, struct pack_tally *out);
 int store_tally_least(struct pack *p, uint32_t least, struct buf *lens, struct pack_tally *out);
 /* By rows 'O', how many slots of it were safe and named.  0; LOOKUP_NONE: it has no such row; < 0. */
 int store_promised(struct kv *kv, uint64_t number, uint32_t *slots);
-/* A pack as it is on the disk, errors as pack_open(). */
-int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out);
 /* Writes down that a pack is back, or that it is not whole any more. */
 void store_notice(struct chunk_store *cs, struct pack *p);
 /* Reads every chunk; those that are not as they should be are dealt with as by a reader, and if nothing heals them

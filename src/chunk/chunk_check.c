@@ -221,17 +221,16 @@ static int check_headers(struct check *c, uint64_t number)
 	return r ? r : pack_check(packs, number, false, bad_structure, &one);
 }
 
-static int check_data(struct check *c, struct pack *p)
+static int check_data(struct check *c, uint64_t number)
 {
-	struct one_pack one = { .c = c, .number = pack_number(p) };
+	CLEANUP(pack_releasep) struct pack *disk = NULL;
+	struct one_pack one = { .c = c, .number = number };
 	struct chunk_scrubbed read = { 0 };
-	int r;
+	int r = pack_open_direct(c->cs->packs, number, &disk);
 
-	r = store_prove(c->cs, p, bad_chunk, &one, &read);
-	/* The headers are in the system's cache now. */
-	if (!r && pack_whole(p))
-		r = check_headers(c, one.number);
-	pack_uncache(p);
+	r = r ? r : store_prove(c->cs, disk, bad_chunk, &one, &read);
+	if (!r && pack_whole(disk))
+		r = check_headers(c, number);
 	return store_is_loss(r) ? 0 : r;
 }
 
@@ -309,7 +308,7 @@ static int check_closed(struct check *c, uint64_t number, const struct pack_tall
 	r = r ? r : chunk_check_slots(c, p);
 	r = r ? r : chunk_check_write(c, false);
 	if (!r && c->cfg->data)
-		r = check_data(c, p);
+		r = check_data(c, number);
 	pack_release(p);
 	return r;
 }

@@ -2,8 +2,8 @@
 /*
  * chunk_scrub: reading a pack as it is on the disk, to find damage before somebody needs what is damaged.
  *
- * The pack is opened anew, and the system's cache of it is dropped before and after: what is read comes from the disk,
- * in runs of two mebibytes, and does not push out what tapes have there.  What fails is dealt with as by a reader; what
+ * The pack is opened anew and read past the system's cache: what is read comes from the disk, in runs of two mebibytes,
+ * and what tapes have in the cache stays there.  What fails is dealt with as by a reader; what
  * is damaged but healed by another chunk hurts nobody and is not counted.
  * Memory: three mebibytes.  The pace is the caller's: one pack a call.
  */
@@ -101,19 +101,6 @@ int store_tally_of(struct pack *p, struct buf *lens, struct pack_tally *out)
 	return r;
 }
 
-int store_open_uncached(struct packs *packs, uint64_t number, struct pack **out)
-{
-	struct pack *p;
-	int r = pack_open(packs, number, &p);
-
-	if (r)
-		return r;
-	/* The table too is to come from the disk. */
-	pack_uncache(p);
-	pack_release(p);
-	return pack_open(packs, number, out);
-}
-
 /* Readers may hold the pack as it was. */
 static void drop_held(struct chunk_store *cs, uint64_t number)
 {
@@ -168,7 +155,7 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 
 	if (r)
 		return r == LOOKUP_NONE ? CHUNK_E_END : r;
-	r = store_open_uncached(cs->packs, pack, &p);
+	r = pack_open_direct(cs->packs, pack, &p);
 	if (store_is_loss(r)) {
 		/* The collector takes the row away before the file. */
 		r = store_tally(cs->kv, pack, &tally);
@@ -183,7 +170,6 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
 		return r;
 	store_notice(cs, p);
 	r = store_prove(cs, p, count_unhealed, &unhealed, &done);
-	pack_uncache(p);
 	if (r)
 		return r;
 	done.damaged = unhealed.count;

@@ -11,7 +11,8 @@
  *  4. if the journal had lost something, or did not help, it is renamed  with the database and the old journal it may
  *     to STORE/journal.old-TIME                                          not open: then it is rebuilt once more
  *  5. the store is opened, a checkpoint written, all of it checked       the store opens
- * Nothing that was there is changed before 4, and nothing is removed but a db.new.
+ * Before 4 nothing that was there is changed but packs that a crash left open, which step 1 finishes as a start would;
+ * nothing is removed but a db.new and such a pack in which there is nothing.
  *
  * Where the journal has holes or is gone, what can be read of the old database is asked: whichever of the two is whole
  * is taken, or else the journal, or else what there is.

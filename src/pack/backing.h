@@ -25,6 +25,11 @@ struct pack_numbers {
 int pack_numbers_add(struct pack_numbers *n, uint64_t number);
 #define PACK_FOLDER_BITS 12	/* the low bits of a number, which its subfolder does not tell */
 
+enum pack_file_mode {
+	PACK_FILE_READ, PACK_FILE_WRITE,
+	PACK_FILE_DIRECT	/* to read by one thread, from the disk and not from the system's cache, which stays as it is */
+};
+
 struct packs_ops {
 	struct packs *(*close)(struct packs *ps);
 	int (*space)(struct packs *ps, uint64_t *avail, uint64_t *total);
@@ -35,7 +40,7 @@ struct packs_ops {
 
 	/* A new file that begins with these bytes; -EEXIST. If it fails, there is none. */
 	int (*create)(struct packs *ps, uint64_t number, const void *head, size_t n, struct pack_file **out);
-	int (*open)(struct packs *ps, uint64_t number, bool writable, struct pack_file **out); /* -ENOENT */
+	int (*open)(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack_file **out); /* -ENOENT */
 	struct pack_file *(*release)(struct pack_file *f);
 
 	int (*size)(struct pack_file *f, uint64_t *out);
@@ -47,8 +52,6 @@ struct packs_ops {
 	int (*sync)(struct pack_file *f);
 	/* A hint: begin to write these bytes out, so that the sync to come is short. */
 	void (*push)(struct pack_file *f, uint64_t off, uint64_t n);
-	/* A hint: what the system's cache has of the file goes. */
-	void (*uncache)(struct pack_file *f);
 };
 
 #endif

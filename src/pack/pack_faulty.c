@@ -166,7 +166,7 @@ static int faulty_create(struct packs *ps, uint64_t number, const void *head, si
 	return r ? r : file_new(ps, below, out);
 }
 
-static int faulty_open(struct packs *ps, uint64_t number, bool writable, struct pack_file **out)
+static int faulty_open(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack_file **out)
 {
 	struct packs_fault plan;
 	struct pack_file *below;
@@ -174,7 +174,7 @@ static int faulty_open(struct packs *ps, uint64_t number, bool writable, struct 
 
 	if (fails(faulty_of(ps), PACKS_OPEN, &plan))
 		return refused(&plan, "open");
-	r = under(ps)->ops->open(under(ps), number, writable, &below);
+	r = under(ps)->ops->open(under(ps), number, mode, &below);
 	if (r)
 		return r;
 	r = file_new(ps, below, out);
@@ -270,11 +270,6 @@ static void faulty_push(struct pack_file *f, uint64_t off, uint64_t n)
 	under_file(f)->ops->push(under_file(f), off, n);
 }
 
-static void faulty_uncache(struct pack_file *f)
-{
-	under_file(f)->ops->uncache(under_file(f));
-}
-
 static const struct packs_ops faulty_ops = {
 	.close = faulty_close,
 	.space = faulty_space,
@@ -291,5 +286,4 @@ static const struct packs_ops faulty_ops = {
 	.truncate = faulty_truncate,
 	.sync = faulty_sync,
 	.push = faulty_push,
-	.uncache = faulty_uncache,
 };

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -35,9 +37,21 @@ struct file {
 	int fd;
 	pthread_mutex_t lock; /* guards @name_safe; taken before the folder's */
 	bool name_safe;
+	struct window *direct;	/* PACK_FILE_DIRECT: what was read from the disk last; NULL: of another mode */
+};
+
+/* A direct read begins and ends where sectors do: this much at once, and callers take from it what they want. */
+#define WINDOW_BYTES (1u << 20)
+#define SECTOR_BYTES 4096u
+struct window {
+	bool cached;		/* this file system has no direct reads: its cache is dropped before and after instead */
+	uint64_t at;
+	size_t n;
+	uint8_t *bytes;
 };
 
 static const struct packs_ops files_ops;
+static struct pack_file *file_release(struct pack_file *pf);
 
 static struct folder *folder_of(struct packs *ps)
 {
@@ -283,23 +297,112 @@ static int files_create(struct packs *ps, uint64_t number, const void *head, siz
 	return r;
 }
 
-static int files_open(struct packs *ps, uint64_t number, bool writable, struct pack_file **out)
+/* Pages that are not written yet stay, which is right: they are not on the disk. */
+static void drop_cache(const struct file *f)
 {
+	if (f->direct->cached)
+		(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/* If it fails, @f is gone. */
+static int window_new(struct file *f, bool cached)
+{
+	void *bytes = NULL;
+
+	f->direct = calloc(1, sizeof(*f->direct));
+	if (!f->direct || posix_memalign(&bytes, SECTOR_BYTES, WINDOW_BYTES)) {
+		file_release(&f->base);
+		return err_origin(-ENOMEM);
+	}
+	f->direct->bytes = bytes;
+	f->direct->cached = cached;
+	drop_cache(f);
+	return 0;
+}
+
+static void window_free(struct file *f)
+{
+	if (!f->direct)
+		return;
+	drop_cache(f);
+	free(f->direct->bytes);
+	free(f->direct);
+}
+
+/* The sectors from the one that has @off on, @n bytes of the file or what it has. */
+static int window_fill(struct file *f, uint64_t off, size_t n)
+{
+	struct window *w = f->direct;
+	ssize_t got;
+
+	w->n = 0;
+	w->at = off / SECTOR_BYTES * SECTOR_BYTES;
+	do {
+		got = pread(f->fd, w->bytes, n, (off_t)w->at);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return failed("read", f->number);
+	w->n = (size_t)got;
+	return 0;
+}
+
+/* A bad sector costs those that need it, and not its neighbours in the window. */
+static int window_pread(struct file *f, uint8_t *buf, size_t n, uint64_t off)
+{
+	struct window *w = f->direct;
+
+	while (n) {
+		uint64_t skip = off - w->at;
+		size_t some;
+		int r = 0;
+
+		if (off < w->at || skip >= w->n) {
+			r = window_fill(f, off, WINDOW_BYTES);
+			if (r)
+				r = window_fill(f, off, SECTOR_BYTES);
+			skip = off - w->at;
+		}
+		if (r)
+			return r;
+		if (skip >= w->n)
+			return err_explain(-EUCLEAN, "pack %012llx ends before its byte %llu",
+					   (unsigned long long)f->number, (unsigned long long)off);
+		some = w->n - skip < n ? (size_t)(w->n - skip) : n;
+		memcpy(buf, w->bytes + skip, some);
+		buf += some;
+		off += some;
+		n -= some;
+	}
+	return 0;
+}
+
+static int files_open(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack_file **out)
+{
+	const int flags = (mode == PACK_FILE_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC;
 	struct folder *fo = folder_of(ps);
+	bool cached = false;
 	char name[NAME_BYTES];
-	int fd;
+	int fd, r;
 
 	name_of_file(number, name);
-	fd = openat(fo->fd, name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	fd = openat(fo->fd, name, flags | (mode == PACK_FILE_DIRECT ? O_DIRECT : 0));
+	if (fd < 0 && errno == EINVAL && mode == PACK_FILE_DIRECT) {
+		cached = true;
+		fd = openat(fo->fd, name, flags);
+	}
 	if (fd < 0)
 		return failed("open", number);
-	return file_new(fo, number, fd, out);
+	r = file_new(fo, number, fd, out);
+	if (!r && mode == PACK_FILE_DIRECT)
+		r = window_new(file_of(*out), cached);
+	return r;
 }
 
 static struct pack_file *file_release(struct pack_file *pf)
 {
 	struct file *f = file_of(pf);
 
+	window_free(f);
 	close(f->fd);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
@@ -318,7 +421,9 @@ static int file_size(struct pack_file *pf, uint64_t *out)
 
 static int file_pread(struct pack_file *pf, void *buf, size_t n, uint64_t off)
 {
-	return io_pread_full(file_of(pf)->fd, buf, n, off);
+	struct file *f = file_of(pf);
+
+	return f->direct ? window_pread(f, buf, n, off) : io_pread_full(f->fd, buf, n, off);
 }
 
 /* One system call as a rule; a short write is finished span by span. */
@@ -379,12 +484,6 @@ static void file_push(struct pack_file *pf, uint64_t off, uint64_t n)
 	(void)sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE);
 }
 
-/* Pages that are not written yet stay, which is right: they are not on the disk. */
-static void file_uncache(struct pack_file *pf)
-{
-	(void)posix_fadvise(file_of(pf)->fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 static const struct packs_ops files_ops = {
 	.close = files_close,
 	.space = files_space,
@@ -401,5 +500,4 @@ static const struct packs_ops files_ops = {
 	.truncate = file_truncate,
 	.sync = file_sync,
 	.push = file_push,
-	.uncache = file_uncache,
 };

@@ -267,7 +267,7 @@ static int mem_create(struct packs *ps, uint64_t number, const void *head, size_
 	return r;
 }
 
-static int mem_open(struct packs *ps, uint64_t number, bool writable, struct pack_file **out)
+static int mem_open(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack_file **out)
 {
 	struct memory *m = memory_of(ps);
 	struct node *n;
@@ -360,10 +360,6 @@ static void mem_push(struct pack_file *pf, uint64_t off, uint64_t n)
 {
 }
 
-static void mem_uncache(struct pack_file *pf)
-{
-}
-
 /* ---- the power cut ---------------------------------------------------------------------------------------- */
 
 /* splitmix64: the same seed, the same cut. */
@@ -441,5 +437,4 @@ static const struct packs_ops mem_ops = {
 	.truncate = mem_truncate,
 	.sync = mem_sync,
 	.push = mem_push,
-	.uncache = mem_uncache,
 };

@@ -151,7 +151,7 @@ int pack_state_load(struct pack *p)
 	return 0;
 }
 
-int pack_open_bare(struct packs *ps, uint64_t number, bool writable, struct pack **out, uint64_t *size)
+int pack_open_bare(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack **out, uint64_t *size)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
 	struct pack_file *f;
@@ -160,7 +160,7 @@ int pack_open_bare(struct packs *ps, uint64_t number, bool writable, struct pack
 	r = pack_number_check(number);
 	if (r)
 		return r;
-	r = ps->ops->open(ps, number, writable, &f);
+	r = ps->ops->open(ps, number, mode, &f);
 	if (r)
 		return r;
 	r = pack_state_new(number, f, &p);
@@ -173,13 +173,13 @@ int pack_open_bare(struct packs *ps, uint64_t number, bool writable, struct pack
 	return 0;
 }
 
-int pack_open(struct packs *ps, uint64_t number, struct pack **out)
+static int open_as(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack **out)
 {
 	CLEANUP(pack_releasep) struct pack *p = NULL;
 	uint64_t size;
 	int r;
 
-	r = pack_open_bare(ps, number, false, &p, &size);
+	r = pack_open_bare(ps, number, mode, &p, &size);
 	if (r)
 		return r;
 	r = pack_state_load(p);
@@ -189,6 +189,16 @@ int pack_open(struct packs *ps, uint64_t number, struct pack **out)
 		return r;
 	*out = STEAL(p);
 	return 0;
+}
+
+int pack_open(struct packs *ps, uint64_t number, struct pack **out)
+{
+	return open_as(ps, number, PACK_FILE_READ, out);
+}
+
+int pack_open_direct(struct packs *ps, uint64_t number, struct pack **out)
+{
+	return open_as(ps, number, PACK_FILE_DIRECT, out);
 }
 
 struct pack *pack_hold(struct pack *p)
@@ -274,11 +284,6 @@ int pack_find(struct pack *p, const struct digest *d, uint32_t *slot)
 int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset)
 {
 	return p->file->ops->pread(p->file, buf, n, offset);
-}
-
-void pack_uncache(struct pack *p)
-{
-	p->file->ops->uncache(p->file);
 }
 
 /* ---- the folder of packs, whatever it lies in ------------------------------------------------------------- */

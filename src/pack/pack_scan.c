@@ -302,7 +302,7 @@ int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *
 	static const struct pack_recovery alone;
 	CLEANUP(pack_releasep) struct pack *p = NULL;
 	struct recovery c = { .how = how ? how : &alone };
-	int r = pack_open_bare(ps, number, true, &p, &c.size);
+	int r = pack_open_bare(ps, number, PACK_FILE_WRITE, &p, &c.size);
 
 	if (r)
 		return r;
@@ -432,7 +432,7 @@ int pack_check(struct packs *ps, uint64_t number, bool data, void (*bad)(void *c
 	struct check c = { .data = data, .bad = bad, .ctx = ctx };
 	int r;
 
-	r = pack_open_bare(ps, number, false, &p, &c.size);
+	r = pack_open_bare(ps, number, PACK_FILE_DIRECT, &p, &c.size);
 	if (r)
 		return r;
 	c.p = p;

@@ -59,7 +59,7 @@ int pack_state_load(struct pack *p);
 /* Forgets all rows: as pack_state_new() left it. */
 void pack_state_empty(struct pack *p);
 /* The file as it is, no rows, nothing believed. */
-int pack_open_bare(struct packs *ps, uint64_t number, bool writable, struct pack **out, uint64_t *size);
+int pack_open_bare(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack **out, uint64_t *size);
 
 /* ---- pack_salvage.c: without a whole table ---------------------------------------------------------------- */
 

@@ -85,6 +85,9 @@ END {
 		# kv_rocks_options.c: a ribbon filter as good as 10 bits a key takes about 7; the rest may be on disk.
 		judged("filters of a TiB, 7 bits a chunk", 2 ^ 40 / average * 7 / 8 / 2 ^ 20, 64, 30, "MiB", 1)
 	}
+	for (i = split("new same restore", test, " "); i; i--)
+		judged("speed beside a scrub, " test[i], scaled(ratio(m("scrubbed", test[i]), m("alone", test[i])), 0.01),
+		       90, 95, "%")
 	judged("mount of the store with many tapes", m("mount", "ms"), 1000, 200, "ms", 1)
 	judged("ls of its tapes", m("mount", "ls_ms"), 1000, 1000, "ms", 1)
 	judged("LOCATE, median", scaled(m("locate", "seek_median"), 1000), 5, 1, "ms", 1)

@@ -156,12 +156,28 @@ static void try_index_value(const uint8_t *p, size_t n)
 	same(row, sizeof(row), p, n);
 }
 
+static void try_open_key(const uint8_t *p, size_t n)
+{
+	uint8_t row[BAD_KEY_LEN];
+	uint64_t number;
+	uint32_t slots;
+
+	if (!taken(open_key_unpack(p, n, &number, &slots)))
+		return;
+	fuzz_require(number <= PACK_NUMBER_MAX);
+	open_key_pack(row, number, slots);
+	if (n == PACK_KEY_LEN)		/* the first nine of them: no promise */
+		fuzz_require(slots == 0);
+	same(row, n, p, n);
+}
+
 static void try_pack_key(const uint8_t *p, size_t n)
 {
 	enum pack_key kind = n ? (enum pack_key)p[0] : PACK_KEY_SEALED;
 	uint8_t row[PACK_KEY_LEN];
 	uint64_t got;
 
+	try_open_key(p, n);
 	if (!taken(pack_key_unpack(p, n, kind, &got)))
 		return;
 	fuzz_require(got <= PACK_NUMBER_MAX);

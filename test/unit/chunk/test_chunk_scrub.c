@@ -107,10 +107,10 @@ static void unreadable_sector_costs_one_chunk(void **state)
 	g->cs = chunk_store_close(g->cs);
 	OK(packs_faulty_new(under, &g->packs));
 	rig_open(g);
-	/* Opened twice, with a trailer and a table each; then a run, then its first chunk. */
-	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 5, .error = EIO });
+	/* A trailer and a table; then a run, then its first chunk. */
+	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 3, .error = EIO });
 	assert_int_equal(scrub(g, 1).damaged, 0);
-	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 5, .error = EIO,
+	packs_faulty_plan(g->packs, &(struct packs_fault){ .kinds = PACKS_READ, .step = 3, .error = EIO,
 							   .lasting = true });
 	s = scrub(g, 1);
 	assert_int_equal(s.damaged, s.chunks);

@@ -9,9 +9,10 @@ static const struct packs_ops *well; /* the operations as they were */
 static struct packs_ops hurt;	     /* a copy, for the test to change */
 static unsigned hurt_at, hurt_calls; /* call number hurt_at (from 1) fails */
 
-static inline int hurt_open(struct packs *ps, uint64_t number, bool writable, struct pack_file **out)
+static inline int hurt_open(struct packs *ps, uint64_t number, enum pack_file_mode mode,
+			    struct pack_file **out)
 {
-	int r = well->open(ps, number, writable, out);
+	int r = well->open(ps, number, mode, out);
 
 	if (!r)
 		(*out)->ops = &hurt;

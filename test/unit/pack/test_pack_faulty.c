@@ -23,7 +23,8 @@ static void without_a_plan_nothing_fails(void **state)
 	pack_release(p);
 	p = opened(ps, 1);
 	assert_pieces(p, 20);
-	pack_uncache(p);
+	pack_release(p);
+	assert_int_equal(pack_open_direct(ps, 1, &p), 0);
 	assert_pieces(p, 20);
 	pack_release(p);
 	assert_int_equal(checked(ps, 1).count, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The folder of packs: names, errors of the file system, writes that are cut short. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -68,6 +69,34 @@ ssize_t pwritev(int fd, const struct iovec *iov, int n, off_t off)
 		left -= part[i].iov_len;
 	}
 	return syscall(SYS_pwritev, fd, part, n, (long)off, 0L);
+}
+
+/* openat() that knows no O_DIRECT, and pread() that cannot read one sector. */
+static bool no_direct;
+static off_t bad_sector = -1;
+
+int openat(int fd, const char *name, int flags, ...)
+{
+	mode_t mode;
+	va_list ap;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	if (no_direct && flags & O_DIRECT) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, fd, name, flags, mode);
+}
+
+ssize_t pread(int fd, void *buf, size_t n, off_t off)
+{
+	if (bad_sector >= off && bad_sector < off + (off_t)n) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, n, (long)off);
 }
 
 static void assert_synced(unsigned files, unsigned folders)
@@ -188,6 +217,60 @@ static void short_write_is_carried_on(void **state)
 	pack_release(p);
 }
 
+/* Several windows long, and read in an order that jumps. */
+static void direct_reading_gives_the_same_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 0);
+
+	append_pieces(p, 0, 6000);
+	assert_true(pack_bytes(p) > 2u << 20);
+	assert_int_equal(pack_seal(p), 0);
+	pack_release(p);
+	for (int without = 0; without < 2; without++) {
+		no_direct = without;
+		assert_int_equal(pack_open_direct(f->ps, 1, &p), 0);
+		assert_pieces(p, 6000);
+		for (uint32_t i = 0; i < 6000; i++)
+			assert_piece(p, i * 7 % 6000, i * 7 % 6000);
+		pack_release(p);
+		assert_int_equal(checked(f->ps, 1).count, 0);
+	}
+	no_direct = false;
+}
+
+static void bad_sector_costs_direct_readers_what_lies_on_it(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p = new_pack(f->ps, 1, 100);
+	struct pack_entry e;
+	uint8_t *bytes = malloc(PACK_CHUNK_MAX);
+	unsigned hurt = 0;
+
+	assert_int_equal(pack_seal(p), 0);
+	pack_release(p);
+	assert_int_equal(pack_open_direct(f->ps, 1, &p), 0);
+	assert_int_equal(pack_entry(p, 50, &e), 0);
+	bad_sector = (off_t)e.offset;
+	for (uint32_t i = 0; i < 100; i++) {
+		uint64_t first, last;
+
+		assert_int_equal(pack_entry(p, i, &e), 0);
+		first = e.offset / 4096;
+		last = (e.offset + e.stored_len - 1) / 4096;
+		if (first <= (uint64_t)bad_sector / 4096 && last >= (uint64_t)bad_sector / 4096) {
+			assert_int_equal(pack_pread(p, bytes, e.stored_len, e.offset), -EIO);
+			hurt++;
+		} else {
+			assert_int_equal(pack_pread(p, bytes, e.stored_len, e.offset), 0);
+		}
+	}
+	assert_in_range(hurt, 1, 50);
+	bad_sector = -1;
+	pack_release(p);
+	free(bytes);
+}
+
 static void length_of_the_file_is_what_pack_bytes_says(void **state)
 {
 	struct fixture *f = *state;
@@ -290,6 +373,8 @@ int main(void)
 		test_files(space_is_that_of_the_file_system),
 		test_files(write_cut_short_is_taken_back),
 		test_files(short_write_is_carried_on),
+		test_files(direct_reading_gives_the_same_bytes),
+		test_files(bad_sector_costs_direct_readers_what_lies_on_it),
 		test_files(length_of_the_file_is_what_pack_bytes_says),
 		test_files(sparse_giant_is_refused),
 		test_files(first_sync_makes_the_name_safe_too),
