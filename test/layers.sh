@@ -13,11 +13,13 @@ chunk:   util kv pack
 tape:    util kv chunk
 catalog: util kv
 library: util kv chunk tape catalog
+scsi:    util tape catalog library
+tcmu:    util scsi
 image:   util tape
 tarball: util
 fs:      util chunk tape library catalog image
 ctl:     util
-daemon:  util kv pack chunk tape catalog library image tarball fs ctl
+daemon:  util kv pack chunk tape catalog library image tarball fs ctl scsi tcmu
 cli:     util ctl
 '
 

@@ -117,6 +117,46 @@ int catalog_tail_get(struct catalog *c, uint64_t volume, struct buf *out);		/* e
 int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume);	/* 0: empty */
 int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume);
 
+/* Where a volume is when it is in no drive, see library.h; survives a restart.  A volume without a row has not been put
+ * anywhere yet. */
+enum catalog_place_kind { PLACE_OUTSIDE, PLACE_SLOT, PLACE_PORT };
+struct catalog_place {
+	enum catalog_place_kind kind;
+	uint32_t number;		/* of the slot or port, from 0 */
+	bool imported;			/* an operator put it into the port, not the robot */
+};
+int catalog_place_put(struct catalog *c, uint64_t volume, const struct catalog_place *p);
+int catalog_place_get(struct catalog *c, uint64_t volume, struct catalog_place *out);		/* _NONE */
+int catalog_place_each(struct catalog *c, int (*each)(void *ctx, uint64_t volume, const struct catalog_place *p),
+		       void *ctx);
+
+/* Attributes of the cartridge's memory (MAM) that hosts write, SPC-4 7.4.  They go with the volume. */
+#define CATALOG_MAM_MAX 4096u
+enum catalog_mam_format { MAM_BINARY, MAM_ASCII, MAM_TEXT };
+struct catalog_mam { uint32_t partition; uint16_t id; enum catalog_mam_format format; };
+int catalog_mam_put(struct catalog *c, uint64_t volume, const struct catalog_mam *a, const void *p, size_t n); /* n 0: goes */
+int catalog_mam_get(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t id, enum catalog_mam_format *format,
+		    struct buf *out);		/* _NONE */
+/* In order of id, from @from on. */
+int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t from,
+		     int (*each)(void *ctx, const struct catalog_mam *a, const void *p, size_t n), void *ctx);
+
+/* SCSI units, as `vtape scsi` set them up: drives 0.. and one changer. */
+#define CATALOG_UNIT_CHANGER UINT32_MAX
+struct catalog_unit {
+	uint32_t number;		/* of the drive, or CATALOG_UNIT_CHANGER */
+	char model[24];			/* a row of scsi/'s tables */
+	/* "" or 0: the model's, or made from the store's number. */
+	char vendor[9], product[17], revision[5], serial[33];
+	uint64_t naa;
+};
+int catalog_unit_put(struct catalog *c, const struct catalog_unit *u);	/* model "": goes */
+int catalog_unit_get(struct catalog *c, uint32_t number, struct catalog_unit *out);		/* _NONE */
+/* Set up whenever the daemon starts: `vtape scsi up` says yes, `down` no.  With how many slots and ports. */
+struct catalog_scsi { bool up; uint32_t slots, ports; };
+int catalog_scsi_put(struct catalog *c, const struct catalog_scsi *s);
+int catalog_scsi_get(struct catalog *c, struct catalog_scsi *out);	/* never set: down, 0 and 0 */
+
 /* Properties of the store as a whole, by the names of the table in catalog_store.c, for `vtape set/get`. */
 struct catalog_store {
 	uint64_t scrub_every_s;		/* scrub-every: how old the last whole scrub may get; 30 days; 0: never by itself */

@@ -63,6 +63,43 @@ int library_drive_eject(struct library *lib, unsigned n);
 int library_drive_reload(struct library *lib, unsigned n);
 void library_drive_lock(struct library *lib, unsigned n, bool locked);
 
+/* ---- places ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * The library as a robot sees it: slots, import/export ports and drives, each kind numbered from 0.  A volume is in one
+ * place, or outside.  A volume that has never been put anywhere gets the first free slot in the order of pools' and
+ * volumes' names, at a start and soon after it is made; if none is free it is outside.  Incoming volumes have no place.
+ * A drive knows the slot that its tape came from (also one that a person loaded by name, if it was in a slot), and an
+ * unload by a person or at eject puts it back there, or into the first free slot, or outside.
+ *
+ * How many slots and ports there are is the catalog's (catalog_scsi).
+ */
+#define LIBRARY_SLOTS_MAX 60000u
+#define LIBRARY_PORTS_MAX 256u
+enum library_place_kind { LIBRARY_OUTSIDE, LIBRARY_SLOT, LIBRARY_PORT, LIBRARY_DRIVE };
+struct library_place { enum library_place_kind kind; uint32_t number; };
+struct library_element {
+	uint64_t volume;		/* 0: empty */
+	bool has_source, imported;	/* imported: an operator put it into this port */
+	struct library_place source;	/* the slot that it came from */
+	char name[BARCODE_MAX + 1];	/* of the volume */
+};
+/* -EBUSY with words if one that is to go is full. */
+int library_places_set(struct library *lib, uint32_t slots, uint32_t ports);
+void library_places(struct library *lib, uint32_t *slots, uint32_t *ports);
+int library_element(struct library *lib, struct library_place at, struct library_element *out);	/* -EINVAL: no such place */
+int library_where(struct library *lib, uint64_t volume, struct library_place *out);
+/* A robot's move.  LIBRARY_OUTSIDE is no place for it.  -EINVAL no such place; -ENOENT @from is empty; -EEXIST @to is
+ * full; -EBUSY the drive is in use by a program, or locked (then nothing has moved); errors of library_load(). */
+int library_move(struct library *lib, struct library_place from, struct library_place to);
+/* What is in @a goes to @b, what was in @b goes to @c (@c may be @a).  Nothing has moved if it fails. */
+int library_exchange(struct library *lib, struct library_place a, struct library_place b, struct library_place c);
+/* An operator's hand: from outside into port @port (-ENOENT: it is not outside), and out of a port. */
+int library_import(struct library *lib, uint64_t volume, uint32_t port);
+int library_export(struct library *lib, uint32_t port);
+/* Grows with every change of what is where, a drive's too; ports: with those of ports by hand. */
+void library_place_changes(struct library *lib, uint64_t *all, uint64_t *ports);
+
 /* ---- volumes and pools as wholes -------------------------------------------------------------------------------- */
 
 int library_pool_create(struct library *lib, const char *name, const struct catalog_perm *perm,

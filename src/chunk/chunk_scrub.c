@@ -5,7 +5,7 @@
  * The pack is opened anew and read past the system's cache: what is read comes from the disk, in runs of two mebibytes,
  * and what tapes have in the cache stays there.  What fails is dealt with as by a reader; what
  * is damaged but healed by another chunk hurts nobody and is not counted.
- * Memory: three mebibytes.  The pace is the caller's: one pack a call.
+ * Memory: four mebibytes with that of the direct reads.  The pace is the caller's: one pack a call.
  */
 #include <errno.h>
 

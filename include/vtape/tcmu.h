@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tcmu: units of scsi/ as LUNs of the kernel's SCSI target, by the ABI of linux/target_core_user.h; kernel: drivers/target/
+ * target_core_user.c.  Two halves: the ring, which a thread of ours serves for each unit, and configfs, where the objects
+ * are made that give this machine /dev/st*, /dev/sg* and /dev/sch* (fabric loopback), or an iSCSI target something to
+ * export.
+ */
+#ifndef VTAPE_TCMU_H
+#define VTAPE_TCMU_H
+
+#include <vtape/scsi.h>
+
+/* ---- the ring --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Steps of a command, and what a kill behind each leaves (a cut leaves nothing: the kernel and its initiators go too):
+ *  1. the entry at the tail is read
+ *  2. the unit executes it, and its memory says so	the next daemon finds the entry at the tail and the same sequence
+ *							number in the memory: the answer is given again
+ *  3. the answer is in the entry, the tail moves	the kernel completes it when it is woken; the new daemon wakes it
+ *  4. the kernel is woken
+ */
+struct tcmu_ring;
+/* @map: mailbox, commands and data area, @len bytes, borrowed (a mapping of /dev/uioN; a heap in tests).  -EUCLEAN with words
+ * if the mailbox is no version 2 or its numbers do not fit @len. */
+int tcmu_ring_new(void *map, size_t len, struct tcmu_ring **out);
+struct tcmu_ring *tcmu_ring_free(struct tcmu_ring *ring);
+/* All entries that are there, by @u.  *done counts commands; the caller wakes the kernel if it is not 0.  -EUCLEAN: the
+ * ring makes no sense; nothing behind that is done. */
+int tcmu_ring_serve(struct tcmu_ring *ring, struct scsi_unit *u, unsigned *done);
+
+/* ---- a device of the kernel ------------------------------------------------------------------------------------- */
+
+struct tcmu_device_config {
+	const char *name;		/* of the backstore: core/user_<hba>/<name> */
+	unsigned hba;
+	const char *memory_path;	/* the file that outlives a kill (see scsi.h); made if it is not there */
+	size_t memory_len;
+};
+struct tcmu_device;
+/* Waits until /dev/uio* of that name is there (@wait_ms), maps it and serves it by a thread of its own.  @make makes the
+ * unit over that memory.  -ENODEV with words. */
+int tcmu_device_start(const struct tcmu_device_config *cfg, unsigned wait_ms,
+		      int (*make)(void *ctx, void *memory, size_t len, struct scsi_unit **out), void *ctx,
+		      struct tcmu_device **out);
+struct scsi_unit *tcmu_device_unit(struct tcmu_device *d);	/* borrowed */
+/* 0 while it is served; else why it is not any more (-EIO: the backstore was removed). */
+int tcmu_device_state(struct tcmu_device *d);
+/* @keep: as scsi_unit_free(); commands in the ring wait for who comes next. */
+struct tcmu_device *tcmu_device_stop(struct tcmu_device *d, bool keep);
+
+/* ---- configfs --------------------------------------------------------------------------------------------------- */
+
+#define TCMU_CONFIGFS "/sys/kernel/config/target"
+struct tcmu_backstore { unsigned hba; const char *name, *config; unsigned data_area_mb; };
+/* -ENOTSUP with words: no configfs or no such modules (it tries to load them).  One that is there already is left alone and
+ * taken: *found. */
+int tcmu_backstore_make(const char *configfs, const struct tcmu_backstore *b, bool *found);
+int tcmu_backstore_remove(const char *configfs, unsigned hba, const char *name);
+/* Puts it behind LUN 0 of a loopback target of its own, after tcmu_device_start(): INQUIRY goes through it at once. */
+int tcmu_loopback_make(const char *configfs, unsigned hba, const char *name, uint64_t naa, bool *found);
+int tcmu_loopback_remove(const char *configfs, uint64_t naa);
+/* What the kernel made of it: "st0", "sg1", "sch0" in @st, @sg; "" if it is not there. */
+struct tcmu_nodes { char st[16], sg[16], sch[16], address[24]; };
+int tcmu_nodes(uint64_t naa, struct tcmu_nodes *out);
+
+#endif

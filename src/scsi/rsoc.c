@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scsi/unit.h"
+
+const struct op_group rsoc_group = { NULL, 0 };

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scsi/unit.h"
+
+const struct op_group ssc_medium_group = { NULL, 0 };

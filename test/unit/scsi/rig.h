@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rig: a unit over a library in memory, and commands as bytes. */
+#ifndef TEST_SCSI_RIG_H
+#define TEST_SCSI_RIG_H
+
+#include "scsi/unit.h"
+#include "unit/library/store.h"
+
+#define RIG_DATA (SCSI_TRANSFER_MAX + 16)
+struct rig {
+	struct store *store;
+	struct scsi_unit *u;
+	struct scsi_task t;		/* the last command */
+	uint8_t *data;			/* RIG_DATA bytes, the initiator's buffer */
+	uint8_t memory[1 << 20];	/* outlives the unit */
+};
+
+static inline void rig_plug(struct rig *g, enum scsi_kind kind, const char *model)
+{
+	struct scsi_unit_config cfg = { .lib = g->store->lib, .kind = kind, .store_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
+					.memory = g->memory, .memory_len = sizeof(g->memory) };
+
+	cfg.identity.number = kind == SCSI_DRIVE ? 0 : CATALOG_UNIT_CHANGER;
+	snprintf(cfg.identity.model, sizeof(cfg.identity.model), "%s", model ? model : scsi_model_default(kind));
+	assert_int_equal(scsi_unit_new(&cfg, &g->u), 0);
+}
+
+static inline struct rig *rig_of(void **state) { return *state; }
+
+static inline int rig_new(void **state)
+{
+	struct rig *g = calloc(1, sizeof(*g));
+	void *store;
+
+	assert_non_null(g);
+	assert_int_equal(store_new(&store), 0);
+	g->store = store;
+	g->data = calloc(1, RIG_DATA);
+	assert_non_null(g->data);
+	*state = g;
+	return 0;
+}
+
+static inline int rig_free(void **state)
+{
+	struct rig *g = *state;
+	void *store = g->store;
+
+	g->u = scsi_unit_free(g->u, false);
+	store_free(&store);
+	free(g->data);
+	free(g);
+	return 0;
+}
+
+/* The process is killed: what was not committed is lost, the memory is not; and comes again. */
+static inline void rig_kill(struct rig *g, enum scsi_kind kind, const char *model)
+{
+	scsi_unit_free(g->u, true);
+	store_cut(g->store);
+	rig_plug(g, kind, model);
+}
+
+/* A volume of pool "default", in no drive. */
+static inline uint64_t rig_volume(struct rig *g, const char *name)
+{
+	struct catalog_volume v;
+
+	assert_int_equal(library_volume_create(g->store->lib, CATALOG_POOL_DEFAULT, name, NULL, false, &v), 0);
+	return v.id;
+}
+
+/* One command with @n bytes of data or of room in g->data; its status. */
+static inline enum scsi_status rig_run(struct rig *g, const uint8_t *cdb, size_t cdb_len, size_t n)
+{
+	static uint64_t sequence;
+
+	g->t = (struct scsi_task){ .data = g->data, .data_len = n };
+	memcpy(g->t.cdb, cdb, cdb_len);
+	scsi_execute(g->u, ++sequence, &g->t);
+	return g->t.status;
+}
+#define CMD(g, n, ...) \
+	rig_run(g, (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }), n)
+#define GOOD(g, n, ...) assert_int_equal(CMD(g, n, __VA_ARGS__), SCSI_GOOD)
+/* CHECK CONDITION with that key and code. */
+#define CHECKED(g, want_key, want_code, n, ...) \
+	do { \
+		assert_int_equal(CMD(g, n, __VA_ARGS__), SCSI_CHECK_CONDITION); \
+		assert_int_equal((g)->t.sense[2] & 0x0f, want_key); \
+		assert_int_equal(get_be16((g)->t.sense + 12), want_code); \
+	} while (0)
+
+/* Commands until nothing is pending. */
+static inline void rig_settle(struct rig *g)
+{
+	while (CMD(g, 0, 0, 0, 0, 0, 0, 0) == SCSI_CHECK_CONDITION && (g->t.sense[2] & 0x0f) == UNIT_ATTENTION)
+		;
+}
+
+#endif
