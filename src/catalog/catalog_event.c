@@ -38,6 +38,7 @@ static const struct {
 	{ EVENT_LOCK_REFUSED, EVENT_WARNING, "lock-refused" },
 	{ EVENT_LOADED, EVENT_INFO, "loaded" },
 	{ EVENT_UNLOADED, EVENT_INFO, "unloaded" },
+	{ EVENT_SCSI_FAILED, EVENT_ERROR, "scsi-failed" },
 	{ EVENT_WRITE_FAILED, EVENT_ERROR, "write-failed" },
 	{ EVENT_CHUNK_DAMAGED, EVENT_ERROR, "chunk-damaged" },
 	{ EVENT_NO_SPACE, EVENT_ERROR, "no-space" },
