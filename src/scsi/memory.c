@@ -1,26 +1,181 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * memory: what outlives a kill of the process.
+ *
+ * An area begins with a head, behind it two slots (state, the answer to the last command, how long the log is), behind
+ * them the log, in two halves.  Only one slot counts: that of the number in the head, generation.  A step writes the
+ * other slot and then the number, by one store.  Nothing that counts is ever written: the log grows behind what the
+ * slot says is in it, and what comes after a clear goes into the other half.  So a kill between any two stores leaves
+ * what was before the step or what is after it.  No barrier of a processor is asked for: a killed thread has done all
+ * its stores up to one of them; the compiler alone must keep their order.
+ *
+ * What it guarantees nothing about is a machine that stops: pages of a file may be on disk in any mixture then.  The head
+ * names the boot, and an area of another one is fresh.
+ */
+#include <assert.h>
 #include <errno.h>
 
 #include "scsi/memory.h"
 
-struct memory { bool fresh; };
+#define AREA_MAGIC "vtapeMEM"
+#define AREA_VERSION 1u
+
+struct slot {
+	uint64_t sum;			/* of what follows, up to the last byte of the state that is used */
+	uint64_t generation;
+	uint64_t log_len;		/* bytes of the half that count */
+	uint64_t sequence;		/* 0: no answer */
+	uint64_t data_in;
+	uint32_t half;			/* of the log, 0 or 1 */
+	uint32_t status;
+	uint32_t sense_len;
+	uint32_t state_len;
+	uint8_t sense[SCSI_SENSE_MAX];
+	uint8_t state[MEMORY_STATE_MAX];
+};
+
+struct area {
+	char magic[8];
+	uint32_t version, slot_bytes;
+	uint64_t len;
+	uint8_t boot[16];
+	uint64_t generation;		/* the slot that counts is [generation & 1]; 0: none */
+	struct slot slot[2];
+	uint8_t log[];			/* two halves */
+};
+
+/* Of an entry in the log; behind it its bytes, filled up to a multiple of 8. */
+struct entry { uint64_t object, n; uint32_t partition, marks; };
+
+struct memory {
+	struct area *area;
+	struct area *own;		/* the same, if it is the heap's */
+	bool fresh;
+	size_t half_bytes;		/* 0: no log is kept */
+	/* What the next step makes true: */
+	uint32_t half;
+	size_t log_len;
+	bool cleared;
+};
+
+static const struct slot *now(const struct memory *m)
+{
+	uint64_t generation = __atomic_load_n(&m->area->generation, __ATOMIC_ACQUIRE);
+
+	return generation ? &m->area->slot[generation & 1] : NULL;
+}
+
+static uint8_t *half_of(const struct memory *m, uint32_t half)
+{
+	return m->area->log + half * m->half_bytes;
+}
+
+static uint64_t slot_sum(const struct slot *s)
+{
+	return sum64(&s->generation, offsetof(struct slot, state) - offsetof(struct slot, generation) + s->state_len);
+}
+
+/* ---- opened: does it hold together? ----------------------------------------------------------------------------- */
+
+static size_t filled_up(size_t n)
+{
+	return (n + 7) & ~(size_t)7;
+}
+
+/* The entry at @at, of @len bytes that count; false: what is there is none. */
+static bool entry_at(const uint8_t *log, size_t len, size_t at, struct memory_entry *out, size_t *next)
+{
+	struct entry e;
+
+	if (len - at < sizeof(e))
+		return false;
+	memcpy(&e, log + at, sizeof(e));
+	at += sizeof(e);
+	if (e.n > len - at || filled_up(e.n) > len - at)
+		return false;
+	*out = (struct memory_entry){ .partition = e.partition, .object = e.object, .marks = e.marks, .p = log + at,
+				      .n = e.n };
+	*next = at + filled_up(e.n);
+	return true;
+}
+
+static bool log_holds(const uint8_t *log, size_t len)
+{
+	struct memory_entry e;
+
+	for (size_t at = 0; at < len; ) {
+		if (!entry_at(log, len, at, &e, &at))
+			return false;
+	}
+	return true;
+}
+
+static void head_of(struct area *head, size_t len)
+{
+	*head = (struct area){ .version = AREA_VERSION, .slot_bytes = sizeof(struct slot), .len = len };
+	memcpy(head->magic, AREA_MAGIC, sizeof(head->magic));
+	clock_boot_id(head->boot);
+}
+
+static bool area_holds(const struct memory *m, const struct area *head)
+{
+	const struct slot *s;
+
+	if (memcmp(m->area, head, offsetof(struct area, generation)))
+		return false;
+	s = now(m);
+	return s && s->generation == m->area->generation && s->state_len <= MEMORY_STATE_MAX &&
+	       s->sense_len <= SCSI_SENSE_MAX && s->half <= 1 && s->log_len <= m->half_bytes && s->sum == slot_sum(s) &&
+	       log_holds(half_of(m, s->half), s->log_len);
+}
 
 int memory_open(void *p, size_t len, struct memory **out)
 {
-	struct memory *m = calloc(1, sizeof(*m));
+	struct memory *m;
+	struct area head;
 
+	if (p && (len < sizeof(struct area) || (uintptr_t)p % 8))
+		return err_explain(-EINVAL, "a unit's memory of %zu bytes is too small: it takes %u", len, SCSI_MEMORY_MIN);
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return err_origin(-ENOMEM);
-	m->fresh = true;
+	if (p) {
+		m->area = p;
+		m->half_bytes = (len - sizeof(struct area)) / 2 & ~(size_t)7;
+	} else {
+		len = sizeof(struct area);
+		m->area = m->own = calloc(1, len);
+		if (!m->own) {
+			free(m);
+			return err_origin(-ENOMEM);
+		}
+	}
+	head_of(&head, len);
+	m->fresh = !area_holds(m, &head);
+	if (m->fresh) {
+		/* No generation first: a head that is right then never stands before slots of another. */
+		__atomic_store_n(&m->area->generation, 0, __ATOMIC_RELEASE);
+		memcpy(m->area, &head, offsetof(struct area, generation));
+	} else {
+		m->half = now(m)->half;
+		m->log_len = now(m)->log_len;
+	}
 	*out = m;
 	return 0;
 }
 
 struct memory *memory_close(struct memory *m, bool keep)
 {
+	if (!m)
+		return NULL;
+	if (!keep)
+		__atomic_store_n(&m->area->generation, 0, __ATOMIC_RELEASE);
+	free(m->own);
 	free(m);
 	return NULL;
 }
+
+/* ---- state and answer ------------------------------------------------------------------------------------------- */
 
 bool memory_fresh(const struct memory *m)
 {
@@ -29,36 +184,107 @@ bool memory_fresh(const struct memory *m)
 
 size_t memory_state(const struct memory *m, void *out, size_t cap)
 {
-	return 0;
+	const struct slot *s = now(m);
+	size_t n = s ? s->state_len : 0;
+
+	if (n > cap)
+		n = cap;
+	if (n)
+		memcpy(out, s->state, n);
+	return n;
 }
 
 bool memory_answer(const struct memory *m, uint64_t sequence, struct scsi_task *t)
 {
-	return false;
+	const struct slot *s = now(m);
+
+	if (!s || !sequence || s->sequence != sequence)
+		return false;
+	t->status = (enum scsi_status)s->status;
+	t->sense_len = s->sense_len;
+	memcpy(t->sense, s->sense, s->sense_len);
+	t->data_in = s->data_in < t->data_len ? s->data_in : t->data_len;
+	return true;
 }
 
 void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequence, const struct scsi_task *t)
 {
+	uint64_t generation = m->area->generation + 1;
+	struct slot *s = &m->area->slot[generation & 1];
+
+	assert(n <= MEMORY_STATE_MAX && (!t || t->sense_len <= SCSI_SENSE_MAX));
+	s->generation = generation;
+	s->log_len = m->log_len;
+	s->half = m->half;
+	s->sequence = t ? sequence : 0;
+	s->data_in = t ? t->data_in : 0;
+	s->status = t ? t->status : 0;
+	s->sense_len = t ? (uint32_t)t->sense_len : 0;
+	memset(s->sense, 0, sizeof(s->sense));
+	if (s->sense_len)
+		memcpy(s->sense, t->sense, s->sense_len);
+	s->state_len = (uint32_t)n;
+	if (n)
+		memcpy(s->state, state, n);
+	s->sum = slot_sum(s);
+	__atomic_store_n(&m->area->generation, generation, __ATOMIC_RELEASE);
+	m->cleared = false;
 }
+
+/* ---- the log ---------------------------------------------------------------------------------------------------- */
 
 bool memory_log_room(const struct memory *m, size_t n)
 {
-	return true;
+	size_t left = m->half_bytes - m->log_len;
+
+	return m->own || (left >= sizeof(struct entry) && filled_up(n) >= n && filled_up(n) <= left - sizeof(struct entry));
+}
+
+static void log_append(struct memory *m, const struct entry *e, const void *p)
+{
+	uint8_t *to;
+
+	if (m->own)
+		return;
+	assert(memory_log_room(m, e->n));
+	to = half_of(m, m->half) + m->log_len;
+	memcpy(to, e, sizeof(*e));
+	if (e->n)
+		memcpy(to + sizeof(*e), p, e->n);
+	m->log_len += sizeof(*e) + filled_up(e->n);
 }
 
 void memory_log_record(struct memory *m, uint32_t partition, uint64_t object, const void *p, size_t n)
 {
+	log_append(m, &(struct entry){ .partition = partition, .object = object, .n = n }, p);
 }
 
 void memory_log_marks(struct memory *m, uint32_t partition, uint64_t object, uint32_t count)
 {
+	log_append(m, &(struct entry){ .partition = partition, .object = object, .marks = count }, NULL);
 }
 
 void memory_log_clear(struct memory *m)
 {
+	/* The half that counts until the next step stays as it is, however often this is called before. */
+	if (!m->cleared)
+		m->half ^= 1;
+	m->cleared = true;
+	m->log_len = 0;
 }
 
 int memory_log_each(const struct memory *m, int (*each)(void *ctx, const struct memory_entry *e), void *ctx)
 {
+	const struct slot *s = now(m);
+	struct memory_entry e;
+	int r;
+
+	for (size_t at = 0; s && at < s->log_len; ) {
+		if (!entry_at(half_of(m, s->half), s->log_len, at, &e, &at))
+			return err_origin(-EUCLEAN);
+		r = each(ctx, &e);
+		if (r)
+			return r;
+	}
 	return 0;
 }
