@@ -125,6 +125,12 @@ struct catalog_place {
 	uint32_t number;		/* of the slot or port, from 0 */
 	bool imported;			/* an operator put it into the port, not the robot */
 };
+#define CATALOG_SLOTS_MAX 60000u
+#define CATALOG_PORTS_MAX 256u
+/* Rows that change together: staged in @b, written by catalog_write() as one, or with a volume's own rows. */
+int catalog_drive_stage(struct kv_batch *b, uint32_t drive, uint64_t volume);			/* 0: empty */
+int catalog_place_stage(struct kv_batch *b, uint64_t volume, const struct catalog_place *p);
+int catalog_write(struct catalog *c, struct kv_batch *b);
 int catalog_place_put(struct catalog *c, uint64_t volume, const struct catalog_place *p);
 int catalog_place_get(struct catalog *c, uint64_t volume, struct catalog_place *out);		/* _NONE */
 int catalog_place_each(struct catalog *c, int (*each)(void *ctx, uint64_t volume, const struct catalog_place *p),
@@ -134,9 +140,10 @@ int catalog_place_each(struct catalog *c, int (*each)(void *ctx, uint64_t volume
 #define CATALOG_MAM_MAX 4096u
 enum catalog_mam_format { MAM_BINARY, MAM_ASCII, MAM_TEXT };
 struct catalog_mam { uint32_t partition; uint16_t id; enum catalog_mam_format format; };
-int catalog_mam_put(struct catalog *c, uint64_t volume, const struct catalog_mam *a, const void *p, size_t n); /* n 0: goes */
-int catalog_mam_get(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t id, enum catalog_mam_format *format,
-		    struct buf *out);		/* _NONE */
+/* @n 0: it goes.  -EINVAL with words if it is longer than CATALOG_MAM_MAX; _NONE if the volume is gone. */
+int catalog_mam_put(struct catalog *c, uint64_t volume, const struct catalog_mam *a, const void *p, size_t n);
+int catalog_mam_get(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t id,
+		    enum catalog_mam_format *format, struct buf *out);				/* _NONE */
 /* In order of id, from @from on. */
 int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t from,
 		     int (*each)(void *ctx, const struct catalog_mam *a, const void *p, size_t n), void *ctx);

@@ -196,15 +196,11 @@ struct catalog *catalog_close(struct catalog *c)
 int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct row_key key = key_drive(drive);
-	uint8_t row[8];
-	int r;
+	int r = kv_batch_new(&b);
 
-	put_be64(row, volume);
-	r = kv_batch_new(&b);
 	if (!r)
-		r = volume ? kv_batch_put(b, KV_CATALOG, key.b, key.len, row, sizeof(row)) : row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+		r = catalog_drive_stage(b, drive, volume);
+	return r ? r : catalog_write(c, b);
 }
 
 int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume)

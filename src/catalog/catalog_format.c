@@ -21,6 +21,11 @@
  *   'X'                              store                        properties of the store as a whole
  *   'R'                              clock                        the retention clock
  *   'W' name                         bytes                        where a long walk over the store stands
+ *   'L' u64 volume                   place                        catalog_scsi_format.c has this one and those below:
+ *   'A' u64 volume, u32 partition, u16 id    mam                  an attribute of the cartridge's memory
+ *   'I' u32 drive                    unit                         a drive as a SCSI unit
+ *   'J'                              unit                         the changer as a SCSI unit
+ *   'B'                              scsi                         are they set up, how many slots and ports
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
  *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
@@ -50,13 +55,13 @@ enum { CLOCK_GAP = 1, CLOCK_TOLD = 2 };
 
 /* ---- keys ---- */
 
-static void key_u32(struct row_key *k, uint32_t v)
+void key_u32(struct row_key *k, uint32_t v)
 {
 	put_be32(k->b + k->len, v);
 	k->len += 4;
 }
 
-static void key_u64(struct row_key *k, uint64_t v)
+void key_u64(struct row_key *k, uint64_t v)
 {
 	put_be64(k->b + k->len, v);
 	k->len += 8;
@@ -71,7 +76,7 @@ static void key_text(struct row_key *k, const char *s)
 	k->len += n;
 }
 
-static struct row_key key_of(char letter)
+struct row_key key_of(char letter)
 {
 	return (struct row_key){ .b = { (uint8_t)letter }, .len = 1 };
 }
@@ -225,7 +230,7 @@ static int row_begin_at(struct buf *out, uint8_t version)
 	return r ? r : buf_put_u8(out, version);
 }
 
-static int row_begin(struct buf *out)
+int row_begin(struct buf *out)
 {
 	return row_begin_at(out, ROW_VERSION);
 }
@@ -240,14 +245,14 @@ static struct cursor row_cursor_upto(const void *row, size_t len, uint8_t newest
 	return c;
 }
 
-static struct cursor row_cursor(const void *row, size_t len)
+struct cursor row_cursor(const void *row, size_t len)
 {
 	uint8_t version;
 
 	return row_cursor_upto(row, len, ROW_VERSION, &version);
 }
 
-static int row_end(const struct cursor *c, bool good, const char *what)
+int row_end(const struct cursor *c, bool good, const char *what)
 {
 	if (c->bad || !good || cursor_left(c))
 		return err_explain(-EUCLEAN, "catalog: a row of %s is damaged or of a version that is not known", what);

@@ -27,6 +27,14 @@ struct row_key {
 	size_t len;
 };
 
+/* What keys and rows are made of. */
+struct row_key key_of(char letter);
+void key_u32(struct row_key *k, uint32_t v);
+void key_u64(struct row_key *k, uint64_t v);
+int row_begin(struct buf *out);					/* empties it; room for ROW_MAX */
+struct cursor row_cursor(const void *row, size_t len);		/* behind the version */
+int row_end(const struct cursor *c, bool good, const char *what);	/* -EUCLEAN with words */
+
 struct row_key key_schema(void);
 struct row_key key_number(enum number n);
 struct row_key key_pool(uint32_t pool);
@@ -45,6 +53,12 @@ struct row_key key_events(void);				/* prefix of the former */
 struct row_key key_store(void);
 struct row_key key_clock(void);
 struct row_key key_work(const char *name);
+struct row_key key_place(uint64_t volume);
+struct row_key key_places(void);				/* prefix of the former */
+struct row_key key_mam(uint64_t volume, uint32_t partition, uint16_t id);
+struct row_key key_mams(uint64_t volume);			/* prefix of the former */
+struct row_key key_unit(uint32_t number);			/* CATALOG_UNIT_CHANGER: a key of its own */
+struct row_key key_scsi(void);
 
 /* Each *_encode replaces @out; each *_decode gives -EUCLEAN with words for anything that *_encode does not write. */
 int pool_encode(const struct catalog_pool *p, struct buf *out);
@@ -63,6 +77,15 @@ int store_encode(const struct catalog_store *s, struct buf *out);
 int store_decode(const void *row, size_t len, struct catalog_store *out);
 int clock_encode(const struct clock_row *k, struct buf *out);
 int clock_decode(const void *row, size_t len, struct clock_row *out);
+int place_encode(const struct catalog_place *p, struct buf *out);
+int place_decode(const void *row, size_t len, struct catalog_place *out);
+int mam_encode(enum catalog_mam_format format, const void *p, size_t n, struct buf *out);
+/* *p within @row. */
+int mam_decode(const void *row, size_t len, enum catalog_mam_format *format, const uint8_t **p, size_t *n);
+int unit_encode(const struct catalog_unit *u, struct buf *out);
+int unit_decode(uint32_t number, const void *row, size_t len, struct catalog_unit *out);
+int scsi_encode(const struct catalog_scsi *s, struct buf *out);
+int scsi_decode(const void *row, size_t len, struct catalog_scsi *out);
 
 /* A name that a tape file may have: what a folder can show. */
 bool file_name_is_good(const char *name);

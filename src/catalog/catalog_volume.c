@@ -241,7 +241,7 @@ int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct row_key key = key_volume(id), tail = key_tail(id), files = key_files(id);
-	struct row_key file_names = key_file_names(id, NULL);
+	struct row_key file_names = key_file_names(id, NULL), place = key_place(id), memory = key_mams(id);
 	struct catalog_volume was;
 	int r;
 
@@ -257,6 +257,10 @@ int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with)
 		r = row_delete(b, &key);
 	if (!r)
 		r = row_delete(b, &tail);
+	if (!r)
+		r = row_delete(b, &place);
+	if (!r)
+		r = kv_batch_delete_prefix(b, KV_CATALOG, memory.b, memory.len);
 	if (!r)
 		r = kv_batch_delete_prefix(b, KV_CATALOG, files.b, files.len);
 	if (!r)
