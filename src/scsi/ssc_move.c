@@ -2,9 +2,9 @@
 /*
  * ssc_move: where the head goes, and where it is.  REWIND, SPACE, LOCATE, READ POSITION.
  *
- * A real drive writes what is in its buffer before it moves away from there; so do we: what was accepted is on disk before
- * the head moves.  A motion of ours is a look into a map, over before a status could be given, so IMMED changes nothing:
- * the answer is always the whole one, and no error comes later.
+ * A real drive writes what is in its buffer before it moves away from there; so do we: what was accepted is on disk
+ * before the head moves.  A motion of ours is a look into a map, over before a status could be given, so IMMED changes
+ * nothing: the answer is always the whole one, and no error comes later.
  *
  * What a motion meets is told as SSC-4 has it.  INFORMATION is what is left of the count, never negative: st(4) and its
  * kin count with it in both directions.
@@ -202,9 +202,9 @@ static bool place_find(struct scsi_unit *u, struct scsi_task *t, struct place *p
 }
 
 /*
- * 20 bytes.  The first object is the next that goes between host and drive, the last the next between buffer and medium:
- * the same, for no object that a host could ask about waits in between.  A place that 32 bits do not hold is told as
- * an overflow (PERR) and not known (LOLU, at which st(4) stops).
+ * 20 bytes.  The first object is the next that goes between host and drive, the last the next between buffer and
+ * medium: the same, for no object that a host could ask about waits in between.  A place that 32 bits do not hold is
+ * told as an overflow (PERR) and not known (LOLU, at which st(4) stops).
  */
 static void position_short(struct scsi_unit *u, struct scsi_task *t)
 {
@@ -266,9 +266,10 @@ static const struct op ops[] = {
 	{ 0x34, 0x06, "READ POSITION (long form)", { 0x34, 0x1f }, 60, ON_TAPE, position_long },
 	{ 0x34, 0x08, "READ POSITION (extended form)", { 0x34, 0x1f, 0, 0, 0, 0, 0, 0xff, 0xff }, 60, ON_TAPE,
 	  position_extended },
-	{ 0x91, -1, "SPACE(16)", { 0x91, 0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 1800, ON_TAPE, space_16 },
-	{ 0x92, -1, "LOCATE(16)", { 0x92, 0x3b, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 1800, ON_TAPE,
-	  locate_16 },
+	{ 0x91, -1, "SPACE(16)", { 0x91, 0x0f, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 1800,
+	  ON_TAPE, space_16 },
+	{ 0x92, -1, "LOCATE(16)", { 0x92, 0x3b, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 1800,
+	  ON_TAPE, locate_16 },
 };
 
 const struct op_group ssc_move_group = OP_GROUP(ops);
