@@ -38,7 +38,7 @@ static size_t state_of(uint64_t k, uint8_t *state)
 
 static void answer_of(uint64_t k, struct scsi_task *t)
 {
-	*t = (struct scsi_task){ .data_len = 1 << 20, .data_in = k * 3 };
+	*t = (struct scsi_task){ .data_len = 1 << 20, .data_in = k * 3 % 1000 };
 	if (k % 3)
 		return;
 	t->status = SCSI_CHECK_CONDITION;
