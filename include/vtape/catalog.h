@@ -159,8 +159,9 @@ struct catalog_unit {
 };
 int catalog_unit_put(struct catalog *c, const struct catalog_unit *u);	/* model "": goes */
 int catalog_unit_get(struct catalog *c, uint32_t number, struct catalog_unit *out);		/* _NONE */
-/* Set up whenever the daemon starts: `vtape scsi up` says yes, `down` no.  With how many slots and ports. */
-struct catalog_scsi { bool up; uint32_t slots, ports; };
+/* Set up whenever the daemon starts: `vtape scsi up` says yes, `down` no.  With how many slots and ports;
+ * @no_loopback: backstores only, for an iSCSI target. */
+struct catalog_scsi { bool up, no_loopback; uint32_t slots, ports; };
 int catalog_scsi_put(struct catalog *c, const struct catalog_scsi *s);
 int catalog_scsi_get(struct catalog *c, struct catalog_scsi *out);	/* never set: down, 0 and 0 */
 

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 enum { PLACE_IMPORTED = 1 };
-enum { SCSI_UP = 1 };
+enum { SCSI_UP = 1, SCSI_NO_LOOPBACK = 2 };
 
 /* ---- keys ---- */
 
@@ -175,7 +175,7 @@ int scsi_encode(const struct catalog_scsi *s, struct buf *out)
 		return r;
 	if (s->slots > CATALOG_SLOTS_MAX || s->ports > CATALOG_PORTS_MAX)
 		return err_explain(-EINVAL, "catalog: %u slots and %u ports are too many", s->slots, s->ports);
-	buf_put_u8(out, s->up ? SCSI_UP : 0);
+	buf_put_u8(out, (uint8_t)((s->up ? SCSI_UP : 0) | (s->no_loopback ? SCSI_NO_LOOPBACK : 0)));
 	buf_put_le32(out, s->slots);
 	return buf_put_le32(out, s->ports);
 }
@@ -184,12 +184,12 @@ int scsi_decode(const void *row, size_t len, struct catalog_scsi *out)
 {
 	struct cursor c = row_cursor(row, len);
 	uint8_t flags = cursor_u8(&c);
-	struct catalog_scsi s = { .up = flags & SCSI_UP };
+	struct catalog_scsi s = { .up = flags & SCSI_UP, .no_loopback = flags & SCSI_NO_LOOPBACK };
 	int r;
 
 	s.slots = cursor_le32(&c);
 	s.ports = cursor_le32(&c);
-	r = row_end(&c, !(flags & ~SCSI_UP) && s.slots <= CATALOG_SLOTS_MAX && s.ports <= CATALOG_PORTS_MAX,
+	r = row_end(&c, !(flags & ~(SCSI_UP | SCSI_NO_LOOPBACK)) && s.slots <= CATALOG_SLOTS_MAX && s.ports <= CATALOG_PORTS_MAX,
 		    "the number of slots");
 	if (!r)
 		*out = s;
