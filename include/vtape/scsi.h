@@ -24,6 +24,7 @@ struct scsi_task {
 	uint8_t cdb[SCSI_CDB_MAX];	/* zeros behind a shorter one */
 	uint8_t *data;			/* what the initiator sent, or room for what it asks for; borrowed */
 	size_t data_len;		/* of @data: the transport's word.  Whatever the CDB says, no more is touched */
+	bool descriptors;		/* set by scsi_execute(): sense data in descriptor format (D_SENSE is on) */
 	/* The answer: */
 	enum scsi_status status;
 	uint8_t sense[SCSI_SENSE_MAX];

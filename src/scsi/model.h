@@ -9,7 +9,7 @@
 
 /* A kind of cartridge as a drive knows it, SSC-4 8.2.3 (density support) and the vendors' SCSI references. */
 struct medium {
-	const char *suffix;		/* how its barcodes end: "L7"; "" none */
+	const char *suffix, *worm_suffix;	/* how its barcodes end: "L7", "LX"; "" none */
 	uint8_t density;		/* primary density code */
 	uint8_t type, worm_type;	/* medium types in the mode parameter header */
 	uint32_t bits_per_mm;

@@ -3,19 +3,21 @@
  * unit: made, reset, and one command at a time.
  *
  * The order of what can end a command before it is run is SAM-5's and SPC-4's: unknown code, a pending unit attention, a
- * CDB with bits where none may be, no medium, a drive that somebody else has.
+ * CDB with bits where none may be, no medium, a drive that somebody else has.  What a command means is in its handler;
+ * the transport's room for data is kept by sense.c's task_put() and task_got().
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "scsi/unit.h"
 
 static const struct op_group *const drive_groups[] = {
-	&spc_group, &inquiry_group, &rsoc_group, &ssc_io_group, &ssc_move_group, &ssc_medium_group, &ssc_mode_group,
-	&ssc_log_group, &ssc_density_group, &ssc_security_group, &mam_group, NULL
+	&spc_group, &reserve_group, &inquiry_group, &rsoc_group, &ssc_io_group, &ssc_move_group, &ssc_medium_group,
+	&ssc_mode_group, &ssc_log_group, &ssc_density_group, &ssc_security_group, &mam_group, NULL
 };
 static const struct op_group *const changer_groups[] = {
-	&spc_group, &inquiry_group, &rsoc_group, &smc_group, &smc_element_group, &smc_mode_group, NULL
+	&spc_group, &reserve_group, &inquiry_group, &rsoc_group, &smc_group, &smc_element_group, &smc_mode_group, NULL
 };
 
 const struct op_group *const *unit_groups(const struct scsi_unit *u)
@@ -30,54 +32,91 @@ unsigned op_cdb_len(uint8_t code)
 	return len[code >> 5];
 }
 
+/* ---- which ops there are ---------------------------------------------------------------------------------------- */
+
+static int by_code(const void *a, const void *b)
+{
+	const struct op *x = *(const struct op *const *)a, *y = *(const struct op *const *)b;
+
+	return x->code != y->code ? x->code - y->code : x->action - y->action;
+}
+
+static int ops_new(const struct op_group *const *groups, struct op_index *x)
+{
+	size_t n = 0;
+
+	for (const struct op_group *const *g = groups; *g; g++)
+		n += (*g)->count;
+	x->op = calloc(n, sizeof(*x->op));
+	if (!x->op)
+		return err_origin(-ENOMEM);
+	n = 0;
+	for (const struct op_group *const *g = groups; *g; g++)
+		for (size_t i = 0; i < (*g)->count; i++)
+			x->op[n++] = &(*g)->op[i];
+	qsort(x->op, n, sizeof(*x->op), by_code);
+	for (size_t i = 0; i < n; i++)
+		x->first[x->op[i]->code + 1]++;
+	for (unsigned c = 0; c < 256; c++)
+		x->first[c + 1] = (uint16_t)(x->first[c + 1] + x->first[c]);
+	return 0;
+}
+
+const struct op *op_find(const struct op_index *x, uint8_t code, uint8_t action, bool *code_known)
+{
+	*code_known = x->first[code] < x->first[code + 1];
+	for (unsigned i = x->first[code]; i < x->first[code + 1]; i++)
+		if (x->op[i]->action < 0 || x->op[i]->action == action)
+			return x->op[i];
+	return NULL;
+}
+
 /* ---- unit attentions -------------------------------------------------------------------------------------------- */
+
+static const uint16_t attention_code[] = {
+	[ATTENTION_POWER_ON] = ASC_POWER_ON, [ATTENTION_BUS_RESET] = ASC_BUS_RESET,
+	[ATTENTION_LUN_RESET] = ASC_LUN_RESET, [ATTENTION_NEXUS_LOST] = ASC_NEXUS_LOST,
+	[ATTENTION_MEDIUM_CHANGED] = ASC_MEDIUM_CHANGED, [ATTENTION_PORT_ACCESSED] = ASC_PORT_ACCESSED,
+	[ATTENTION_MODE_CHANGED] = ASC_MODE_CHANGED, [ATTENTION_LOG_CHANGED] = ASC_LOG_CHANGED,
+	[ATTENTION_KEYS_CHANGED] = ASC_KEYS_CHANGED,
+};
+static_assert(ARRAY_LEN(attention_code) == ATTENTIONS, "each has a code");
+
+/* What a reset tells goes beyond these; a medium that was changed is still to be told. */
+#define TOLD_BY_RESET (1u << ATTENTION_NEXUS_LOST | 1u << ATTENTION_MODE_CHANGED | 1u << ATTENTION_LOG_CHANGED | \
+		       1u << ATTENTION_KEYS_CHANGED)
+static const struct { enum attention attention; uint32_t includes; } resets[] = {
+	[SCSI_POWER_ON] = { ATTENTION_POWER_ON, UINT32_MAX },
+	[SCSI_BUS_RESET] = { ATTENTION_BUS_RESET, TOLD_BY_RESET | 1u << ATTENTION_LUN_RESET },
+	[SCSI_LUN_RESET] = { ATTENTION_LUN_RESET, TOLD_BY_RESET },
+	[SCSI_NEXUS_LOST] = { ATTENTION_NEXUS_LOST, 0 },
+};
 
 void unit_attention(struct scsi_unit *u, enum attention a)
 {
 	u->attentions |= 1u << a;
 }
 
-static bool attention_told(struct scsi_unit *u, struct scsi_task *t)
+bool unit_attention_take(struct scsi_unit *u, uint16_t *code)
 {
-	static const uint16_t code[ATTENTIONS] = {
-		ASC_POWER_ON, ASC_BUS_RESET, ASC_LUN_RESET, ASC_NEXUS_LOST, ASC_MEDIUM_CHANGED, ASC_PORT_ACCESSED,
-		ASC_MODE_CHANGED, ASC_LOG_CHANGED, ASC_KEYS_CHANGED
-	};
-	unsigned a = 0;
+	unsigned a;
 
 	if (!u->attentions)
 		return false;
-	while (!(u->attentions & 1u << a))
-		a++;
+	a = (unsigned)__builtin_ctz(u->attentions);
 	u->attentions &= ~(1u << a);
-	task_check(t, UNIT_ATTENTION, code[a]);
+	*code = attention_code[a];
 	return true;
 }
 
 /* ---- a command -------------------------------------------------------------------------------------------------- */
 
-/* *code_known: other service actions of it are. */
-static const struct op *op_find(const struct scsi_unit *u, const uint8_t *cdb, bool *code_known)
-{
-	*code_known = false;
-	for (const struct op_group *const *g = unit_groups(u); *g; g++) {
-		for (size_t i = 0; i < (*g)->count; i++) {
-			const struct op *op = &(*g)->op[i];
-
-			if (op->code != cdb[0])
-				continue;
-			*code_known = true;
-			if (op->action < 0 || op->action == (cdb[1] & 0x1f))
-				return op;
-		}
-	}
-	return NULL;
-}
-
+/* The last byte is CONTROL, SAM-5 5.2: NACA (bit 2) and what was LINK are not supported whatever a table says. */
 static bool cdb_fits(const struct op *op, struct scsi_task *t)
 {
 	for (unsigned i = 1, n = op_cdb_len(op->code); i < n; i++) {
-		uint8_t wrong = (uint8_t)(t->cdb[i] & ~op->usage[i]);
+		uint8_t may = i == n - 1 ? op->usage[i] & 0xc0 : op->usage[i];
+		uint8_t wrong = (uint8_t)(t->cdb[i] & ~may);
 
 		if (!wrong)
 			continue;
@@ -87,33 +126,55 @@ static bool cdb_fits(const struct op *op, struct scsi_task *t)
 	return true;
 }
 
+/* False: @t has been answered. */
+static bool may_run(struct scsi_unit *u, const struct op *op, struct scsi_task *t)
+{
+	bool drive = u->cfg.kind == SCSI_DRIVE;
+	uint16_t code;
+
+	if (!(op && op->flags & OP_ALWAYS) && unit_attention_take(u, &code)) {
+		task_check(t, UNIT_ATTENTION, code);
+		return false;
+	}
+	if (!op || !op->run) {
+		task_bad_cdb(t, 1, 4);
+		return false;
+	}
+	if (!cdb_fits(op, t))
+		return false;
+	if (drive && op->flags & OP_MEDIUM && !u->ssc.volume) {
+		task_check(t, NOT_READY, ASC_NO_MEDIUM);
+		return false;
+	}
+	return !(drive && op->flags & OP_TAPE) || ssc_take(u, t);
+}
+
+/* Did a command that sends data take any of it?  NO SENSE and RECOVERED ERROR come with a command that was done. */
+static bool was_done(const struct scsi_task *t)
+{
+	return t->status == SCSI_GOOD ||
+	       (t->status == SCSI_CHECK_CONDITION && (t->descriptors ? t->sense[1] : t->sense[2] & 0x0f) <= RECOVERED_ERROR);
+}
+
 static void run(struct scsi_unit *u, struct scsi_task *t)
 {
 	bool known;
-	const struct op *op = op_find(u, t->cdb, &known);
+	const struct op *op = op_find(&u->ops, t->cdb[0], t->cdb[1] & 0x1f, &known);
 
 	if (u->cfg.kind == SCSI_DRIVE)
 		ssc_look(u);
 	else
 		smc_look(u);
-	if (!op || !op->run) {
-		if (known)
-			task_bad_cdb(t, 1, 4);
-		else
-			task_check(t, ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+	if (!known) {
+		task_check(t, ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
 		return;
 	}
-	if (!(op->flags & OP_ALWAYS) && attention_told(u, t))
-		return;
-	if (!cdb_fits(op, t))
-		return;
-	if (op->flags & OP_MEDIUM && !u->ssc.volume) {
-		task_check(t, NOT_READY, ASC_NO_MEDIUM);
-		return;
-	}
-	if (op->flags & OP_TAPE && !ssc_take(u, t))
+	if (!may_run(u, op, t))
 		return;
 	op->run(u, t);
+	u->id.bytes_in += t->data_in;
+	if (op->flags & OP_OUT && was_done(t))
+		u->id.bytes_out += t->data_len;
 }
 
 void scsi_execute(struct scsi_unit *u, uint64_t sequence, struct scsi_task *t)
@@ -122,6 +183,7 @@ void scsi_execute(struct scsi_unit *u, uint64_t sequence, struct scsi_task *t)
 
 	t->status = SCSI_GOOD;
 	t->sense_len = t->data_in = 0;
+	t->descriptors = u->ssc.mode.sense_descriptors;
 	if (sequence && memory_answer(u->memory, sequence, t))
 		return;
 	run(u, t);
@@ -136,7 +198,10 @@ void scsi_reset(struct scsi_unit *u, enum scsi_reset what)
 {
 	LOCK_SCOPE(&u->lock);
 
-	unit_attention(u, (enum attention)what);
+	u->attentions &= ~resets[what].includes;
+	unit_attention(u, resets[what].attention);
+	spc_reset(u, what);
+	reserve_reset(u, what);
 	if (u->cfg.kind == SCSI_DRIVE)
 		ssc_reset(u, what);
 	else
@@ -183,6 +248,13 @@ int scsi_identity(const struct scsi_unit_config *cfg, struct scsi_unit_info *out
 	return 0;
 }
 
+static void unit_free(struct scsi_unit *u)
+{
+	pthread_mutex_destroy(&u->lock);
+	free(u->ops.op);
+	free(u);
+}
+
 int scsi_unit_new(const struct scsi_unit_config *cfg, struct scsi_unit **out)
 {
 	struct scsi_unit *u = calloc(1, sizeof(*u));
@@ -196,6 +268,8 @@ int scsi_unit_new(const struct scsi_unit_config *cfg, struct scsi_unit **out)
 	pthread_mutex_init(&u->lock, NULL);
 	r = scsi_identity(cfg, &u->id);
 	if (!r)
+		r = ops_new(unit_groups(u), &u->ops);
+	if (!r)
 		r = memory_open(cfg->memory, cfg->memory_len, &u->memory);
 	if (!r) {
 		u->drive_model = cfg->kind == SCSI_DRIVE ? drive_model_find(u->id.model) : NULL;
@@ -206,8 +280,7 @@ int scsi_unit_new(const struct scsi_unit_config *cfg, struct scsi_unit **out)
 	}
 	if (r) {
 		u->memory = memory_close(u->memory, true);
-		pthread_mutex_destroy(&u->lock);
-		free(u);
+		unit_free(u);
 		return r;
 	}
 	*out = u;
@@ -223,8 +296,7 @@ struct scsi_unit *scsi_unit_free(struct scsi_unit *u, bool keep)
 	else
 		smc_free(u);
 	memory_close(u->memory, keep);
-	pthread_mutex_destroy(&u->lock);
-	free(u);
+	unit_free(u);
 	return NULL;
 }
 

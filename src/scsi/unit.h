@@ -5,8 +5,8 @@
  *   unit.c        a unit: made, reset, one command at a time (attention, CDB, medium, the command, its answer kept)
  *   sense.c       answers: CHECK CONDITION and its sense data, parameter data
  *   model.c       the tables of models
- *   spc.c, inquiry.c, rsoc.c   commands of every unit
- *   ssc.c         a drive: who has the tape, what is loaded
+ *   spc.c, reserve.c, inquiry.c, rsoc.c   commands of every unit
+ *   ssc.c         a drive: who has the tape, what is loaded;  ssc_keep.c  what outlives a kill
  *   ssc_io.c, ssc_move.c, ssc_medium.c, ssc_mode.c, ssc_log.c, ssc_density.c, ssc_security.c   its commands
  *   mam.c         the cartridge's memory
  *   crypt.c       records that are stored encrypted;  lbp.c  checksums that come with records
@@ -65,12 +65,14 @@ struct sense {
 	int8_t bit;			/* -1: no bit */
 	bool deferred;
 };
+/* Sense data, in fixed or descriptor format; bytes put into @out. */
+size_t sense_put(uint8_t out[SCSI_SENSE_MAX], const struct sense *s, bool descriptors);
 /* CHECK CONDITION; fixed format unless D_SENSE is on (descriptor format then). */
 void task_sense(struct scsi_task *t, const struct sense *s);
 void task_check(struct scsi_task *t, enum sense_key key, uint16_t code);
 void task_bad_cdb(struct scsi_task *t, unsigned byte, int bit);		/* 5/2400 with its field pointer; @bit -1 */
 void task_bad_parameter(struct scsi_task *t, unsigned byte, int bit);	/* 5/2600 */
-/* An error of ours (< 0): 3/1100, 7/..., 4/4400, 5/5500, or BUSY for -EBUSY; logged. */
+/* An error of ours (< 0): 3/1100 or 3/0C00, 7/..., D/0002, 4/4400, 5/5500, or BUSY for -EBUSY; logged. */
 void task_failed(struct scsi_task *t, int r);
 /* Parameter data: as much of @n bytes as @alloc and the transport have room for. */
 void task_put(struct scsi_task *t, const void *p, size_t n, size_t alloc);
@@ -101,11 +103,15 @@ struct op_group { const struct op *op; size_t count; };
 unsigned op_cdb_len(uint8_t code);	/* by its group: 6, 10, 12, 16 */
 
 /* Of every unit; drives; changers.  NULL ends a list (unit.c). */
-extern const struct op_group spc_group, inquiry_group, rsoc_group;
+extern const struct op_group spc_group, reserve_group, inquiry_group, rsoc_group;
 extern const struct op_group ssc_io_group, ssc_move_group, ssc_medium_group, ssc_mode_group, ssc_log_group,
 	ssc_density_group, ssc_security_group, mam_group;
 extern const struct op_group smc_group, smc_element_group, smc_mode_group;
 const struct op_group *const *unit_groups(const struct scsi_unit *u);
+/* Of a unit: all of its ops in the order of codes and service actions; those of code c are op[first[c]]..op[first[c + 1] - 1]. */
+struct op_index { const struct op **op; uint16_t first[257]; };
+/* NULL: not supported.  *code_known: other service actions of it are. */
+const struct op *op_find(const struct op_index *x, uint8_t code, uint8_t action, bool *code_known);
 
 /* ---- unit attentions: the first that is set is reported, once --------------------------------------------------- */
 
@@ -114,6 +120,8 @@ enum attention {
 	ATTENTION_PORT_ACCESSED, ATTENTION_MODE_CHANGED, ATTENTION_LOG_CHANGED, ATTENTION_KEYS_CHANGED, ATTENTIONS
 };
 void unit_attention(struct scsi_unit *u, enum attention a);
+/* The first one's code; it is not pending any more.  False: none was. */
+bool unit_attention_take(struct scsi_unit *u, uint16_t *code);
 
 /* ---- a drive ---------------------------------------------------------------------------------------------------- */
 
@@ -142,6 +150,14 @@ struct ssc_counters {
 	uint64_t marks_written;
 };
 
+/* A tape that was given back is the same when it is taken again, or it has changed. */
+struct ssc_left {
+	bool valid;
+	uint32_t partition;
+	uint64_t object;
+	uint64_t generation, objects, written_ns;
+};
+
 struct ssc {
 	unsigned number;		/* the library's drive */
 	struct drive *drive;		/* ours now; NULL: not taken */
@@ -159,7 +175,11 @@ struct ssc {
 	struct ssc_mode mode;
 	struct ssc_counters count;
 	struct crypt crypt;
-	struct buf bounce;		/* a record, where it cannot go straight to the initiator */
+	struct buf bounce, clear;	/* a record, where it cannot go straight to the initiator: as stored, in clear */
+	struct ssc_left left;		/* where the tape was when it was given back */
+	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered (ssc_keep.c) */
+	uint64_t ahead;			/* objects behind the head that a killed command may have written (ssc_keep.c) */
+	bool plain;			/* compression of the tape in the drive is switched off by us */
 };
 
 int ssc_new(struct scsi_unit *u);
@@ -172,7 +192,22 @@ bool ssc_take(struct scsi_unit *u, struct scsi_task *t);
 int ssc_give_back(struct scsi_unit *u);		/* commits; 0 if it was not ours */
 /* Before anything is changed on the tape: write protection, WORM, append-only, MAM's counter.  False: answered. */
 bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t);
-/* Behind a command: what must outlive a kill goes to the memory. */
+/* The tape refused a change with TAPE_E_PROTECTED: says why (write protection, WORM, a lock). */
+void ssc_refused(struct scsi_unit *u, struct scsi_task *t);
+/* ssc_keep.c: what outlives a kill. */
+/* A new unit over an old one's memory: goes on where that was, or is as switched on anew. */
+int ssc_keep_restore(struct scsi_unit *u);
+/* What is done next cuts off what lies ahead.  Part of ssc_may_write(). */
+int ssc_keep_cut(struct scsi_unit *u);
+/* These objects, up to the position, have been written in memory.  Both may commit: then the error of that. */
+int ssc_keep_record(struct scsi_unit *u, const struct tape_pos *at, const void *p, size_t n);
+int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t count);
+/* Before a command that changes the tape is answered: a cut is committed. */
+int ssc_keep_end(struct scsi_unit *u);
+/* The drive is taken, for writing or not, where a claim elsewhere allows it.  -EBUSY. */
+int ssc_open_drive(struct scsi_unit *u, bool write);
+void ssc_close_drive(struct scsi_unit *u, int *error);
+/* Behind a command: what must outlive a kill goes to the memory.  @t NULL: between commands. */
 void ssc_save(struct scsi_unit *u, uint64_t sequence, const struct scsi_task *t);
 /* Everything is on disk: what waits in the memory need not any more. */
 void ssc_committed(struct scsi_unit *u);
@@ -190,14 +225,47 @@ int mam_modify(struct scsi_unit *u);
 /* lbp.c: 4 bytes behind each record, in the order in which they go over the wire. */
 void lbp_put(unsigned method, const void *p, size_t n, uint8_t crc[4]);
 bool lbp_fits(unsigned method, const void *p, size_t n, const uint8_t crc[4]);
+void lbp_without_instruction(bool on);	/* tests only: as on a processor that has none for CRC-32C */
 
 /* ---- a changer -------------------------------------------------------------------------------------------------- */
 
+/* Element type codes, SMC-3; the elements of a type are one run of addresses. */
+enum element_type { ELEMENT_ANY, ELEMENT_TRANSPORT, ELEMENT_STORAGE, ELEMENT_PORT, ELEMENT_DRIVE };
+#define ELEMENT_TYPES 4u
+struct element_run { enum element_type type; uint32_t first, count; };
+
+/* What SEND VOLUME TAG asked to look for; REQUEST VOLUME ELEMENT ADDRESS tells what was found. */
+struct smc_search {
+	uint8_t given, action, type;
+	uint16_t start;
+	uint8_t pattern[32];
+};
+
+/*
+ * MOVE MEDIUM and EXCHANGE MEDIUM are done once.  Steps, and what a kill behind each leaves:
+ *  1. the memory has the CDB and the volumes that are to go	they are where they were: the repeat moves them
+ *  2. the library has moved them, durably			the repeat finds its CDB in the memory, and the volumes
+ *								where they were to go: GOOD
+ *  3. the memory has the answer, and nothing begun		the answer is given again (unit.c)
+ */
+struct smc_begun {
+	uint8_t cdb[SCSI_CDB_MAX];
+	uint64_t volume[2];		/* [0]: 0 if nothing is begun; [1]: of EXCHANGE */
+};
+
 struct smc {
 	uint64_t seen_ports;		/* library_place_changes(): told already */
+	uint32_t slots, ports;		/* library_places(): told already */
 	bool prevented;
 	uint8_t auto_unload;		/* a MOVE from a drive unloads by itself; a mode parameter of the vendor's page */
+	struct smc_search search;
+	struct smc_begun begun;
 };
+/* In the order of addresses; those of no elements too. */
+void smc_runs(const struct scsi_unit *u, struct element_run out[ELEMENT_TYPES]);
+/* The place at an element address; false: there is none, or it is a transport element. */
+bool smc_place(const struct scsi_unit *u, uint16_t address, struct library_place *out);
+bool smc_is_transport(const struct scsi_unit *u, uint16_t address);
 int smc_new(struct scsi_unit *u);
 void smc_free(struct scsi_unit *u);
 void smc_reset(struct scsi_unit *u, enum scsi_reset what);
@@ -206,12 +274,25 @@ void smc_save(struct scsi_unit *u, uint64_t sequence, const struct scsi_task *t)
 
 /* ---- the unit --------------------------------------------------------------------------------------------------- */
 
+/* Reservations as one initiator makes them, where there is no kernel that has them for all (reserve.c). */
+struct reservation {
+	bool simple;			/* RESERVE(6) or (10) */
+	bool registered, held;
+	uint8_t type;			/* of the persistent one, if held */
+	uint64_t key;			/* if registered */
+	uint32_t generation;
+};
+void reserve_reset(struct scsi_unit *u, enum scsi_reset what);
+void spc_reset(struct scsi_unit *u, enum scsi_reset what);
+
 struct scsi_unit {
 	struct scsi_unit_config cfg;
 	struct scsi_unit_info id;	/* identity, all of it made out; counters */
 	const struct drive_model *drive_model;		/* of its kind; the other is NULL */
 	const struct changer_model *changer_model;
+	struct op_index ops;
 	uint32_t attentions;		/* bits, enum attention */
+	struct reservation reservation;
 	int64_t timestamp_offset_ms;	/* SET TIMESTAMP: to the wall clock */
 	uint8_t timestamp_origin;
 	uint8_t buffer[256];		/* WRITE BUFFER, READ BUFFER: echo */
