@@ -18,7 +18,7 @@
 
 struct table { uint32_t of[LANES][256]; };
 static struct table reed_solomon, crc32c;
-static bool has_instruction;
+static bool has_instruction, by_tables_alone;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Product in GF(256). */
@@ -94,13 +94,21 @@ static uint32_t by_instruction(uint32_t reg, const uint8_t *p, size_t n)
 }
 #endif
 
+void lbp_without_instruction(bool on)
+{
+	pthread_once(&once, tables_make);
+	by_tables_alone = on;
+}
+
 void lbp_put(unsigned method, const void *p, size_t n, uint8_t crc[4])
 {
 	pthread_once(&once, tables_make);
 	if (method == 1)
 		put_le32(crc, by_table(&reed_solomon, 0, p, n));
+	else if (has_instruction && !by_tables_alone)
+		put_le32(crc, ~by_instruction(~0u, p, n));
 	else
-		put_le32(crc, ~(has_instruction ? by_instruction(~0u, p, n) : by_table(&crc32c, ~0u, p, n)));
+		put_le32(crc, ~by_table(&crc32c, ~0u, p, n));
 }
 
 bool lbp_fits(unsigned method, const void *p, size_t n, const uint8_t crc[4])
