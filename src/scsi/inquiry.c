@@ -36,7 +36,6 @@ static void put_dialect(const struct scsi_unit *u, uint8_t *b)
 
 static void standard(struct scsi_unit *u, struct scsi_task *t)
 {
-	static const uint16_t drive_versions[] = { 0x00a0, 0x0460, 0x0520 }, changer_versions[] = { 0x00a0, 0x0460, 0x0480 };
 	bool drive = u->cfg.kind == SCSI_DRIVE;
 	uint8_t b[STANDARD_LEN] = { (uint8_t)u->cfg.kind, 0x80 /* RMB */, 0x06 /* SPC-4 */, 0x02, STANDARD_LEN - 5 };
 
@@ -51,8 +50,9 @@ static void standard(struct scsi_unit *u, struct scsi_task *t)
 	put_text(b + 32, 4, u->id.revision);
 	put_dialect(u, b);
 	/* SAM-5, SPC-4, SSC-4 or SMC-3, no version claimed. */
-	for (unsigned i = 0; i < ARRAY_LEN(drive_versions); i++)
-		put_be16(b + 58 + 2 * i, drive ? drive_versions[i] : changer_versions[i]);
+	put_be16(b + 58, 0x00a0);
+	put_be16(b + 60, 0x0460);
+	put_be16(b + 62, drive ? 0x0520 : 0x0480);
 	task_put(t, b, sizeof(b), get_be16(t->cdb + 3));
 }
 

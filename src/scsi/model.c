@@ -9,7 +9,7 @@
  */
 #include "scsi/unit.h"
 
-/* ---- media: suffix, WORM's, density, types, bits/mm, width, tracks, 10^6 bytes, partitions, names ---------------- */
+/* ---- media: suffix, WORM's, density, types, bits/mm, width, tracks, 10^6 bytes, partitions, names --------------- */
 
 static const struct medium vtape = { "", "", 0x80, 0x00, 0x0c, 10000, 127, 1, 16000000, TAPE_PARTITIONS_MAX,
 				     "VTAPE", "VTAPE", "virtual tape" };
@@ -60,7 +60,7 @@ static const struct drive_model drives[] = {
 	  "R3G3", DIALECT_HPE, 9, &lto9, { &lto9, &lto8 }, { NULL }, LTO_RECORD_MAX },
 };
 
-/* ---- libraries: first transport, slot, port, drive --------------------------------------------------------------- */
+/* ---- libraries: first transport, slot, port, drive -------------------------------------------------------------- */
 
 /* Between two kinds there is room for LIBRARY_DRIVES_MAX drives and LIBRARY_PORTS_MAX ports; slots come last. */
 static const struct changer_model changers[] = {

@@ -133,7 +133,9 @@ static bool type_fits(struct scsi_task *t)
 {
 	uint8_t type = t->cdb[2];
 
-	if (type == WRITE_EXCLUSIVE || type == EXCLUSIVE || (type >= WRITE_EXCLUSIVE_REGISTRANTS && type <= EXCLUSIVE_ALL))
+	if (type == WRITE_EXCLUSIVE || type == EXCLUSIVE)
+		return true;
+	if (type >= WRITE_EXCLUSIVE_REGISTRANTS && type <= EXCLUSIVE_ALL)
 		return true;
 	task_bad_cdb(t, 2, -1);
 	return false;

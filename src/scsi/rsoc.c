@@ -73,25 +73,20 @@ static void report_one(struct scsi_task *t, const struct op *op, bool timeouts)
 
 static void report_operation_codes(struct scsi_unit *u, struct scsi_task *t)
 {
-	bool timeouts = t->cdb[2] & 0x80, known;
+	bool timeouts = t->cdb[2] & 0x80, known, has_actions;
 	unsigned how = t->cdb[2] & 0x07;
 	uint16_t action = get_be16(t->cdb + 4);
-	const struct op *op = action < 0x20 ? op_find(&u->ops, t->cdb[3], (uint8_t)action, &known) : NULL;
-	bool has_actions = u->ops.first[t->cdb[3]] < u->ops.first[t->cdb[3] + 1] &&
-			   u->ops.op[u->ops.first[t->cdb[3]]]->action >= 0;
+	/* An action that no byte 1 can hold is none of any command's. */
+	const struct op *op = op_find(&u->ops, t->cdb[3], action > 0x1f ? 0xff : (uint8_t)action, &known);
 
-	if (how == REPORT_ALL) {
+	has_actions = known && u->ops.op[u->ops.first[t->cdb[3]]]->action >= 0;
+	if (how == REPORT_ALL)
 		report_all(u, t, timeouts);
-		return;
-	}
-	known = u->ops.first[t->cdb[3]] < u->ops.first[t->cdb[3] + 1];
-	if (how > REPORT_EITHER || (how == REPORT_CODE && has_actions) || (how == REPORT_ACTION && known && !has_actions)) {
+	else if (how > REPORT_EITHER || (how == REPORT_CODE && has_actions) ||
+		 (how == REPORT_ACTION && known && !has_actions))
 		task_bad_cdb(t, 2, 2);
-		return;
-	}
-	if (how == REPORT_EITHER && !has_actions && action)
-		op = NULL;
-	report_one(t, op, timeouts);
+	else
+		report_one(t, how == REPORT_EITHER && !has_actions && action ? NULL : op, timeouts);
 }
 
 /* What the kernel's target core does for us and tells us of: ABORT TASK, LOGICAL UNIT RESET. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sense: answers.  CHECK CONDITION with its sense data (SPC-4 4.5), and parameter data cut to what the initiator and the
- * transport have room for.
+ * sense: answers.  CHECK CONDITION with its sense data (SPC-4 4.5), and parameter data cut to what the initiator and
+ * the transport have room for.
  *
  * The only place that knows how sense data looks and what an error of ours is to an initiator.  What a condition of the
  * tape means (a filemark, its end) is said by who meets it, as a struct sense.

@@ -2,8 +2,8 @@
 /*
  * spc: commands of every unit: is it there, what is pending, self tests, the buffer for echoes, the time.
  *
- * Self tests find nothing and are done at once.  There is no firmware to load: WRITE BUFFER's download modes are refused,
- * as a drive refuses an image that is not its own.
+ * Self tests find nothing and are done at once.  There is no firmware to load: WRITE BUFFER's download modes are
+ * refused, as a drive refuses an image that is not its own.
  */
 #include "scsi/unit.h"
 
@@ -15,8 +15,8 @@ static void test_unit_ready(struct scsi_unit *u, struct scsi_task *t)
 		task_check(t, NOT_READY, ASC_NO_MEDIUM);
 }
 
-/* A pending unit attention as parameter data, after which it is told; else NO SENSE.  Sense data of commands goes out with
- * their status, none is kept for here. */
+/* A pending unit attention as parameter data, after which it is told; else NO SENSE.  Sense data of commands goes out
+ * with their status, none is kept for here. */
 static void request_sense(struct scsi_unit *u, struct scsi_task *t)
 {
 	struct sense s = { .key = NO_SENSE };
@@ -88,7 +88,8 @@ static void receive_diagnostic(struct scsi_unit *u, struct scsi_task *t)
 
 /* ---- the buffer ------------------------------------------------------------------------------------------------- */
 
-enum { BUFFER_COMBINED = 0x00, BUFFER_DATA = 0x02, BUFFER_DESCRIPTOR = 0x03, BUFFER_ECHO = 0x0a, BUFFER_ECHO_DESCRIPTOR = 0x0b };
+enum { BUFFER_COMBINED = 0x00, BUFFER_DATA = 0x02, BUFFER_DESCRIPTOR = 0x03, BUFFER_ECHO = 0x0a,
+       BUFFER_ECHO_DESCRIPTOR = 0x0b };
 
 static uint32_t get_be24(const uint8_t *b)
 {
@@ -229,7 +230,8 @@ static const struct op ops[] = {
 	{ 0x1d, -1, "SEND DIAGNOSTIC", { 0x1d, 0xf7, 0, 0xff, 0xff }, 900, OP_OUT, send_diagnostic },
 	{ 0x3b, -1, "WRITE BUFFER", BUFFER_USAGE(0x3b), 60, OP_OUT, write_buffer },
 	{ 0x3c, -1, "READ BUFFER", BUFFER_USAGE(0x3c), 60, 0, read_buffer },
-	{ 0xa0, -1, "REPORT LUNS", { 0xa0, 0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, 30, OP_ALWAYS | OP_KERNEL, report_luns },
+	{ 0xa0, -1, "REPORT LUNS", { 0xa0, 0, 0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, 30, OP_ALWAYS | OP_KERNEL,
+	  report_luns },
 	{ 0xa3, 0x0f, "REPORT TIMESTAMP", { 0xa3, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, 30, 0, report_timestamp },
 	{ 0xa4, 0x0f, "SET TIMESTAMP", { 0xa4, 0x1f, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff }, 30, OP_OUT, set_timestamp },
 };

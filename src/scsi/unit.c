@@ -2,9 +2,9 @@
 /*
  * unit: made, reset, and one command at a time.
  *
- * The order of what can end a command before it is run is SAM-5's and SPC-4's: unknown code, a pending unit attention, a
- * CDB with bits where none may be, no medium, a drive that somebody else has.  What a command means is in its handler;
- * the transport's room for data is kept by sense.c's task_put() and task_got().
+ * The order of what can end a command before it is run is SAM-5's and SPC-4's: unknown code, a pending unit attention,
+ * a CDB with bits where none may be, no medium, a drive that somebody else has.  What a command means is in its
+ * handler; the transport's room for data is kept by sense.c's task_put() and task_got().
  */
 #include <assert.h>
 #include <errno.h>
@@ -152,8 +152,9 @@ static bool may_run(struct scsi_unit *u, const struct op *op, struct scsi_task *
 /* Did a command that sends data take any of it?  NO SENSE and RECOVERED ERROR come with a command that was done. */
 static bool was_done(const struct scsi_task *t)
 {
-	return t->status == SCSI_GOOD ||
-	       (t->status == SCSI_CHECK_CONDITION && (t->descriptors ? t->sense[1] : t->sense[2] & 0x0f) <= RECOVERED_ERROR);
+	uint8_t key = t->descriptors ? t->sense[1] : t->sense[2] & 0x0f;
+
+	return t->status == SCSI_GOOD || (t->status == SCSI_CHECK_CONDITION && key <= RECOVERED_ERROR);
 }
 
 static void run(struct scsi_unit *u, struct scsi_task *t)

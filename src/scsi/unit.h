@@ -41,7 +41,8 @@ enum sense_code {
 	ASC_POSITIONING_ERROR = 0x1501, ASC_PARAMETER_LIST_LENGTH = 0x1a00, ASC_MISCOMPARE = 0x1d00,
 	ASC_INVALID_OPCODE = 0x2000, ASC_INVALID_ELEMENT = 0x2101, ASC_INVALID_CDB_FIELD = 0x2400,
 	ASC_INVALID_PARAMETER = 0x2600, ASC_PARAMETER_NOT_SUPPORTED = 0x2601, ASC_PARAMETER_VALUE = 0x2602,
-	ASC_WRITE_PROTECTED = 0x2700, ASC_WORM_PROTECTED = 0x300c, ASC_MEDIUM_CHANGED = 0x2800, ASC_PORT_ACCESSED = 0x2801,
+	ASC_WRITE_PROTECTED = 0x2700, ASC_WORM_PROTECTED = 0x300c, ASC_MEDIUM_CHANGED = 0x2800,
+	ASC_PORT_ACCESSED = 0x2801,
 	ASC_POWER_ON = 0x2900, ASC_BUS_RESET = 0x2902, ASC_LUN_RESET = 0x2903, ASC_NEXUS_LOST = 0x2907,
 	ASC_MODE_CHANGED = 0x2a01, ASC_LOG_CHANGED = 0x2a02, ASC_TIMESTAMP_CHANGED = 0x2a10,
 	ASC_KEYS_CHANGED = 0x2a11, ASC_SEQUENCE_ERROR = 0x2c00, ASC_INCOMPATIBLE_MEDIUM = 0x3000,
@@ -93,8 +94,8 @@ struct op {
 	uint8_t code;
 	int action;		/* service action in byte 1, bits 0-4; -1: none */
 	const char *name;	/* as in the standard */
-	uint8_t usage[16];	/* CDB usage data, SPC-4 6.28: 1 bits may be set; [0] is the code.  A bit set outside: 5/2400 */
-	uint16_t timeout_s;	/* recommended; nominal is 0 */
+	uint8_t usage[16];	/* CDB usage data: 1 bits may be set; [0] is the code.  A bit set outside: 5/2400 */
+	uint16_t timeout_s;	/* recommended, never 0; nominal is about a tenth of it */
 	unsigned flags;
 	void (*run)(struct scsi_unit *u, struct scsi_task *t);	/* status is GOOD when it is called */
 };
@@ -108,7 +109,8 @@ extern const struct op_group ssc_io_group, ssc_move_group, ssc_medium_group, ssc
 	ssc_density_group, ssc_security_group, mam_group;
 extern const struct op_group smc_group, smc_element_group, smc_mode_group;
 const struct op_group *const *unit_groups(const struct scsi_unit *u);
-/* Of a unit: all of its ops in the order of codes and service actions; those of code c are op[first[c]]..op[first[c + 1] - 1]. */
+/* Of a unit: all of its ops in the order of codes and service actions; those of code c begin at op[first[c]] and end
+ * before op[first[c + 1]]. */
 struct op_index { const struct op **op; uint16_t first[257]; };
 /* NULL: not supported.  *code_known: other service actions of it are. */
 const struct op *op_find(const struct op_index *x, uint8_t code, uint8_t action, bool *code_known);
@@ -177,7 +179,8 @@ struct ssc {
 	struct crypt crypt;
 	struct buf bounce, clear;	/* a record, where it cannot go straight to the initiator: as stored, in clear */
 	struct ssc_left left;		/* where the tape was when it was given back */
-	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered (ssc_keep.c) */
+	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
+					 * (ssc_keep.c) */
 	uint64_t ahead;			/* objects behind the head that a killed command may have written (ssc_keep.c) */
 	bool plain;			/* compression of the tape in the drive is switched off by us */
 };
@@ -237,7 +240,7 @@ struct element_run { enum element_type type; uint32_t first, count; };
 /* What SEND VOLUME TAG asked to look for; REQUEST VOLUME ELEMENT ADDRESS tells what was found. */
 struct smc_search {
 	uint8_t given, action, type;
-	uint16_t start;
+	uint16_t start, sequence_min;
 	uint8_t pattern[32];
 };
 
@@ -257,7 +260,7 @@ struct smc {
 	uint64_t seen_ports;		/* library_place_changes(): told already */
 	uint32_t slots, ports;		/* library_places(): told already */
 	bool prevented;
-	uint8_t auto_unload;		/* a MOVE from a drive unloads by itself; a mode parameter of the vendor's page */
+	uint8_t auto_unload;		/* a MOVE from a drive unloads by itself; of the vendor's mode page */
 	struct smc_search search;
 	struct smc_begun begun;
 };
