@@ -27,7 +27,8 @@ const struct op_group *const *unit_groups(const struct scsi_unit *u)
 
 unsigned op_cdb_len(uint8_t code)
 {
-	static const uint8_t len[8] = { 6, 10, 10, 0, 16, 12, 0, 0 };
+	/* Groups 6 and 7 are the vendors': libraries know E7h, of 10 bytes. */
+	static const uint8_t len[8] = { 6, 10, 10, 0, 16, 12, 10, 10 };
 
 	return len[code >> 5];
 }
