@@ -198,8 +198,8 @@ bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t);
 /* The tape refused a change with TAPE_E_PROTECTED: says why (write protection, WORM, a lock). */
 void ssc_refused(struct scsi_unit *u, struct scsi_task *t);
 /* ssc_keep.c: what outlives a kill. */
-/* A new unit over an old one's memory: goes on where that was, or is as switched on anew. */
-int ssc_keep_restore(struct scsi_unit *u);
+/* A new unit over an old one's memory goes on where that was; false: it is as switched on anew. */
+bool ssc_keep_restore(struct scsi_unit *u);
 /* What is done next cuts off what lies ahead.  Part of ssc_may_write(). */
 int ssc_keep_cut(struct scsi_unit *u);
 /* These objects, up to the position, have been written in memory.  Both may commit: then the error of that. */
