@@ -3,8 +3,10 @@
  * holding: one volume that somebody has, and the inside of struct library.
  *
  * Locks, in the order in which they may be taken:
+ *   arm     one robot's move at a time
  *   gc      one collection at a time
  *   change  reading, editing and writing back a row of the catalog; also dropping and replacing rows of volumes
+ *   place   where each volume is: the tables of places and their rows; the catalog is written while it is held
  *   lock    the holdings, the drives, the collector's wishes, what was refused
  *
  * Apart from these, never held while one of them is taken: the keeper's lock (its damage), the scrub's `turn` (starting
@@ -49,12 +51,46 @@ struct holding {
 	pthread_mutex_t refresh;
 };
 
-struct slot {
+/* A drive and what is around it. */
+struct bay {
 	struct drive *drive;
 	struct holding *held;	/* loaded */
 	uint64_t last;		/* what was loaded last, for MTLOAD; 0: nothing yet */
 	bool busy;		/* being loaded or unloaded: wait */
 	bool open, write, locked;
+};
+
+/*
+ * Where each volume is: tables of what the catalog's rows say.  A volume is in the drive whose row D names it; else in
+ * the slot or port that its row L names; else outside.  The row L of a loaded volume stays, and is the place that it
+ * came from: so a drive knows that place over a restart too, and going back there changes one row alone.
+ *
+ * What changes rows, each in one synced batch, so that a kill finds what was before it or what is behind it:
+ *  1. load      the drive has the volume, then D appears
+ *  2. unload    the drive has let go and what was written is committed; then D goes, with L if it does not go back
+ *  3. a robot   the drives have let go of what leaves them and taken what comes; then all D and L of the move change
+ *  4. create, delete, an image that becomes a tape: L with the volume's own rows
+ *  5. import, export, and those that have no place yet: L
+ * If the batch of 1 or 3 cannot be written the drives go back to what they had; the tape of 2 is out all the same, and
+ * the next start finds it in the drive.
+ *
+ * What a start mends, by what it finds: a drive's volume that is gone or cannot be loaded, or a drive that is no more,
+ * gives its tape back as an unload does; of two in one slot (after 2 without its batch, or damage) the volume with the
+ * higher number goes to the first free one.
+ *
+ * While `place` is not held:
+ * 1. A volume is in one drive, slot or port at most; slot[] and port[] may say PLACE_COMING: kept free for a move.
+ * 2. A bit of free[] is set if that slot is empty; none below first_free is.
+ */
+#define PLACE_COMING UINT64_MAX
+struct places {
+	pthread_mutex_t arm, lock;
+	uint32_t slots, ports;
+	uint64_t *slot, *free;
+	uint32_t first_free;
+	struct { uint64_t volume; bool imported; } port[LIBRARY_PORTS_MAX];
+	struct { uint64_t volume; struct library_place source; } drive[LIBRARY_DRIVES_MAX];
+	uint64_t changes, port_changes;
 };
 
 /* Who was refused something, by a lock or by a full disk, and when that was told. */
@@ -105,13 +141,14 @@ struct library {
 	pthread_cond_t turned;	/* something became free, or the collector has a wish */
 	struct holding *held[LIBRARY_BUCKETS];
 	unsigned drives;
-	struct slot slot[LIBRARY_DRIVES_MAX];
+	struct bay bay[LIBRARY_DRIVES_MAX];
 	struct refusal refused[LIBRARY_REFUSALS];
 
 	pthread_t collector;
 	bool collecting, stop, wish;
 	bool low;		/* space is */
 
+	struct places places;
 	struct keeper keeper;
 	struct scrub scrub;
 };
@@ -177,6 +214,42 @@ int held_refresh(struct library *lib, uint64_t id);			/* hands the catalog's wor
 /* Closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Two: the lower id first. */
 int held_take_whole(struct library *lib, uint64_t id, struct holding **out);
 void held_free_again(struct library *lib, struct holding *h);
+
+/* ---- library_load.c: of a drive that the caller has marked busy ---- */
+
+unsigned bay_number(const struct library *lib, const struct bay *s);
+/* With `lock`: waits while the drive is on its way, and with patience while a program has it. False: it still has. */
+bool bay_await(struct library *lib, struct bay *s);
+/* Without `lock`.  The tape into the drive, and out, which it is even if that fails; places and rows are the caller's. */
+int bay_insert(struct library *lib, struct bay *s, uint64_t volume);
+int bay_remove(struct library *lib, struct bay *s);
+void bay_tell(struct library *lib, struct bay *s, uint64_t volume, enum event_number what);
+void bay_done(struct library *lib, struct bay *s);	/* it is not busy any more */
+
+/* ---- library_place.c ---- */
+
+int place_enter(struct library *lib, unsigned n, uint64_t volume, bool *news);	/* it is in the drive; was it before? */
+int place_leave(struct library *lib, unsigned n, uint64_t volume);		/* back to where it came from */
+/* The catalog's verbs of the same names, with the volume's place. */
+int place_volume_add(struct library *lib, struct catalog_volume *row, struct kv_batch *with);
+int place_volume_put(struct library *lib, const struct catalog_volume *was, const struct catalog_volume *row);
+int place_volume_remove(struct library *lib, uint64_t volume, struct kv_batch *with);
+
+/* With `place`. */
+int place_of(struct library *lib, uint64_t volume, struct library_place *out);
+struct library_place place_first_free(struct library *lib);		/* outside: there is none */
+int place_stage(struct kv_batch *b, uint64_t volume, struct library_place at);	/* its row L */
+bool place_exists(const struct library *lib, struct library_place at);
+uint64_t place_at(const struct library *lib, struct library_place at);	/* 0: empty; PLACE_COMING */
+void place_set(struct library *lib, struct library_place at, uint64_t volume);
+const char *place_name(struct library_place at, char out[32]);		/* "slot 3", for words */
+
+/* ---- library_place_fill.c ---- */
+
+void places_init(struct library *lib);
+void places_fini(struct library *lib);
+int places_load(struct library *lib);		/* from the rows; mends */
+int places_fill(struct library *lib);		/* a slot for everything that has never been put anywhere */
 
 /* ---- library_gc.c ---- */
 

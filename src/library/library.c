@@ -63,6 +63,7 @@ char *library_about(struct library *lib, const struct catalog_volume *row, char 
 	return out;
 }
 
+/* By the rows of drives, which library_place.c has read. */
 static int library_restore(struct library *lib)
 {
 	uint64_t id;
@@ -70,18 +71,16 @@ static int library_restore(struct library *lib)
 	int r;
 
 	for (n = 0; n < lib->drives; n++) {
-		r = catalog_drive_get(lib->cat, n, &id);
-		if (r < 0)
-			return r;
-		if (r || !id)
+		id = lib->places.drive[n].volume;
+		if (!id)
 			continue;
 		r = library_load(lib, n, id);
 		if (!r)
 			continue;
 		log_warn("drive nst%u: volume number %llu cannot be loaded again: %s", n, (unsigned long long)id,
 			 err_text(r));
-		r = catalog_drive_put(lib->cat, n, 0);
-		if (r < 0)
+		r = place_leave(lib, n, id);
+		if (r)
 			return r;
 	}
 	return 0;
@@ -102,8 +101,9 @@ static int library_init(struct library *lib)
 	pthread_condattr_destroy(&attr);
 	keeper_init(&lib->keeper);
 	scrub_init(lib);
+	places_init(lib);
 	for (n = 0; n < lib->drives; n++) {
-		r = drive_new(&lib->slot[n].drive);
+		r = drive_new(&lib->bay[n].drive);
 		if (r)
 			return r;
 	}
@@ -129,8 +129,12 @@ int library_open(struct catalog *cat, struct kv *kv, struct chunk_store *cs, uns
 		r = shelf_new(kv, cs, &lib->shelf);
 	if (!r) {
 		chunk_store_on_damage(cs, keeper_damaged, lib);
-		r = library_restore(lib);
+		r = places_load(lib);
 	}
+	if (!r)
+		r = library_restore(lib);
+	if (!r)
+		r = places_fill(lib);
 	if (!r)
 		r = collector_start(lib);
 	if (!r)
@@ -146,15 +150,15 @@ int library_open(struct catalog *cat, struct kv *kv, struct chunk_store *cs, uns
 /* The tapes stay in the drives: what the catalog says of them is not touched. */
 static void library_empty_drives(struct library *lib)
 {
-	struct slot *s;
+	struct bay *s;
 	int r;
 
-	for (s = lib->slot; s < lib->slot + lib->drives; s++) {
+	for (s = lib->bay; s < lib->bay + lib->drives; s++) {
 		if (!s->drive)
 			continue;
 		r = drive_unload(s->drive);
 		if (r)
-			log_error("drive nst%u: %s", (unsigned)(s - lib->slot), err_text(err_fold(r)));
+			log_error("drive nst%u: %s", (unsigned)(s - lib->bay), err_text(err_fold(r)));
 		drive_free(s->drive);
 	}
 }
@@ -184,6 +188,7 @@ struct library *library_close(struct library *lib)
 	}
 	lib->shelf = shelf_free(lib->shelf);
 	keeper_fini(&lib->keeper);
+	places_fini(lib);
 	pthread_cond_destroy(&lib->turned);
 	pthread_mutex_destroy(&lib->lock);
 	pthread_mutex_destroy(&lib->change);

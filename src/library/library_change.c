@@ -98,7 +98,7 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 	/* What is still arriving may be written over: it is no tape yet. */
 	row.worm = p.worm && !incoming;
 	row.capacity_bytes = incoming ? 0 : p.capacity_bytes;
-	r = catalog_volume_add(lib->cat, &row, b);
+	r = place_volume_add(lib, &row, b);
 	if (r == CATALOG_E_EXISTS)
 		return volume_name_taken(name);
 	if (r == CATALOG_E_NONE)
@@ -128,7 +128,7 @@ static int volume_delete_rows(struct library *lib, uint64_t volume, struct catal
 	r = volume_destroy(lib->kv, b, volume);
 	/* It may be a row of the catalog whose tape is gone already. */
 	if (!r || r == -ENOENT)
-		r = catalog_volume_remove(lib->cat, volume, b);
+		r = place_volume_remove(lib, volume, b);
 	return err_fold(r);
 }
 
@@ -253,7 +253,7 @@ static int volume_move_row(struct library *lib, uint64_t volume, const struct ca
 	if (row->state == STATE_INCOMING && parse_is_name(name))
 		r = volume_arrive(lib, row);
 	if (!r)
-		r = catalog_volume_put(lib->cat, row, NULL);
+		r = place_volume_put(lib, was, row);
 	return r == CATALOG_E_EXISTS ? volume_name_taken(name) : err_fold(r);
 }
 
@@ -328,7 +328,7 @@ static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, 
 	if (!r)
 		r = volume_replace(lib->kv, b, to, from);
 	if (!r)
-		r = catalog_volume_remove(lib->cat, from, b);
+		r = place_volume_remove(lib, from, b);
 	if (r)
 		return err_fold(r);
 	mtime_ns = library_mtime_ns(from_row, &st);
@@ -410,7 +410,7 @@ static int volume_edit(struct library *lib, uint64_t volume, void (*change)(stru
 		r = volume_arrive(lib, row);
 	if (!perm_equal(&was->perm, &row->perm) && row->perm.ctime_ns == was->perm.ctime_ns)
 		row->perm.ctime_ns = clock_now_ns();
-	return r ? r : err_fold(catalog_volume_put(lib->cat, row, NULL));
+	return r ? r : err_fold(place_volume_put(lib, was, row));
 }
 
 int library_volume_change(struct library *lib, uint64_t volume, void (*change)(struct catalog_volume *v, void *ctx),

@@ -104,10 +104,10 @@ static int give_row(struct library *lib, uint64_t volume, struct catalog_volume 
 	row->perm = library_perm(NULL, 0600);
 	row->created_ns = clock_now_ns();
 	snprintf(row->name, sizeof(row->name), "LOST-%" PRIu64, volume);
-	r = catalog_volume_add(lib->cat, row, NULL);
+	r = place_volume_add(lib, row, NULL);
 	for (unsigned n = 2; r == CATALOG_E_EXISTS && n < 100; n++) {
 		snprintf(row->name, sizeof(row->name), "LOST-%" PRIu64 "-%u", volume, n);
-		r = catalog_volume_add(lib->cat, row, NULL);
+		r = place_volume_add(lib, row, NULL);
 	}
 	return err_fold(r);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * library_load: which volume is in which drive, and which program has the drive.  The catalog remembers what is
- * loaded, so that a restart finds every tape where it was; who has a drive open is forgotten with the process. A
- * drive on its way (slot.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a program has
+ * loaded (library_place.c), so that a restart finds every tape where it was; who has a drive open is forgotten with the
+ * process.  A drive on its way (bay.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a program has
  * the drive.
  */
 #include <assert.h>
@@ -13,54 +13,42 @@
 
 #define DRIVE_NAME_MAX 16
 
-static unsigned slot_number(const struct library *lib, const struct slot *s)
+unsigned bay_number(const struct library *lib, const struct bay *s)
 {
-	return (unsigned)(s - lib->slot);
+	return (unsigned)(s - lib->bay);
 }
 
-static char *slot_name(const struct library *lib, const struct slot *s, char out[DRIVE_NAME_MAX])
+static char *bay_name(const struct library *lib, const struct bay *s, char out[DRIVE_NAME_MAX])
 {
-	snprintf(out, DRIVE_NAME_MAX, "nst%u", slot_number(lib, s));
+	snprintf(out, DRIVE_NAME_MAX, "nst%u", bay_number(lib, s));
 	return out;
 }
 
-static enum claim slot_claim(const struct slot *s)
+static enum claim bay_claim(const struct bay *s)
 {
 	return s->write ? CLAIM_WRITE : CLAIM_READ;
 }
 
-static int slot_find(struct library *lib, unsigned n, struct slot **out)
+static int bay_find(struct library *lib, unsigned n, struct bay **out)
 {
 	if (n >= lib->drives)
 		return err_explain(-ENOENT, "there is no drive nst%u: this library has %u", n, lib->drives);
-	*out = &lib->slot[n];
+	*out = &lib->bay[n];
 	return 0;
 }
 
-/* Without `lock`, from a drive that is busy. */
-static int slot_tell(struct library *lib, struct slot *s, uint64_t volume, bool loaded)
+/* Without `lock`, from a drive that is busy.  It may have been deleted since: then there is nothing to tell. */
+void bay_tell(struct library *lib, struct bay *s, uint64_t volume, enum event_number what)
 {
 	char about[LIBRARY_ABOUT_MAX], name[DRIVE_NAME_MAX];
 	struct catalog_volume row;
-	uint64_t was = 0;
-	int r;
 
-	/* Found there by a start: nothing has changed. */
-	if (loaded && !catalog_drive_get(lib->cat, slot_number(lib, s), &was) && was == volume)
-		return 0;
-	r = catalog_drive_put(lib->cat, slot_number(lib, s), loaded ? volume : 0);
-	if (r)
-		return err_fold(r);
-	r = library_row(lib, volume, &row);
-	if (r)
-		return r;
-	catalog_event(lib->cat, loaded ? EVENT_LOADED : EVENT_UNLOADED, slot_name(lib, s, name), "%s",
-		      library_about(lib, &row, about));
-	return 0;
+	if (!library_row(lib, volume, &row))
+		catalog_event(lib->cat, what, bay_name(lib, s, name), "%s", library_about(lib, &row, about));
 }
 
 /* With `lock`: the volume is this drive's, open, claimed for the program that has the drive.  Nothing else yet. */
-static int slot_acquire(struct library *lib, struct slot *s, uint64_t volume, struct holding **out,
+static int bay_acquire(struct library *lib, struct bay *s, uint64_t volume, struct holding **out,
 			struct held_by_whom *whom)
 {
 	struct holding *h = held_get(lib, volume);
@@ -68,19 +56,19 @@ static int slot_acquire(struct library *lib, struct slot *s, uint64_t volume, st
 
 	if (!h)
 		return err_origin(-ENOMEM);
-	*whom = held_await(lib, h, slot_claim(s), (int)slot_number(lib, s));
+	*whom = held_await(lib, h, bay_claim(s), (int)bay_number(lib, s));
 	if (whom->by != HELD_BY_NOBODY) {
 		held_put(lib, h);
 		return -EBUSY;	/* the words come from held_busy(), without the lock */
 	}
-	h->drive = (int)slot_number(lib, s);
+	h->drive = (int)bay_number(lib, s);
 	if (s->open)
-		held_mark(h, slot_claim(s));
+		held_mark(h, bay_claim(s));
 	r = held_open(lib, h);
 	if (r) {
 		h->drive = -1;
 		if (s->open)
-			held_unmark(h, slot_claim(s));
+			held_unmark(h, bay_claim(s));
 		pthread_cond_broadcast(&lib->turned);
 		held_put(lib, h);
 		return r;
@@ -89,86 +77,100 @@ static int slot_acquire(struct library *lib, struct slot *s, uint64_t volume, st
 	return 0;
 }
 
-static int slot_abandon(struct library *lib, struct slot *s, struct holding *h)
+static int bay_abandon(struct library *lib, struct bay *s, struct holding *h)
 {
 	int r;
 
 	h->drive = -1;
 	if (s->open)
-		held_unmark(h, slot_claim(s));
+		held_unmark(h, bay_claim(s));
 	r = held_close_if_unused(lib, h);
 	held_put(lib, h);
 	return r;
 }
 
-/* Without `lock`: the volume is the drive's, now the drive gets it. */
-static int slot_put_in(struct library *lib, struct slot *s, struct holding *h)
-{
-	int r = 0;
-
-	if (s->open && s->write)
-		r = held_begin_write(lib, h);
-	if (!r)
-		r = err_fold(drive_load(s->drive, h->vol));
-	if (!r)
-		r = slot_tell(lib, s, h->id, true);
-	if (r)
-		drive_unload(s->drive);
-	return r;
-}
-
-/* With `lock` and an empty drive that is not busy; gives up the lock for good. */
-static int slot_load(struct library *lib, struct slot *s, uint64_t volume)
+int bay_insert(struct library *lib, struct bay *s, uint64_t volume)
 {
 	struct held_by_whom whom = { HELD_BY_NOBODY, -1 };
 	struct holding *h = NULL;
 	int r;
 
-	s->busy = true;
-	r = slot_acquire(lib, s, volume, &h, &whom);
-	pthread_mutex_unlock(&lib->lock);
-	if (h)
-		r = slot_put_in(lib, s, h);
-	else if (whom.by != HELD_BY_NOBODY)
-		r = held_busy(lib, volume, whom);
-
 	pthread_mutex_lock(&lib->lock);
+	r = bay_acquire(lib, s, volume, &h, &whom);
+	pthread_mutex_unlock(&lib->lock);
+	if (!h)
+		return whom.by != HELD_BY_NOBODY ? held_busy(lib, volume, whom) : r;
+	if (s->open && s->write)
+		r = held_begin_write(lib, h);
+	if (!r)
+		r = err_fold(drive_load(s->drive, h->vol));
+	LOCK_SCOPE(&lib->lock);
 	if (!r)
 		s->held = h;
-	else if (h)
-		slot_abandon(lib, s, h);
+	else
+		bay_abandon(lib, s, h);
+	return r;
+}
+
+int bay_remove(struct library *lib, struct bay *s)
+{
+	struct holding *h = s->held;
+	int r, settled = 0, closed;
+
+	r = err_fold(drive_unload(s->drive));
+	if (s->open && s->write)
+		settled = held_end_write(lib, h);
+	LOCK_SCOPE(&lib->lock);
+	s->held = NULL;
+	closed = bay_abandon(lib, s, h);
+	return r ? r : settled ? settled : closed;
+}
+
+void bay_done(struct library *lib, struct bay *s)
+{
+	LOCK_SCOPE(&lib->lock);
 	s->busy = false;
 	pthread_cond_broadcast(&lib->turned);
+}
+
+/* With `lock` and an empty drive that is not busy; gives up the lock for good. */
+static int bay_load(struct library *lib, struct bay *s, uint64_t volume)
+{
+	bool news = false;
+	int r;
+
+	s->busy = true;
 	pthread_mutex_unlock(&lib->lock);
+	r = bay_insert(lib, s, volume);
+	if (!r) {
+		r = place_enter(lib, bay_number(lib, s), volume, &news);
+		if (r)
+			bay_remove(lib, s);
+	}
+	if (news)
+		bay_tell(lib, s, volume, EVENT_LOADED);
+	bay_done(lib, s);
 	return r;
 }
 
 /* With `lock` and a loaded drive that is not busy; gives up the lock for good.  The tape is out even if it fails. */
-static int slot_unload(struct library *lib, struct slot *s)
+static int bay_unload(struct library *lib, struct bay *s)
 {
-	struct holding *h = s->held;
-	uint64_t volume = h->id;
-	int r, settled = 0, told, closed;
+	uint64_t volume = s->held->id;
+	int r, placed;
 
 	s->busy = true;
 	pthread_mutex_unlock(&lib->lock);
-	r = err_fold(drive_unload(s->drive));
-	if (s->open && s->write)
-		settled = held_end_write(lib, h);
-	told = slot_tell(lib, s, volume, false);
-
-	pthread_mutex_lock(&lib->lock);
-	s->held = NULL;
+	r = bay_remove(lib, s);
+	placed = place_leave(lib, bay_number(lib, s), volume);
+	if (!placed)
+		bay_tell(lib, s, volume, EVENT_UNLOADED);
 	s->last = volume;
-	closed = slot_abandon(lib, s, h);
-	s->busy = false;
-	pthread_cond_broadcast(&lib->turned);
-	pthread_mutex_unlock(&lib->lock);
-	return r ? r : settled ? settled : told ? told : closed;
+	bay_done(lib, s);
+	return r ? r : placed;
 }
 
-/* With `lock`: waits while the drive is on its way, and with patience while a program has it. False: it still has. */
-static bool slot_await(struct library *lib, struct slot *s)
+bool bay_await(struct library *lib, struct bay *s)
 {
 	uint64_t deadline = clock_mono_ns() + LIBRARY_PATIENCE_NS;
 	bool patient = true;
@@ -193,10 +195,10 @@ unsigned library_drives(const struct library *lib)
 int library_drive_info(struct library *lib, unsigned n, struct library_drive *out)
 {
 	struct library_drive info = { .number = n };
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
@@ -217,11 +219,11 @@ int library_drive_info(struct library *lib, unsigned n, struct library_drive *ou
 int library_load(struct library *lib, unsigned n, uint64_t volume)
 {
 	struct catalog_volume row;
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	uint64_t other;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	r = library_row(lib, volume, &row);
@@ -230,12 +232,12 @@ int library_load(struct library *lib, unsigned n, uint64_t volume)
 	if (row.state == STATE_INCOMING)
 		return err_explain(-EBUSY, "volume %s is an image that is still being written", row.name);
 	pthread_mutex_lock(&lib->lock);
-	if (!slot_await(lib, s)) {
+	if (!bay_await(lib, s)) {
 		pthread_mutex_unlock(&lib->lock);
 		return err_explain(-EBUSY, "drive nst%u is in use by a program", n);
 	}
 	if (!s->held)
-		return slot_load(lib, s, volume);
+		return bay_load(lib, s, volume);
 	other = s->held->id;
 	pthread_mutex_unlock(&lib->lock);
 	r = library_row(lib, other, &row);
@@ -244,18 +246,18 @@ int library_load(struct library *lib, unsigned n, uint64_t volume)
 
 int library_unload(struct library *lib, unsigned n)
 {
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	bool open, locked;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
-	open = !slot_await(lib, s);
+	open = !bay_await(lib, s);
 	locked = s->locked;
 	if (!open && !locked && s->held)
-		return slot_unload(lib, s);
+		return bay_unload(lib, s);
 	pthread_mutex_unlock(&lib->lock);
 	if (open)
 		return err_explain(-EBUSY, "drive nst%u is in use by a program", n);
@@ -270,14 +272,14 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 {
 	struct held_by_whom whom = { HELD_BY_NOBODY, -1 };
 	struct holding *h = NULL;
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
-	if (!slot_await(lib, s)) {
+	if (!bay_await(lib, s)) {
 		pthread_mutex_unlock(&lib->lock);
 		return err_explain(-EBUSY, "drive nst%u is in use by another program", n);
 	}
@@ -286,7 +288,7 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 	h = s->held;
 	/* It is in this drive, so only readers elsewhere can be in the way. */
 	if (h)
-		whom = held_await(lib, h, slot_claim(s), (int)n);
+		whom = held_await(lib, h, bay_claim(s), (int)n);
 	if (whom.by != HELD_BY_NOBODY) {
 		s->open = s->write = false;
 		pthread_cond_broadcast(&lib->turned);
@@ -294,7 +296,7 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 		return held_busy(lib, h->id, whom);
 	}
 	if (h)
-		held_mark(h, slot_claim(s));
+		held_mark(h, bay_claim(s));
 	pthread_mutex_unlock(&lib->lock);
 	if (h && write)
 		r = held_begin_write(lib, h);
@@ -309,10 +311,10 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 int library_drive_close(struct library *lib, unsigned n)
 {
 	struct holding *h;
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	int r, settled = 0;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
@@ -326,7 +328,7 @@ int library_drive_close(struct library *lib, unsigned n)
 	}
 	pthread_mutex_lock(&lib->lock);
 	if (h)
-		held_unmark(h, slot_claim(s));
+		held_unmark(h, bay_claim(s));
 	s->open = s->write = s->busy = false;
 	pthread_cond_broadcast(&lib->turned);
 	pthread_mutex_unlock(&lib->lock);
@@ -335,45 +337,45 @@ int library_drive_close(struct library *lib, unsigned n)
 
 int library_drive_eject(struct library *lib, unsigned n)
 {
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	bool locked;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
 	assert(s->open && !s->busy);
 	locked = s->locked;
 	if (s->held && !locked)
-		return slot_unload(lib, s);
+		return bay_unload(lib, s);
 	pthread_mutex_unlock(&lib->lock);
 	return locked ? err_explain(-EIO, "drive nst%u is locked", n) : 0;
 }
 
 int library_drive_reload(struct library *lib, unsigned n)
 {
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 	bool held;
 	int r;
 
-	r = slot_find(lib, n, &s);
+	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
 	pthread_mutex_lock(&lib->lock);
 	assert(s->open && !s->busy);
 	held = s->held;
 	if (!held && s->last)
-		return slot_load(lib, s, s->last);
+		return bay_load(lib, s, s->last);
 	pthread_mutex_unlock(&lib->lock);
 	return held ? 0 : err_explain(-EIO, "drive nst%u: no volume was in it before", n);
 }
 
 void library_drive_lock(struct library *lib, unsigned n, bool locked)
 {
-	struct slot *s = NULL;
+	struct bay *s = NULL;
 
-	if (slot_find(lib, n, &s))
+	if (bay_find(lib, n, &s))
 		return;
 	LOCK_SCOPE(&lib->lock);
 	s->locked = locked;
