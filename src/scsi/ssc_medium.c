@@ -105,15 +105,12 @@ static void prevent_allow(struct scsi_unit *u, struct scsi_task *t)
 
 /* ---- erased, formatted ------------------------------------------------------------------------------------------ */
 
-/* The tape itself has refused: only what has been written since ssc_may_write() looked can make it. */
-static void changed(struct scsi_unit *u, struct scsi_task *t, int r, const char *done)
+/* The outcome @r of changing the tape, which the engine has committed. */
+static void changed(struct scsi_unit *u, struct scsi_task *t, int r)
 {
-	if (r == TAPE_E_PROTECTED) {
-		r = library_refused(u->cfg.lib, u->ssc.volume, done);
-		if (!r)
-			r = -EPERM;
-	}
-	if (r)
+	if (r == TAPE_E_PROTECTED)
+		ssc_refused(u, t);
+	else if (r)
 		task_failed(t, err_fold(r));
 	else
 		ssc_committed(u);
@@ -123,7 +120,7 @@ static void changed(struct scsi_unit *u, struct scsi_task *t, int r, const char 
 static void erase(struct scsi_unit *u, struct scsi_task *t)
 {
 	if (ssc_may_write(u, t))
-		changed(u, t, drive_erase(u->ssc.drive), "erased");
+		changed(u, t, drive_erase(u->ssc.drive));
 }
 
 static bool at_beginning(struct scsi_unit *u, struct scsi_task *t)
@@ -138,19 +135,27 @@ static bool at_beginning(struct scsi_unit *u, struct scsi_task *t)
 	return t->status == SCSI_GOOD;
 }
 
+/* A blank tape that gets other partitions is another tape, too: what outlives a kill has to know. */
+static void format(struct scsi_unit *u, struct scsi_task *t, uint32_t partitions)
+{
+	int r = u->ssc.cuts ? 0 : ssc_keep_cut(u);
+
+	changed(u, t, r ? r : drive_format(u->ssc.drive, partitions));
+}
+
 /*
  * Format 0: one partition.  1: as mode page 11h wants it.  2: both, one behind the other.  The partitions are of equal
  * capacity, whatever sizes the page asks for.
  */
 static void format_medium(struct scsi_unit *u, struct scsi_task *t)
 {
-	unsigned format = t->cdb[2] & 0x0f;
-	uint32_t partitions = format ? u->ssc.mode.partitions_wanted + 1u : 1;
+	unsigned how = t->cdb[2] & 0x0f;
+	uint32_t partitions = how ? u->ssc.mode.partitions_wanted + 1u : 1;
 
-	if (format > 2 || partitions > u->ssc.medium->partitions_max || partitions > TAPE_PARTITIONS_MAX)
+	if (how > 2 || partitions > u->ssc.medium->partitions_max || partitions > TAPE_PARTITIONS_MAX)
 		task_bad_cdb(t, 2, 3);
 	else if (at_beginning(u, t) && ssc_may_write(u, t))
-		changed(u, t, drive_format(u->ssc.drive, partitions), "formatted");
+		format(u, t, partitions);
 }
 
 /* ---- capacity --------------------------------------------------------------------------------------------------- */
@@ -220,7 +225,7 @@ static void set_capacity(struct scsi_unit *u, struct scsi_task *t)
 		return;
 	}
 	made = part_of(u, whole, get_be16(t->cdb + 3));
-	changed(u, t, drive_format(u->ssc.drive, 1), "formatted");
+	format(u, t, 1);
 	if (t->status != SCSI_GOOD)
 		return;
 	r = whole_put(c, volume, whole, made);
