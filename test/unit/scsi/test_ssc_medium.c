@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ssc_medium: loading, locking, erasing, formatting, capacity.  The tape is written through the engine. */
+#include "unit/scsi/rig.h"
+
+#define READY 0, 0, 0, 0, 0, 0
+#define LOAD_UNLOAD(how) 0x1b, 0, 0, 0, how, 0
+#define PREVENT(how) 0x1e, 0, 0, 0, how, 0
+#define ERASE(how) 0x19, how, 0, 0, 0, 0
+#define FORMAT(how) 0x04, 0, how, 0, 0, 0
+#define SET_CAPACITY(n) 0x0b, 0, 0, (uint8_t)((n) >> 8), (uint8_t)(n), 0
+#define LOCATE(partition, object) 0x2b, 0x02, 0, 0, 0, 0, object, 0, partition, 0
+#define REWIND 0x01, 0, 0, 0, 0, 0
+
+static int loaded(void **state)
+{
+	struct rig *g;
+
+	rig_new(state);
+	g = rig_of(state);
+	rig_plug(g, SCSI_DRIVE, "ibm-lto7");
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L7")), 0);
+	rig_settle(g);
+	return 0;
+}
+
+/* @n records at the end of partition 0. */
+static void write_records(struct rig *g, unsigned n)
+{
+	GOOD(g, 0, 0x11, 3, 0, 0, 0, 0);
+	while (n--)
+		assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 100), 0);
+}
+
+static struct library_drive info(struct rig *g)
+{
+	struct library_drive out;
+
+	assert_int_equal(library_drive_info(g->store->lib, 0, &out), 0);
+	return out;
+}
+
+static struct volume_stat tape_stat(struct rig *g)
+{
+	struct volume_stat st;
+
+	assert_int_equal(library_stat(g->store->lib, g->u->ssc.volume, &st), 0);
+	return st;
+}
+
+static struct catalog_volume row(struct rig *g) { return row_of(g->store, g->u->ssc.volume); }
+
+/* ---- LOAD UNLOAD ------------------------------------------------------------------------------------------------ */
+
+static void unload_commits_and_leaves_the_drive_empty(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume;
+	struct volume_stat st;
+
+	write_records(g, 3);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_false(info(g).loaded);
+	assert_int_equal(volume_peek(g->store->kv, volume, &st), 0);
+	assert_int_equal(st.end.objects, 3);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	/* As it is wanted already. */
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
+static void load_brings_back_what_was_unloaded(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume;
+
+	write_records(g, 3);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	GOOD(g, 0, 0x1b, 1, 0, 0, 0x01, 0);
+	assert_true(info(g).loaded);
+	assert_int_equal(info(g).volume, volume);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, READY);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(g->data[0], 0x80);
+}
+
+static void load_of_a_loaded_tape_goes_to_the_beginning_of_partition_0(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	write_records(g, 0);
+	assert_int_equal(drive_format(g->u->ssc.drive, 2), 0);
+	GOOD(g, 0, LOCATE(1, 0));
+	assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 100), 0);
+	GOOD(g, 0, LOAD_UNLOAD(0x03));
+	assert_int_equal(info(g).pos.partition, 0);
+	assert_int_equal(info(g).pos.object, 0);
+	assert_false(info(g).open);
+	GOOD(g, 0, READY);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(g->data[0], 0x80);
+	assert_int_equal(g->data[1], 0);
+}
+
+static void load_with_nothing_to_load(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	rig_plug(g, SCSI_DRIVE, NULL);
+	rig_settle(g);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, LOAD_UNLOAD(1));
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
+static void what_was_deleted_meanwhile_does_not_come_back(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume;
+
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_volume_delete(g->store->lib, volume), 0);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, LOAD_UNLOAD(1));
+}
+
+static void load_unload_with_bits_that_make_no_sense(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOAD_UNLOAD(0x05));
+	assert_int_equal(g->t.sense[15], 0xca);
+	assert_int_equal(get_be16(g->t.sense + 16), 4);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOAD_UNLOAD(0x09));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOAD_UNLOAD(0x10));
+	assert_true(info(g).loaded);
+	/* Retension, at the end, held: an unload. */
+	GOOD(g, 0, LOAD_UNLOAD(0x0e));
+	assert_false(info(g).loaded);
+}
+
+static void a_program_in_the_mount_keeps_the_tape(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct drive *d;
+
+	assert_int_equal(library_drive_open(g->store->lib, 0, true, &d), 0);
+	assert_int_equal(CMD(g, 0, LOAD_UNLOAD(0)), SCSI_BUSY);
+	assert_int_equal(CMD(g, 0, LOAD_UNLOAD(1)), SCSI_BUSY);
+	assert_true(info(g).loaded);
+	assert_int_equal(library_drive_close(g->store->lib, 0), 0);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
+/* ---- PREVENT ALLOW ---------------------------------------------------------------------------------------------- */
+
+static void what_is_prevented_does_not_come_out(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, PREVENT(1));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, LOAD_UNLOAD(0));
+	assert_true(info(g).loaded);
+	assert_true(info(g).locked);
+	/* Nor through the other doors. */
+	assert_int_equal(library_unload(g->store->lib, 0), -EBUSY);
+	GOOD(g, 0, LOAD_UNLOAD(1));
+	GOOD(g, 0, PREVENT(0));
+	assert_false(info(g).locked);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	/* Without a medium, too. */
+	GOOD(g, 0, PREVENT(1));
+	GOOD(g, 0, PREVENT(0));
+}
+
+static void a_lock_of_the_mount_holds_as_well(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	library_drive_lock(g->store->lib, 0, true);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, LOAD_UNLOAD(0));
+	library_drive_lock(g->store->lib, 0, false);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
+static void a_changer_s_door_is_none_of_a_drive(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, PREVENT(2));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, PREVENT(3));
+	assert_false(info(g).locked);
+}
+
+static void a_reset_lets_go(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, PREVENT(1));
+	scsi_reset(g->u, SCSI_LUN_RESET);
+	rig_settle(g);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
+/* ---- ERASE ------------------------------------------------------------------------------------------------------ */
+
+static void erase_makes_the_end_of_data_here(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	for (uint8_t how = 0; how < 4; how++) {
+		GOOD(g, 0, REWIND);
+		write_records(g, 3);
+		GOOD(g, 0, LOCATE(0, 1));
+		GOOD(g, 0, ERASE(how));
+		assert_int_equal(tape_stat(g).end.objects, 1);
+		assert_int_equal(info(g).pos.object, 1);
+		GOOD(g, 0, REWIND);
+		GOOD(g, 0, ERASE(how));
+		assert_int_equal(tape_stat(g).end.objects, 0);
+	}
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, ERASE(4));
+}
+
+static void make_worm(struct catalog_volume *v, void *ctx) { v->worm = true; }
+static void protect(struct catalog_volume *v, void *ctx) { v->protect = true; }
+
+static void what_may_not_be_written_is_not_erased_or_formatted(void **state)
+{
+	static const struct { void (*how)(struct catalog_volume *, void *); uint16_t code; } rows[] = {
+		{ protect, ASC_WRITE_PROTECTED }, { make_worm, ASC_WORM_OVERWRITE }
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rig *g = rig_of(state);
+
+		if (i) {
+			assert_int_equal(library_unload(g->store->lib, 0), 0);
+			assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00002L7")), 0);
+			rig_settle(g);
+		}
+		write_records(g, 3);
+		GOOD(g, 0, REWIND);
+		assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, rows[i].how, NULL), 0);
+		CHECKED(g, DATA_PROTECT, rows[i].code, 0, ERASE(0));
+		CHECKED(g, DATA_PROTECT, rows[i].code, 0, ERASE(1));
+		CHECKED(g, DATA_PROTECT, rows[i].code, 0, FORMAT(0));
+		CHECKED(g, DATA_PROTECT, rows[i].code, 0, SET_CAPACITY(0x8000));
+		assert_int_equal(tape_stat(g).end.objects, 3);
+		GOOD(g, 0, REWIND);
+	}
+}
+
+static void a_locked_volume_is_not_erased(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	write_records(g, 3);
+	GOOD(g, 0, REWIND);
+	assert_int_equal(library_volume_lock(g->store->lib, g->u->ssc.volume, clock_retention_ns() + 3600000000000ull), 0);
+	CHECKED(g, DATA_PROTECT, ASC_WRITE_PROTECTED, 0, ERASE(0));
+	CHECKED(g, DATA_PROTECT, ASC_WRITE_PROTECTED, 0, FORMAT(1));
+	assert_int_equal(tape_stat(g).end.objects, 3);
+}
+
+/* ---- FORMAT MEDIUM ---------------------------------------------------------------------------------------------- */
+
+static void format_makes_as_many_partitions_as_the_mode_page_wants(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->u->ssc.mode.partitions_wanted = 1;
+	for (uint8_t how = 1; how <= 2; how++) {
+		write_records(g, 2);
+		GOOD(g, 0, REWIND);
+		GOOD(g, 0, FORMAT(how));
+		assert_int_equal(tape_stat(g).partitions, 2);
+		assert_int_equal(tape_stat(g).end.objects, 0);
+		GOOD(g, 0, LOCATE(1, 0));
+		assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 100), 0);
+		GOOD(g, 0, LOCATE(0, 0));
+	}
+	g->u->ssc.mode.partitions_wanted = 3;
+	GOOD(g, 0, 0x04, 0x03, 1, 0, 0, 0);
+	assert_int_equal(tape_stat(g).partitions, 4);
+	/* The default format has one, whatever the page says. */
+	GOOD(g, 0, FORMAT(0));
+	assert_int_equal(tape_stat(g).partitions, 1);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOCATE(1, 0));
+}
+
+static void format_begins_at_the_beginning(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->u->ssc.mode.partitions_wanted = 1;
+	GOOD(g, 0, LOCATE(0, 0));
+	GOOD(g, 0, FORMAT(1));
+	write_records(g, 2);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_POSITION_PAST_BOM, 0, FORMAT(0));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_POSITION_PAST_BOM, 0, SET_CAPACITY(65535));
+	GOOD(g, 0, LOCATE(1, 0));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_POSITION_PAST_BOM, 0, FORMAT(0));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_POSITION_PAST_BOM, 0, SET_CAPACITY(65535));
+	assert_int_equal(tape_stat(g).partitions, 2);
+	assert_int_equal(tape_stat(g).end.objects, 2);
+	GOOD(g, 0, LOCATE(0, 0));
+	GOOD(g, 0, FORMAT(0));
+}
+
+static void formats_that_there_are_not(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	for (uint8_t how = 3; how < 32; how++)
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, FORMAT(how));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0x04, 0, 0, 0, 1, 0);
+}
+
+static void a_cartridge_of_two_partitions_does_not_get_more(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L6")), 0);
+	rig_settle(g);
+	g->u->ssc.mode.partitions_wanted = 2;
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, FORMAT(1));
+	g->u->ssc.mode.partitions_wanted = 1;
+	GOOD(g, 0, FORMAT(1));
+	assert_int_equal(tape_stat(g).partitions, 2);
+}
+
+static void a_kill_behind_a_format_of_a_blank_tape_is_not_seen(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->u->ssc.mode.partitions_wanted = 1;
+	GOOD(g, 0, LOCATE(0, 0));
+	GOOD(g, 0, FORMAT(1));
+	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
+	GOOD(g, 0, READY);
+	GOOD(g, 0, LOCATE(1, 0));
+	assert_int_equal(tape_stat(g).partitions, 2);
+}
+
+/* ---- SET CAPACITY ----------------------------------------------------------------------------------------------- */
+
+static void resize(struct catalog_volume *v, void *ctx) { v->capacity_bytes = *(uint64_t *)ctx; }
+
+static void a_proportion_of_the_capacity_and_the_whole_again(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t bytes = 6553500000;
+
+	assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, resize, &bytes), 0);
+	write_records(g, 2);
+	GOOD(g, 0, REWIND);
+	GOOD(g, 0, SET_CAPACITY(0x4000));
+	assert_int_equal(row(g).capacity_bytes, 0x4000 * 100000ull);
+	assert_int_equal(tape_stat(g).end.objects, 0);
+	/* It is a proportion of the whole and not of what is left of it. */
+	GOOD(g, 0, SET_CAPACITY(0x8000));
+	assert_int_equal(row(g).capacity_bytes, 0x8000 * 100000ull);
+	/* It stays when the tape comes out. */
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	GOOD(g, 0, LOAD_UNLOAD(1));
+	rig_settle(g);
+	assert_int_equal(row(g).capacity_bytes, 0x8000 * 100000ull);
+	GOOD(g, 0, SET_CAPACITY(0xffff));
+	assert_int_equal(row(g).capacity_bytes, bytes);
+	/* As little as there is. */
+	GOOD(g, 0, SET_CAPACITY(0));
+	assert_int_equal(row(g).capacity_bytes, bytes / 20);
+	/* Behind a capacity that an operator sets, that is the whole. */
+	bytes = 1310700;
+	assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, resize, &bytes), 0);
+	GOOD(g, 0, SET_CAPACITY(0xffff));
+	assert_int_equal(row(g).capacity_bytes, bytes);
+	GOOD(g, 0, SET_CAPACITY(0x1000));
+	assert_int_equal(row(g).capacity_bytes, 0x1000 * 20);
+}
+
+static void an_unlimited_volume_has_what_a_cartridge_has(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->u->ssc.mode.partitions_wanted = 1;
+	GOOD(g, 0, LOCATE(0, 0));
+	GOOD(g, 0, FORMAT(1));
+	GOOD(g, 0, SET_CAPACITY(0xffff));
+	assert_int_equal(row(g).capacity_bytes, 0);
+	/* It is a new tape, of one partition. */
+	assert_int_equal(tape_stat(g).partitions, 1);
+	GOOD(g, 0, SET_CAPACITY(0x3333));
+	assert_int_equal(row(g).capacity_bytes, 6000000000000ull / 5);
+	GOOD(g, 0, SET_CAPACITY(0xffff));
+	assert_int_equal(row(g).capacity_bytes, 0);
+}
+
+static void a_new_capacity_counts_at_once(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t bytes = 655350, all, left;
+
+	assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, resize, &bytes), 0);
+	GOOD(g, 0, SET_CAPACITY(0x8000));
+	assert_int_equal(ssc_capacity(g->u, 0, &all, &left), 0);
+	assert_int_equal(all, 327680);
+	memset(g->data, 1, 400000);
+	GOOD(g, 0, LOCATE(0, 0));
+	assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 400000), TAPE_E_FULL);
+}
+
+/* ---- READ MEDIA SERIAL NUMBER ----------------------------------------------------------------------------------- */
+
+static void the_serial_number_is_the_cartridge_s(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 64, 0xab, 0x01, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0);
+	assert_int_equal(g->t.data_in, 20);
+	assert_int_equal(get_be32(g->data), 16);
+	assert_memory_equal(g->data + 4, row(g).serial, 16);
+	GOOD(g, 64, 0xab, 0x01, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0);
+	assert_int_equal(g->t.data_in, 6);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 64, 0xab, 0x02, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 64, 0xab, 0x01, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, loaded, rig_free)
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		T(unload_commits_and_leaves_the_drive_empty),
+		T(load_brings_back_what_was_unloaded),
+		T(load_of_a_loaded_tape_goes_to_the_beginning_of_partition_0),
+		cmocka_unit_test_setup_teardown(load_with_nothing_to_load, rig_new, rig_free),
+		T(what_was_deleted_meanwhile_does_not_come_back),
+		T(load_unload_with_bits_that_make_no_sense),
+		T(a_program_in_the_mount_keeps_the_tape),
+		T(what_is_prevented_does_not_come_out),
+		T(a_lock_of_the_mount_holds_as_well),
+		T(a_changer_s_door_is_none_of_a_drive),
+		T(a_reset_lets_go),
+		T(erase_makes_the_end_of_data_here),
+		T(what_may_not_be_written_is_not_erased_or_formatted),
+		T(a_locked_volume_is_not_erased),
+		T(format_makes_as_many_partitions_as_the_mode_page_wants),
+		T(format_begins_at_the_beginning),
+		T(formats_that_there_are_not),
+		T(a_cartridge_of_two_partitions_does_not_get_more),
+		T(a_kill_behind_a_format_of_a_blank_tape_is_not_seen),
+		T(a_proportion_of_the_capacity_and_the_whole_again),
+		T(an_unlimited_volume_has_what_a_cartridge_has),
+		T(a_new_capacity_counts_at_once),
+		T(the_serial_number_is_the_cartridge_s),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
