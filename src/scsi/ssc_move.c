@@ -165,7 +165,7 @@ struct place {
 
 /* Is the programmable early warning (mode page 10h, 01h) behind the head?  It lies so many megabytes before the early
  * warning of the tape, which comes with a tenth of the capacity, at most 64 MiB (tape.h).  Without one: never. */
-static int beyond_programmable(struct scsi_unit *u, const struct tape_pos *pos, bool *beyond)
+int ssc_beyond_programmable(struct scsi_unit *u, const struct tape_pos *pos, bool *beyond)
 {
 	struct volume *v = drive_volume(u->ssc.drive);
 	uint64_t all = 0, left = 0, early, programmed = u->ssc.mode.pews_mb * 1000000ull;
@@ -191,7 +191,7 @@ static bool place_find(struct scsi_unit *u, struct scsi_task *t, struct place *p
 	bool beyond;
 	int r = drive_position(u->ssc.drive, &p->pos);
 
-	r = r ? r : beyond_programmable(u, &p->pos, &beyond);
+	r = r ? r : ssc_beyond_programmable(u, &p->pos, &beyond);
 	if (r) {
 		task_failed(t, err_fold(r));
 		return false;

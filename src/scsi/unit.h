@@ -216,6 +216,8 @@ void ssc_save(struct scsi_unit *u, uint64_t sequence, const struct scsi_task *t)
 void ssc_committed(struct scsi_unit *u);
 /* Bytes of the medium and what is left of them, for one partition; of the loaded volume. */
 int ssc_capacity(struct scsi_unit *u, uint32_t partition, uint64_t *all, uint64_t *left);
+/* Is the programmable early warning behind @pos? */
+int ssc_beyond_programmable(struct scsi_unit *u, const struct tape_pos *pos, bool *beyond);
 void ssc_alert(struct scsi_unit *u, unsigned flag);	/* 1..64 */
 void ssc_mode_defaults(struct ssc_mode *m);
 /* Which medium a volume is in this model: by its barcode's end, or the model's own. */
