@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A changer: moves and exchanges, what is refused with which sense, attentions, and each move once whatever is killed. */
+#include "unit/scsi/changer.h"
+
+/* ---- where the process can be killed ---------------------------------------------------------------------------- */
+
+/* The memory as it was before and behind the library's part of a move: steps 1 and 2 of struct smc_begun. */
+static struct rig *watched;
+static uint8_t behind_1[sizeof(((struct rig *)0)->memory)], behind_2[sizeof(behind_1)];
+static unsigned moves;
+
+int __real_library_move(struct library *lib, struct library_place from, struct library_place to);
+int __wrap_library_move(struct library *lib, struct library_place from, struct library_place to);
+int __wrap_library_move(struct library *lib, struct library_place from, struct library_place to)
+{
+	int r;
+
+	if (watched)
+		memcpy(behind_1, watched->memory, sizeof(behind_1));
+	r = __real_library_move(lib, from, to);
+	if (watched)
+		memcpy(behind_2, watched->memory, sizeof(behind_2));
+	moves++;
+	return r;
+}
+
+int __real_library_exchange(struct library *lib, struct library_place a, struct library_place b,
+			    struct library_place c);
+int __wrap_library_exchange(struct library *lib, struct library_place a, struct library_place b,
+			    struct library_place c);
+int __wrap_library_exchange(struct library *lib, struct library_place a, struct library_place b,
+			    struct library_place c)
+{
+	int r;
+
+	if (watched)
+		memcpy(behind_1, watched->memory, sizeof(behind_1));
+	r = __real_library_exchange(lib, a, b, c);
+	if (watched)
+		memcpy(behind_2, watched->memory, sizeof(behind_2));
+	moves++;
+	return r;
+}
+
+static int watched_new(void **state)
+{
+	int r = changer_new(state);
+
+	watched = *state;
+	moves = 0;
+	return r;
+}
+
+static int watched_free(void **state)
+{
+	watched = NULL;
+	return rig_free(state);
+}
+
+#define ON_A_WATCHED_CHANGER(test) cmocka_unit_test_setup_teardown(test, watched_new, watched_free)
+
+/* The process that comes after one that was killed when the memory was like that. */
+static void killed_with(struct rig *g, const uint8_t *memory)
+{
+	scsi_unit_free(g->u, true);
+	if (memory)
+		memcpy(g->memory, memory, sizeof(g->memory));
+	store_restart(g->store);
+	rig_plug(g, SCSI_CHANGER, NULL);
+	moves = 0;
+}
+
+/* With a number of its own choice, as the ring repeats a command. */
+static enum scsi_status numbered(struct rig *g, uint64_t sequence, const uint8_t *cdb)
+{
+	g->t = (struct scsi_task){ .data = g->data };
+	memcpy(g->t.cdb, cdb, 12);
+	scsi_execute(g->u, sequence, &g->t);
+	return g->t.status;
+}
+
+static const uint8_t load[] = { MOVE(SLOT(0), BAY(0)) };
+static const uint8_t swap[] = { EXCHANGE(SLOT(1), BAY(0), SLOT(0)) };
+
+static void a_move_that_was_cut_off_before_it_was_done_is_done_by_its_repeat(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	assert_int_equal(__real_library_move(g->store->lib, bay(0), slot(0)), 0);
+	killed_with(g, behind_1);
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	assert_int_equal(moves, 1);
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+}
+
+static void a_move_that_was_cut_off_behind_it_is_good_when_repeated(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	killed_with(g, behind_2);
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	assert_int_equal(moves, 0);
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+	/* Once: then it is a move out of an empty slot. */
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, MOVE(SLOT(0), BAY(0)));
+}
+
+static void a_move_that_was_answered_is_answered_again(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	killed_with(g, NULL);
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	assert_int_equal(moves, 0);
+	assert_int_equal(numbered(g, 1000001, load), SCSI_CHECK_CONDITION);
+	assert_int_equal(get_be16(g->t.sense + 12), ASC_SOURCE_EMPTY);
+}
+
+static void an_exchange_is_done_once_wherever_it_was_cut_off(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, MOVE(SLOT(0), BAY(0)));
+	assert_int_equal(numbered(g, 1000000, swap), SCSI_GOOD);
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	killed_with(g, behind_2);
+	assert_int_equal(numbered(g, 1000000, swap), SCSI_GOOD);
+	assert_int_equal(moves, 0);
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	assert_string_equal(name_at(g, slot(0)), "A00001L6");
+	assert_string_equal(name_at(g, slot(1)), "");
+	/* Behind step 1: as before it. */
+	assert_int_equal(__real_library_exchange(g->store->lib, slot(0), bay(0), slot(1)), 0);
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+	killed_with(g, behind_1);
+	assert_int_equal(numbered(g, 1000000, swap), SCSI_GOOD);
+	assert_int_equal(moves, 1);
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	assert_string_equal(name_at(g, slot(0)), "A00001L6");
+}
+
+static void an_exchange_of_two_that_go_where_the_other_was_is_done_once(void **state)
+{
+	static const uint8_t both[] = { EXCHANGE(SLOT(0), SLOT(1), SLOT(0)) };
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, both), SCSI_GOOD);
+	assert_string_equal(name_at(g, slot(0)), "A00002L6");
+	killed_with(g, behind_2);
+	assert_int_equal(numbered(g, 1000000, both), SCSI_GOOD);
+	assert_int_equal(moves, 0);
+	assert_string_equal(name_at(g, slot(0)), "A00002L6");
+	assert_string_equal(name_at(g, slot(1)), "A00001L6");
+}
+
+static void what_was_begun_is_of_no_other_command(void **state)
+{
+	static const uint8_t other[] = { MOVE(SLOT(0), BAY(1)) };
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, load), SCSI_GOOD);
+	killed_with(g, behind_2);
+	assert_int_equal(numbered(g, 1000001, other), SCSI_CHECK_CONDITION);
+	assert_int_equal(get_be16(g->t.sense + 12), ASC_SOURCE_EMPTY);
+	/* And that was all: the memory of it is gone. */
+	assert_int_equal(numbered(g, 1000002, load), SCSI_CHECK_CONDITION);
+	assert_int_equal(get_be16(g->t.sense + 12), ASC_SOURCE_EMPTY);
+}
+
+static void what_an_initiator_set_outlives_a_kill(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	memcpy(g->data, ((uint8_t[]){ 0, 0, 0, 0, 0x20, 2, 0, 0 }), 8);
+	GOOD(g, 8, 0x15, 0x10, 0, 0, 8, 0);
+	killed_with(g, NULL);
+	/* No attention: nothing has happened. */
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, 0x1b, 0, 0, 0, 0, 0);
+	GOOD(g, 255, 0x1a, 0x08, 0x20, 0, 255, 0);
+	assert_int_equal(g->data[6], 0);
+	/* But a pending one is still pending. */
+	scsi_reset(g->u, SCSI_LUN_RESET);
+	GOOD(g, 96, 0x12, 0, 0, 0, 96, 0);
+	killed_with(g, NULL);
+	CHECKED(g, UNIT_ATTENTION, ASC_LUN_RESET, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x1b, 0, 0, 0, 0, 0);
+}
+
+/* ---- moves ------------------------------------------------------------------------------------------------------ */
+
+static void a_tape_goes_from_everywhere_to_everywhere(void **state)
+{
+	static const uint16_t way[] = { SLOT(0), BAY(0), BAY(1), PORT(1), PORT(0), SLOT(7), PORT(0), BAY(0), SLOT(0), SLOT(5) };
+	struct rig *g = rig_of(state);
+
+	for (size_t i = 1; i < ARRAY_LEN(way); i++)
+		GOOD(g, 0, MOVE(way[i - 1], way[i]));
+	assert_string_equal(name_at(g, slot(5)), "A00001L6");
+	assert_string_equal(name_at(g, slot(0)), "");
+	/* Transport element 0 is the default one. */
+	GOOD(g, 0, 0xa5, 0, 0, 0, BE16(SLOT(5)), BE16(SLOT(0)), 0, 0, 0, 0);
+	/* Where it is already. */
+	GOOD(g, 0, MOVE(SLOT(0), SLOT(0)));
+	/* As Linux' ch, with its LUN; and mtx with eepos. */
+	GOOD(g, 0, 0xa5, 0x20, BE16(TRANSPORT), BE16(SLOT(0)), BE16(PORT(0)), 0, 0, 0, 0xc0);
+	assert_string_equal(name_at(g, port(0)), "A00001L6");
+}
+
+static void an_empty_source_and_a_full_destination_are_told_apart(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, MOVE(SLOT(4), BAY(0)));
+	assert_int_equal(get_be16(g->t.sense + 16), 4);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, MOVE(SLOT(4), SLOT(4)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, MOVE(SLOT(4), SLOT(0)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_DESTINATION_FULL, 0, MOVE(SLOT(1), SLOT(0)));
+	assert_int_equal(get_be16(g->t.sense + 16), 6);
+	GOOD(g, 0, MOVE(SLOT(0), BAY(0)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_DESTINATION_FULL, 0, MOVE(SLOT(1), BAY(0)));
+	assert_string_equal(name_at(g, slot(1)), "A00002L6");
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+}
+
+static void addresses_of_nothing_are_refused(void **state)
+{
+	static const uint16_t none[] = { 0, SLOT(8), PORT(2), BAY(2), TRANSPORT, 0x0002, 0x00ff, 0xffff };
+	struct rig *g = rig_of(state);
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, MOVE(none[i], SLOT(7)));
+		assert_int_equal(get_be16(g->t.sense + 16), 4);
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, MOVE(SLOT(0), none[i]));
+		assert_int_equal(get_be16(g->t.sense + 16), 6);
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, EXCHANGE(none[i], SLOT(0), SLOT(7)));
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, EXCHANGE(SLOT(0), none[i], SLOT(7)));
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, EXCHANGE(SLOT(0), SLOT(1), none[i]));
+		CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0x2b, 0, BE16(TRANSPORT), BE16(none[i]), 0, 0, 0, 0);
+	}
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0xa5, 0, BE16(SLOT(0)), BE16(SLOT(0)), BE16(SLOT(7)), 0, 0, 0, 0);
+	assert_int_equal(get_be16(g->t.sense + 16), 2);
+	/* Nothing is turned over. */
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xa5, 0, 0, 0, BE16(SLOT(0)), BE16(SLOT(7)), 0, 0, 1, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xa6, 0, 0, 0, BE16(SLOT(0)), BE16(SLOT(1)), BE16(SLOT(7)), 2, 0);
+	assert_string_equal(name_at(g, slot(0)), "A00001L6");
+	assert_string_equal(name_at(g, slot(1)), "A00002L6");
+}
+
+static void an_exchange_moves_two(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, MOVE(SLOT(0), BAY(0)));
+	/* The one in the drive goes to a third place. */
+	GOOD(g, 0, EXCHANGE(SLOT(1), BAY(0), SLOT(6)));
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	assert_string_equal(name_at(g, slot(6)), "A00001L6");
+	assert_string_equal(name_at(g, slot(1)), "");
+	/* To where the other came from. */
+	GOOD(g, 0, EXCHANGE(SLOT(6), BAY(0), SLOT(6)));
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+	assert_string_equal(name_at(g, slot(6)), "A00002L6");
+	/* Between drives. */
+	GOOD(g, 0, MOVE(SLOT(6), BAY(1)));
+	GOOD(g, 0, EXCHANGE(BAY(0), BAY(1), BAY(0)));
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	assert_string_equal(name_at(g, bay(1)), "A00001L6");
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, EXCHANGE(SLOT(0), BAY(0), SLOT(6)));
+	assert_int_equal(get_be16(g->t.sense + 16), 4);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, EXCHANGE(BAY(0), SLOT(0), SLOT(6)));
+	assert_int_equal(get_be16(g->t.sense + 16), 6);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_DESTINATION_FULL, 0, EXCHANGE(BAY(0), BAY(1), SLOT(2)));
+	assert_int_equal(get_be16(g->t.sense + 16), 8);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, EXCHANGE(BAY(0), BAY(0), SLOT(6)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, EXCHANGE(BAY(0), BAY(1), BAY(1)));
+}
+
+static void a_drive_that_a_program_has_keeps_its_tape(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct drive *d;
+
+	GOOD(g, 0, MOVE(SLOT(0), BAY(0)));
+	assert_int_equal(library_drive_open(g->store->lib, 0, true, &d), 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, MOVE(BAY(0), SLOT(0)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, EXCHANGE(SLOT(1), BAY(0), SLOT(0)));
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+	assert_string_equal(name_at(g, slot(1)), "A00002L6");
+	library_drive_lock(g->store->lib, 0, true);
+	assert_int_equal(library_drive_close(g->store->lib, 0), 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, MOVE(BAY(0), SLOT(0)));
+	library_drive_lock(g->store->lib, 0, false);
+	GOOD(g, 0, MOVE(BAY(0), SLOT(0)));
+}
+
+static void a_move_is_on_disk_when_it_is_answered(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, MOVE(SLOT(0), BAY(1)));
+	GOOD(g, 0, MOVE(SLOT(1), PORT(1)));
+	rig_kill(g, SCSI_CHANGER, NULL);
+	assert_string_equal(name_at(g, bay(1)), "A00001L6");
+	assert_string_equal(name_at(g, port(1)), "A00002L6");
+	assert_string_equal(name_at(g, slot(0)), "");
+	assert_string_equal(name_at(g, slot(1)), "");
+}
+
+/* ---- ports, attentions, the rest -------------------------------------------------------------------------------- */
+
+static void an_operator_s_hand_in_a_port_is_an_attention(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, MOVE(SLOT(0), PORT(0)));
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(library_export(g->store->lib, 0), 0);
+	GOOD(g, 96, 0x12, 0, 0, 0, 96, 0);
+	CHECKED(g, UNIT_ATTENTION, ASC_PORT_ACCESSED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	/* What a person does with a drive is not: the drive tells it. */
+	assert_int_equal(library_load(g->store->lib, 0, 2), 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+}
+
+static void ports_are_held_shut_on_demand(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, 0x1b, 0, BE16(PORT(0)), 0, 0);
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, 0x1b, 0, BE16(PORT(0)), 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, 0x1b, 0, 0, 0, 2, 0);
+	GOOD(g, 0, 0x1b, 0, BE16(PORT(0)), 1, 0);
+	/* The robot may still put something there. */
+	GOOD(g, 0, MOVE(SLOT(0), PORT(0)));
+	GOOD(g, 0, 0x1e, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x1b, 0, 0, 0, 2, 0);
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	scsi_reset(g->u, SCSI_LUN_RESET);
+	rig_settle(g);
+	GOOD(g, 0, 0x1b, 0, BE16(PORT(0)), 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0x1b, 0, BE16(SLOT(0)), 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0x1b, 0, BE16(PORT(2)), 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0x1b, 0, BE16(PORT(0)), 4, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0x1e, 0, 0, 0, 4, 0);
+}
+
+static void what_needs_no_motion_is_good(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, 0x07, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x07, 0x20, 0, 0, 0, 0);
+	GOOD(g, 0, 0x37, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x37, 1, BE16(SLOT(3)), 0, 0, 0, 2, 0, 0);
+	GOOD(g, 0, 0xe7, 1, BE16(BAY(0)), 0, 0, 0, 1, 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0x37, 1, BE16(SLOT(8)), 0, 0, 0, 2, 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xe7, 4, BE16(BAY(0)), 0, 0, 0, 1, 0, 0);
+	GOOD(g, 0, 0x2b, 0, BE16(TRANSPORT), BE16(SLOT(7)), 0, 0, 0, 0);
+	GOOD(g, 0, 0x2b, 0, 0, 0, BE16(BAY(1)), 0, 0, 0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0x2b, 0, 0, 0, BE16(BAY(1)), 0, 0, 1, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_A_WATCHED_CHANGER(a_move_that_was_cut_off_before_it_was_done_is_done_by_its_repeat),
+		ON_A_WATCHED_CHANGER(a_move_that_was_cut_off_behind_it_is_good_when_repeated),
+		ON_A_WATCHED_CHANGER(a_move_that_was_answered_is_answered_again),
+		ON_A_WATCHED_CHANGER(an_exchange_is_done_once_wherever_it_was_cut_off),
+		ON_A_WATCHED_CHANGER(an_exchange_of_two_that_go_where_the_other_was_is_done_once),
+		ON_A_WATCHED_CHANGER(what_was_begun_is_of_no_other_command),
+		ON_A_WATCHED_CHANGER(what_an_initiator_set_outlives_a_kill),
+		ON_A_CHANGER(a_tape_goes_from_everywhere_to_everywhere),
+		ON_A_CHANGER(an_empty_source_and_a_full_destination_are_told_apart),
+		ON_A_CHANGER(addresses_of_nothing_are_refused),
+		ON_A_CHANGER(an_exchange_moves_two),
+		ON_A_CHANGER(a_drive_that_a_program_has_keeps_its_tape),
+		ON_A_CHANGER(a_move_is_on_disk_when_it_is_answered),
+		ON_A_CHANGER(an_operator_s_hand_in_a_port_is_an_attention),
+		ON_A_CHANGER(ports_are_held_shut_on_demand),
+		ON_A_CHANGER(what_needs_no_motion_is_good),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
