@@ -7,28 +7,14 @@
  * Mended is what another row tells: names, members, counts, numbers, what speaks of things that are gone.  The row of a
  * pool or of a volume itself is never touched: nothing else has what is in it.
  */
-#include "catalog/catalog_private.h"
+#include "catalog/catalog_check.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-struct check {
-	struct catalog *c;
-	const struct catalog_check_config *cfg;
-	struct catalog_checked *done;
-	uint64_t pool_max, volume_max;
-};
-
-/* One key of the walk.  The number behind the letter, if the key has one there. */
-struct at {
-	struct row_key key;
-	uint64_t number;
-};
-
-static void tell(struct check *k, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void tell(struct check *k, bool repaired, const char *fmt, ...)
+void tell(struct check *k, bool repaired, const char *fmt, ...)
 {
 	char what[512];
 	va_list ap;
@@ -44,8 +30,7 @@ static void tell(struct check *k, bool repaired, const char *fmt, ...)
 
 /* ---- mending: one row at a time, c->lock is held ---- */
 
-/* NULL: it goes.  False: it was not asked for, or could not be written. */
-static bool mended(struct check *k, const struct row_key *key, const void *row, size_t len)
+bool mended(struct check *k, const struct row_key *key, const void *row, size_t len)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	int r;
@@ -62,7 +47,7 @@ static bool mended(struct check *k, const struct row_key *key, const void *row, 
 	return !r;
 }
 
-static bool removed(struct check *k, const struct row_key *key)
+bool removed(struct check *k, const struct row_key *key)
 {
 	return mended(k, key, NULL, 0);
 }
@@ -240,8 +225,7 @@ static int check_member(struct check *k, const struct at *at)
 
 /* ---- what belongs to volumes ---- */
 
-/* 1: there is such a volume, also if its row is damaged. */
-static int volume_is_there(struct check *k, uint64_t volume)
+int volume_is_there(struct check *k, uint64_t volume)
 {
 	struct row_key key = key_volume(volume);
 
@@ -385,8 +369,11 @@ static const struct kind {
 	bool whole;		/* the key ends there */
 	int (*check)(struct check *k, const struct at *at);
 } kinds[] = {
+	{ 'A', 8, false, check_mam },		{ 'B', 0, true, check_nothing },
 	{ 'D', 4, true, check_drive },		{ 'E', 8, true, check_event },
 	{ 'F', 8, false, check_file },		{ 'G', 8, false, check_file_name },
+	{ 'I', 4, true, check_unit },		{ 'J', 0, true, check_unit },
+	{ 'L', 8, true, check_place },
 	{ 'M', 4, false, check_member },	{ 'N', 0, false, check_nothing },
 	{ 'P', 4, true, check_pool },		{ 'Q', 0, false, check_pool_name },
 	{ 'R', 0, true, check_clock },		{ 'S', 0, true, check_nothing },
@@ -532,6 +519,8 @@ int catalog_check(struct catalog *c, const struct catalog_check_config *cfg, str
 	}
 	if (!r)
 		r = kv_iter_error(it);
+	if (!r)
+		r = check_places(&k);
 	if (!r)
 		r = check_counts(&k);
 	return r ? r : check_numbers(&k);

@@ -212,18 +212,21 @@ static int load_displaced(struct loading *l)
 {
 	struct library_place to;
 	char name[32];
+	size_t i;
 	int r = 0;
 
-	for (size_t i = 0; !r && i < l->count; i++) {
+	for (i = 0; !r && i < l->count; i++) {
 		to = place_first_free(l->lib);
-		log_warn("volume number %llu is not where it was: it is %s%s now", (unsigned long long)l->displaced[i],
-			 to.kind == LIBRARY_OUTSIDE ? "" : "in ", place_name(to, name));
 		if (to.kind == LIBRARY_OUTSIDE)
-			continue;
+			break;
+		log_warn("volume number %llu is not where it was: it is in %s now", (unsigned long long)l->displaced[i],
+			 place_name(to, name));
 		r = place_stage(l->mend, l->displaced[i], to);
 		if (!r)
 			place_set(l->lib, to, l->displaced[i]);
 	}
+	if (!r && i < l->count)
+		log_warn("%zu volumes have no slot: they are outside", l->count - i);
 	return r;
 }
 

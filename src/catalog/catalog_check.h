@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the catalog's check share. */
+#ifndef VTAPE_CATALOG_CHECK_H
+#define VTAPE_CATALOG_CHECK_H
+
+#include "catalog/catalog_private.h"
+
+struct check {
+	struct catalog *c;
+	const struct catalog_check_config *cfg;
+	struct catalog_checked *done;
+	uint64_t pool_max, volume_max;
+};
+
+/* One key of the walk.  The number behind the letter, if the key has one there. */
+struct at {
+	struct row_key key;
+	uint64_t number;
+};
+
+void tell(struct check *k, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* With c->lock.  @row NULL: it goes.  False: it was not asked for, or could not be written. */
+bool mended(struct check *k, const struct row_key *key, const void *row, size_t len);
+bool removed(struct check *k, const struct row_key *key);
+/* 1: there is such a volume, also if its row is damaged. */
+int volume_is_there(struct check *k, uint64_t volume);
+
+/* catalog_check_scsi.c: each row by itself, with c->lock; and behind them, all places together. */
+int check_place(struct check *k, const struct at *at);
+int check_mam(struct check *k, const struct at *at);
+int check_unit(struct check *k, const struct at *at);
+int check_places(struct check *k);
+
+#endif
