@@ -265,7 +265,8 @@ static bool find_entry(struct taking *t, struct pack_entry *e)
 	/* Behind a gap: where the rows in front of it, or those behind it, say that the entry is. */
 	if (t->has_row && entry_is(t->l, t->at, &t->row, e))
 		return true;
-	if (!t->has_row || !t->back || !entry_is(t->l, t->back, &t->row, e))
+	/* Rows that count back into what is known already are not all right. */
+	if (!t->has_row || t->back < t->l->p->end || !entry_is(t->l, t->back, &t->row, e))
 		return false;
 	t->at = t->back;
 	return true;
