@@ -53,12 +53,41 @@ static inline int rig_free(void **state)
 	return 0;
 }
 
+/* What a kill at this moment leaves: what was committed, and the memory. */
+struct rig_cut {
+	struct kv *kv;
+	struct packs *packs;
+	uint8_t memory[1 << 20];
+};
+
+static inline void rig_cut(struct rig *g, struct rig_cut *c)
+{
+	assert_int_equal(kv_mem_cut(g->store->kv, &c->kv), 0);
+	assert_int_equal(packs_mem_cut(g->store->packs, 1, &c->packs), 0);
+	memcpy(c->memory, g->memory, sizeof(c->memory));
+}
+
+/* What was done since does not count; a new unit over what was left. */
+static inline void rig_revive(struct rig *g, struct rig_cut *c, enum scsi_kind kind, const char *model)
+{
+	g->u = scsi_unit_free(g->u, true);
+	store_down(g->store);
+	packs_close(g->store->packs);
+	kv_close(g->store->kv);
+	g->store->kv = c->kv;
+	g->store->packs = c->packs;
+	store_up(g->store);
+	memcpy(g->memory, c->memory, sizeof(c->memory));
+	rig_plug(g, kind, model);
+}
+
 /* The process is killed: what was not committed is lost, the memory is not; and comes again. */
 static inline void rig_kill(struct rig *g, enum scsi_kind kind, const char *model)
 {
-	scsi_unit_free(g->u, true);
-	store_cut(g->store);
-	rig_plug(g, kind, model);
+	static struct rig_cut c;
+
+	rig_cut(g, &c);
+	rig_revive(g, &c, kind, model);
 }
 
 /* A volume of pool "default", in no drive. */
