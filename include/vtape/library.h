@@ -44,6 +44,7 @@ int library_look_end(struct library *lib, uint64_t volume);
 struct library_drive {
 	unsigned number;		/* nst<number> and st<number> */
 	bool loaded, open, locked;	/* open: a program has it; locked: MTLOCK */
+	bool out;			/* library_drive_out() */
 	uint64_t volume;		/* if loaded */
 	struct tape_pos pos;		/* if loaded */
 };
@@ -62,6 +63,14 @@ int library_drive_close(struct library *lib, unsigned n);
 int library_drive_eject(struct library *lib, unsigned n);
 int library_drive_reload(struct library *lib, unsigned n);
 void library_drive_lock(struct library *lib, unsigned n, bool locked);
+/* A loaded tape whose user let go of it for a robot to fetch: it is still in the drive, and loaded again for the next
+ * who opens it.  Only a word: nothing is moved. */
+void library_drive_out(struct library *lib, unsigned n, bool out);
+/* One that has a drive open for long may be asked to let go of it between two uses.  @let_go (NULL: no one any more;
+ * then it does not run, nor will it) is called without a lock that the library's calls take, closes the drive if it has
+ * it open, and returns the error of that. */
+void library_drive_lender(struct library *lib, unsigned n, int (*let_go)(void *ctx), void *ctx);
+int library_drive_ask(struct library *lib, unsigned n);		/* 0 also if nobody could be asked */
 
 /* ---- places ----------------------------------------------------------------------------------------------------- */
 

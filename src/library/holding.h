@@ -58,6 +58,9 @@ struct bay {
 	uint64_t last;		/* what was loaded last, for MTLOAD; 0: nothing yet */
 	bool busy;		/* being loaded or unloaded: wait */
 	bool open, write, locked;
+	bool out;		/* library_drive_out() */
+	int (*let_go)(void *ctx);	/* with `lending`; NULL: there is no lender */
+	void *lender;
 };
 
 /*
@@ -137,6 +140,7 @@ struct library {
 	struct shelf *shelf;	/* ours */
 
 	pthread_mutex_t gc, change;
+	pthread_mutex_t lending;	/* guards who lends which drive, also while one is asked; before `lock` */
 	pthread_mutex_t lock;
 	pthread_cond_t turned;	/* something became free, or the collector has a wish */
 	struct holding *held[LIBRARY_BUCKETS];

@@ -94,6 +94,7 @@ static int library_init(struct library *lib)
 
 	pthread_mutex_init(&lib->gc, NULL);
 	pthread_mutex_init(&lib->change, NULL);
+	pthread_mutex_init(&lib->lending, NULL);
 	pthread_mutex_init(&lib->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -191,6 +192,7 @@ struct library *library_close(struct library *lib)
 	places_fini(lib);
 	pthread_cond_destroy(&lib->turned);
 	pthread_mutex_destroy(&lib->lock);
+	pthread_mutex_destroy(&lib->lending);
 	pthread_mutex_destroy(&lib->change);
 	pthread_mutex_destroy(&lib->gc);
 	free(lib);

@@ -122,6 +122,7 @@ int bay_remove(struct library *lib, struct bay *s)
 		settled = held_end_write(lib, h);
 	LOCK_SCOPE(&lib->lock);
 	s->held = NULL;
+	s->out = false;
 	closed = bay_abandon(lib, s, h);
 	return r ? r : settled ? settled : closed;
 }
@@ -205,6 +206,7 @@ int library_drive_info(struct library *lib, unsigned n, struct library_drive *ou
 	info.open = s->open;
 	info.locked = s->locked;
 	info.loaded = s->held && !s->busy;
+	info.out = info.loaded && s->out;
 	info.volume = s->held ? s->held->id : 0;
 	pthread_mutex_unlock(&lib->lock);
 	/* It may have gone meanwhile: then it is empty. */
@@ -297,6 +299,7 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 	}
 	if (h)
 		held_mark(h, bay_claim(s));
+	s->out = false;
 	pthread_mutex_unlock(&lib->lock);
 	if (h && write)
 		r = held_begin_write(lib, h);
@@ -379,4 +382,38 @@ void library_drive_lock(struct library *lib, unsigned n, bool locked)
 		return;
 	LOCK_SCOPE(&lib->lock);
 	s->locked = locked;
+}
+
+void library_drive_out(struct library *lib, unsigned n, bool out)
+{
+	struct bay *s = NULL;
+
+	if (bay_find(lib, n, &s))
+		return;
+	LOCK_SCOPE(&lib->lock);
+	s->out = out && s->held;
+}
+
+/* ---- one who can be asked to let go ---------------------------------------------------------------------------- */
+
+void library_drive_lender(struct library *lib, unsigned n, int (*let_go)(void *ctx), void *ctx)
+{
+	struct bay *s = NULL;
+
+	if (bay_find(lib, n, &s))
+		return;
+	LOCK_SCOPE(&lib->lending);
+	s->let_go = let_go;
+	s->lender = ctx;
+}
+
+int library_drive_ask(struct library *lib, unsigned n)
+{
+	struct bay *s = NULL;
+	int r = bay_find(lib, n, &s);
+
+	if (r)
+		return r;
+	LOCK_SCOPE(&lib->lending);
+	return s->let_go ? s->let_go(s->lender) : 0;
 }

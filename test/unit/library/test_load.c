@@ -191,6 +191,51 @@ static void its_program_ejects_and_loads_again(void **state)
 	assert_int_equal(info(s, 0).volume, a);
 }
 
+static void a_tape_that_is_out_is_in_the_drive_until_it_is_taken_or_opened(void **state)
+{
+	struct store *s = *state;
+	struct drive *d;
+
+	library_drive_out(s->lib, 0, true);
+	assert_false(info(s, 0).out);
+	assert_int_equal(library_load(s->lib, 0, make(s, "N00001")), 0);
+	assert_false(info(s, 0).out);
+	library_drive_out(s->lib, 0, true);
+	assert_true(info(s, 0).out && info(s, 0).loaded);
+	assert_int_equal(library_drive_open(s->lib, 0, false, &d), 0);
+	assert_false(info(s, 0).out);
+	assert_int_equal(library_drive_close(s->lib, 0), 0);
+	library_drive_out(s->lib, 0, true);
+	assert_int_equal(library_unload(s->lib, 0), 0);
+	assert_int_equal(library_load(s->lib, 0, make(s, "N00002")), 0);
+	assert_false(info(s, 0).out);
+}
+
+static int let_go(void *ctx)
+{
+	struct store *s = ctx;
+
+	return info(s, 0).open ? library_drive_close(s->lib, 0) : 0;
+}
+
+static void who_lends_a_drive_is_asked_to_let_go(void **state)
+{
+	struct store *s = *state;
+	struct drive *d;
+
+	assert_int_equal(library_drive_ask(s->lib, 0), 0);
+	assert_int_equal(library_load(s->lib, 0, make(s, "N00001")), 0);
+	library_drive_lender(s->lib, 0, let_go, s);
+	assert_int_equal(library_drive_open(s->lib, 0, true, &d), 0);
+	assert_int_equal(library_drive_ask(s->lib, 0), 0);
+	assert_false(info(s, 0).open);
+	assert_int_equal(library_drive_open(s->lib, 0, true, &d), 0);
+	library_drive_lender(s->lib, 0, NULL, NULL);
+	assert_int_equal(library_drive_ask(s->lib, 0), 0);
+	assert_true(info(s, 0).open);
+	assert_int_equal(library_drive_close(s->lib, 0), 0);
+}
+
 static void a_locked_drive_keeps_its_tape(void **state)
 {
 	struct store *s = *state;
@@ -253,6 +298,8 @@ int main(void)
 		ON_A_STORE(writing_in_a_drive_assigns_the_tape_and_is_durable),
 		ON_A_STORE(a_protected_tape_is_opened_and_refuses_the_write),
 		ON_A_STORE(its_program_ejects_and_loads_again),
+		ON_A_STORE(a_tape_that_is_out_is_in_the_drive_until_it_is_taken_or_opened),
+		ON_A_STORE(who_lends_a_drive_is_asked_to_let_go),
 		ON_A_STORE(a_locked_drive_keeps_its_tape),
 		ON_A_STORE(an_image_that_is_arriving_is_not_loaded),
 		ON_A_STORE(a_program_that_is_just_leaving_is_waited_for),
