@@ -176,7 +176,8 @@ static void protection_methods_are_those_of_the_generation(void **state)
 		rig_plug(g, SCSI_DRIVE, rows[i].model);
 		INQUIRE(g, 0xb5, 255);
 		assert_int_equal(g->t.data_in, 8 + 8 * rows[i].methods);
-		assert_memory_equal(g->data + 8, "\7\0\0\0\0\0\0\0\7\1\4\xc0\0\0\0\0\7\2\4\xc0\0\0\0\0", 8 * rows[i].methods);
+		assert_memory_equal(g->data + 8, "\7\0\0\0\0\0\0\0\7\1\4\xc0\0\0\0\0\7\2\4\xc0\0\0\0\0",
+				    8 * rows[i].methods);
 	}
 }
 

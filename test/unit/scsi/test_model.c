@@ -40,8 +40,13 @@ static void names_are_plain_and_each_is_there_once(void **state)
 }
 
 /* Generation, density, medium type, barcodes, 10^6 bytes, partitions; what the drive of that generation also uses. */
-static const struct { unsigned generation; uint8_t density, type; const char *suffix, *worm; uint32_t mb; unsigned partitions,
-		      writes_down_to, reads_down_to; } lto[] = {
+static const struct {
+	unsigned generation;
+	uint8_t density, type;
+	const char *suffix, *worm;
+	uint32_t mb;
+	unsigned partitions, writes_down_to, reads_down_to;
+} lto[] = {
 	{ 5, 0x58, 0x58, "L5", "LV", 1500000, 2, 4, 3 }, { 6, 0x5a, 0x68, "L6", "LW", 2500000, 2, 5, 4 },
 	{ 7, 0x5c, 0x78, "L7", "LX", 6000000, 4, 6, 5 }, { 8, 0x5e, 0x88, "L8", "LY", 12000000, 4, 7, 7 },
 	{ 9, 0x60, 0x98, "L9", "LZ", 18000000, 4, 8, 8 },

@@ -3,8 +3,8 @@
 #include "unit/scsi/rig.h"
 
 #define RSOC(g, n, options, code, action) \
-	CMD(g, n, 0xa3, 0x0c, options, code, (action) >> 8, (action) & 0xff, (uint8_t)((n) >> 24), (uint8_t)((n) >> 16), \
-	    (uint8_t)((n) >> 8), (uint8_t)(n), 0, 0)
+	CMD(g, n, 0xa3, 0x0c, options, code, (action) >> 8, (action) & 0xff, (uint8_t)((n) >> 24), \
+	    (uint8_t)((n) >> 16), (uint8_t)((n) >> 8), (uint8_t)(n), 0, 0)
 
 static void plug(struct rig *g, enum scsi_kind kind)
 {
@@ -13,13 +13,15 @@ static void plug(struct rig *g, enum scsi_kind kind)
 	rig_settle(g);
 }
 
-/* LTFS divides the length by 20, takes what is at 0 for the code and at 16 for the timeout, has 4096 bytes for it all, and does
- * without a command that is not there. */
+/* LTFS divides the length by 20, takes what is at 0 for the code and at 16 for the timeout, has 4096 bytes for it all,
+ * and does without a command that is not there. */
 static void ltfs_finds_a_timeout_for_each_of_its_commands(void **state)
 {
-	static const uint8_t wants[] = { 0x00, 0x01, 0x03, 0x04, 0x05, 0x08, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x15, 0x19, 0x1a, 0x1b,
-					 0x1c, 0x1d, 0x1e, 0x2b, 0x34, 0x3b, 0x3c, 0x44, 0x4c, 0x4d, 0x55, 0x5a, 0x5e, 0x5f, 0x82,
-					 0x8c, 0x8d, 0x91, 0x92, 0xa0, 0xa2, 0xa3, 0xa4, 0xb5 };
+	static const uint8_t wants[] = {
+		0x00, 0x01, 0x03, 0x04, 0x05, 0x08, 0x0a, 0x0b, 0x10, 0x11, 0x12, 0x15, 0x19, 0x1a, 0x1b, 0x1c,
+		0x1d, 0x1e, 0x2b, 0x34, 0x3b, 0x3c, 0x44, 0x4c, 0x4d, 0x55, 0x5a, 0x5e, 0x5f, 0x82, 0x8c, 0x8d,
+		0x91, 0x92, 0xa0, 0xa2, 0xa3, 0xa4, 0xb5
+	};
 	struct rig *g = rig_of(state);
 	uint32_t len;
 
@@ -99,7 +101,7 @@ static void every_listed_op_is_dispatched_and_every_dispatched_op_is_listed(void
 				cdb[n ? n - 1 : 5] |= 0x04;
 				assert_int_equal(rig_run(g, cdb, n ? n : 6, 0), SCSI_CHECK_CONDITION);
 				assert_int_equal(g->t.sense[2], ILLEGAL_REQUEST);
-				/* The bit is pointed at, or one of byte 1 that comes before it; else it is the action. */
+				/* The bit is pointed at, or one of byte 1 before it; else it is the action. */
 				there = get_be16(g->t.sense + 12) == ASC_INVALID_CDB_FIELD &&
 					(get_be16(g->t.sense + 16) == n - 1u || !actions[code]);
 				assert_int_equal(there, actions[code] ? listed[code][a] : listed[code][0]);

@@ -18,7 +18,8 @@ static void fixed_format_has_key_code_information_and_marks(void **state)
 
 	assert_int_equal(sense_put(b, &ili, false), 18);
 	assert_memory_equal(b, want, sizeof(want));
-	sense_put(b, &(struct sense){ .key = BLANK_CHECK, .code = ASC_END_OF_DATA, .filemark = true, .eom = true }, false);
+	sense_put(b, &(struct sense){ .key = BLANK_CHECK, .code = ASC_END_OF_DATA, .filemark = true, .eom = true },
+		  false);
 	assert_int_equal(b[0], 0x70);
 	assert_int_equal(b[2], 0xc8);
 	assert_int_equal(get_be16(b + 12), 0x0005);
@@ -39,8 +40,8 @@ static void a_record_that_was_too_long_is_a_negative_residual(void **state)
 static void information_that_does_not_fit_in_32_bits_is_left_out_of_fixed_format(void **state)
 {
 	static const struct { int64_t info; bool fits; } rows[] = {
-		{ 0, true }, { UINT32_MAX, true }, { INT32_MIN, true }, { 1ll << 32, false }, { INT32_MIN - 1ll, false },
-		{ INT64_MAX, false }, { INT64_MIN, false },
+		{ 0, true }, { UINT32_MAX, true }, { INT32_MIN, true }, { 1ll << 32, false },
+		{ INT32_MIN - 1ll, false }, { INT64_MAX, false }, { INT64_MIN, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -66,13 +67,14 @@ static void descriptor_format_has_a_descriptor_for_what_there_is_to_say(void **s
 		0x02, 6, 0, 0, 0xcb, 0, 9, 0,			/* sense-key specific */
 		0x04, 2, 0, 0xe0,				/* stream commands */
 	};
+	const struct sense full = { .key = ILLEGAL_REQUEST, .code = ASC_INVALID_CDB_FIELD, .valid = true, .info = 7,
+				    .field = true, .in_cdb = true, .byte = 9, .bit = 3,
+				    .filemark = true, .eom = true, .ili = true };
 	uint8_t b[SCSI_SENSE_MAX];
 
 	assert_int_equal(sense_put(b, &(struct sense){ .key = UNIT_ATTENTION, .code = ASC_POWER_ON }, true), 8);
 	assert_memory_equal(b, nothing, sizeof(nothing));
-	assert_int_equal(sense_put(b, &(struct sense){ .key = ILLEGAL_REQUEST, .code = ASC_INVALID_CDB_FIELD, .valid = true,
-						       .info = 7, .field = true, .in_cdb = true, .byte = 9, .bit = 3,
-						       .filemark = true, .eom = true, .ili = true }, true), sizeof(all));
+	assert_int_equal(sense_put(b, &full, true), sizeof(all));
 	assert_memory_equal(b, all, sizeof(all));
 	sense_put(b, &(struct sense){ .key = MEDIUM_ERROR, .deferred = true }, true);
 	assert_int_equal(b[0], 0x73);

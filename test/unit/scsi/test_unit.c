@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* unit: what ends a command before it is run, and in which order; resets; the answer to the last command. */
+#include <assert.h>
+
 #include "unit/scsi/rig.h"
 
 #define SEQUENCE_MAX 4096u
