@@ -113,14 +113,14 @@ int place_stage(struct kv_batch *b, uint64_t volume, struct library_place at)
 	return err_fold(catalog_place_stage(b, volume, &p));
 }
 
-/* What its row says; a damaged one says nothing.  False: it has never been put anywhere. */
-static int row_of_place(struct library *lib, uint64_t volume, struct library_place *out, bool *is)
+/* What its row says; a damaged one says nothing.  !*is: it has never been put anywhere. */
+static int row_of_place(struct library *lib, uint64_t volume, struct catalog_place *out, bool *is)
 {
-	struct catalog_place row;
-	int r = catalog_place_get(lib->cat, volume, &row);
+	int r = catalog_place_get(lib->cat, volume, out);
 
 	*is = !r;
-	*out = r ? outside : place_of_row(&row);
+	if (r)
+		*out = (struct catalog_place){ .kind = PLACE_OUTSIDE };
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }
 
@@ -132,6 +132,7 @@ static bool same_place(struct library_place a, struct library_place b)
 int place_of(struct library *lib, uint64_t volume, struct library_place *out)
 {
 	struct library_place at;
+	struct catalog_place row;
 	bool is;
 	int r;
 
@@ -141,7 +142,8 @@ int place_of(struct library *lib, uint64_t volume, struct library_place *out)
 			return 0;
 		}
 	}
-	r = row_of_place(lib, volume, &at, &is);
+	r = row_of_place(lib, volume, &row, &is);
+	at = place_of_row(&row);
 	if (!r)
 		*out = place_exists(lib, at) && place_at(lib, at) == volume ? at : outside;
 	return r;
@@ -177,30 +179,35 @@ int place_enter(struct library *lib, unsigned n, uint64_t volume, bool *news)
 	return 0;
 }
 
+struct leaving {
+	struct library_place to;
+	bool new_row;		/* it does not go back */
+	bool imported;		/* it does, into a port, and was */
+};
+
 /* Where the tape of drive @n goes.  Without a slot, what has never been put anywhere stays so. */
-static int leave_stage(struct library *lib, unsigned n, uint64_t volume, struct kv_batch *b, struct library_place *to,
-		       bool *new_row)
+static int leave_stage(struct library *lib, unsigned n, uint64_t volume, struct kv_batch *b, struct leaving *l)
 {
-	struct library_place row;
+	struct catalog_place row;
 	bool is;
 	int r = row_of_place(lib, volume, &row, &is);
 
 	if (r)
 		return r;
-	*to = lib->places.drive[n].source;
-	if (!place_exists(lib, *to) || place_at(lib, *to))
-		*to = place_first_free(lib);
-	*new_row = is ? !same_place(row, *to) : to->kind != LIBRARY_OUTSIDE;
-	return *new_row ? place_stage(b, volume, *to) : 0;
+	l->to = lib->places.drive[n].source;
+	if (!place_exists(lib, l->to) || place_at(lib, l->to))
+		l->to = place_first_free(lib);
+	l->new_row = is ? !same_place(place_of_row(&row), l->to) : l->to.kind != LIBRARY_OUTSIDE;
+	l->imported = !l->new_row && row.imported;
+	return l->new_row ? place_stage(b, volume, l->to) : 0;
 }
 
 int place_leave(struct library *lib, unsigned n, uint64_t volume)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct library_place to = outside;
 	struct places *p = &lib->places;
+	struct leaving l = { outside, false, false };
 	struct catalog_volume row;
-	bool new_row = false;
 	int r;
 
 	LOCK_SCOPE(&p->lock);
@@ -211,13 +218,16 @@ int place_leave(struct library *lib, unsigned n, uint64_t volume)
 		r = catalog_drive_stage(b, n, 0);
 	/* Deleted: found by a start. */
 	if (!r && catalog_volume_by_id(lib->cat, volume, &row) != CATALOG_E_NONE)
-		r = leave_stage(lib, n, volume, b, &to, &new_row);
+		r = leave_stage(lib, n, volume, b, &l);
 	if (!r)
 		r = catalog_write(lib->cat, b);
 	/* The tape is out, whatever the rows say: where they have it, or nowhere. */
 	p->drive[n].volume = 0;
-	if (!r || !new_row)
-		place_set(lib, to, volume);
+	if (!r || !l.new_row) {
+		place_set(lib, l.to, volume);
+		if (l.to.kind == LIBRARY_PORT)
+			p->port[l.to.number].imported = l.imported;
+	}
 	p->changes++;
 	return err_fold(r);
 }
