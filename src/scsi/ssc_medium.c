@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "scsi/unit.h"
+#include "scsi/mode.h"
 
 /* ---- into the drive and out of it ------------------------------------------------------------------------------- */
 
@@ -141,6 +141,8 @@ static void format(struct scsi_unit *u, struct scsi_task *t, uint32_t partitions
 	int r = u->ssc.cuts ? 0 : ssc_keep_cut(u);
 
 	changed(u, t, r ? r : drive_format(u->ssc.drive, partitions));
+	if (t->status == SCSI_GOOD)
+		ssc_partitions_done(u);
 }
 
 /*
@@ -150,7 +152,7 @@ static void format(struct scsi_unit *u, struct scsi_task *t, uint32_t partitions
 static void format_medium(struct scsi_unit *u, struct scsi_task *t)
 {
 	unsigned how = t->cdb[2] & 0x0f;
-	uint32_t partitions = how ? u->ssc.mode.partitions_wanted + 1u : 1;
+	uint32_t partitions = how ? ssc_partitions_wanted(u) + 1u : 1;
 
 	if (how > 2 || partitions > u->ssc.medium->partitions_max || partitions > TAPE_PARTITIONS_MAX)
 		task_bad_cdb(t, 2, 3);
