@@ -106,14 +106,21 @@ static void report_add(struct report *r, const void *p, size_t n)
 	r->len += n;
 }
 
-/* The T10 vendor identifier of the unit that a drive is; 0: it is none. */
+/* The T10 vendor identifier of the unit that a drive is; 0: it is none.  One that nothing is set for is of the default
+ * model. */
 static unsigned drive_identifier(const struct scsi_unit *u, uint32_t drive, char out[IDENTIFIER_MAX + 1])
 {
 	struct scsi_unit_config cfg = { .lib = u->cfg.lib, .kind = SCSI_DRIVE, .drive = drive };
+	struct catalog_unit *row = &cfg.identity;
 	struct scsi_unit_info id;
+	int r = catalog_unit_get(library_catalog(u->cfg.lib), drive, row);
 
 	memcpy(cfg.store_id, u->cfg.store_id, sizeof(cfg.store_id));
-	if (catalog_unit_get(library_catalog(u->cfg.lib), drive, &cfg.identity) || scsi_identity(&cfg, &id))
+	if (r == CATALOG_E_NONE)
+		snprintf(row->model, sizeof(row->model), "%s", scsi_model_default(SCSI_DRIVE));
+	else if (r)
+		return 0;
+	if (scsi_identity(&cfg, &id))
 		return 0;
 	return (unsigned)snprintf(out, IDENTIFIER_MAX + 1, "%-8.8s%-16.16s%s", id.vendor, id.product, id.serial);
 }

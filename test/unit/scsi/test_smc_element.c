@@ -169,23 +169,27 @@ static void drives_say_which_unit_they_are(void **state)
 	struct catalog_unit unit = { .number = 1 };
 	const uint8_t *d;
 
-	/* No drive is set up: the identifier's header says that there is none. */
-	GOOD(g, 4096, STATUS(0x14, 0, 9, 1, 4096));
-	assert_int_equal(get_be16(g->data + 10), WITH_TAG);
-	assert_int_equal(get_be32(descriptor(g, 4, BAY(0)) + 48), 0);
-
-	snprintf(unit.model, sizeof(unit.model), "%s", scsi_model_default(SCSI_DRIVE));
-	snprintf(unit.vendor, sizeof(unit.vendor), "IBM");
-	snprintf(unit.product, sizeof(unit.product), "ULT3580-TD6");
-	snprintf(unit.serial, sizeof(unit.serial), "1068000042");
-	assert_int_equal(catalog_unit_put(g->store->cat, &unit), 0);
+	/* Nothing is set: it is of the default model, and its serial number is made. */
 	GOOD(g, 4096, STATUS(0x14, 0, 9, 1, 4096));
 	assert_int_equal(get_be16(g->data + 10), WITH_TAG + 34);
 	d = descriptor(g, 4, BAY(1));
 	assert_int_equal(get_be32(d + 48), 0x02010022);
-	assert_memory_equal(d + 52, "IBM     ULT3580-TD6     1068000042", 34);
+	assert_memory_equal(d + 52, "VTAPE   VIRTUAL TAPE    0102030401", 34);
+
+	snprintf(unit.model, sizeof(unit.model), "%s", scsi_model_default(SCSI_DRIVE));
+	snprintf(unit.vendor, sizeof(unit.vendor), "IBM");
+	snprintf(unit.product, sizeof(unit.product), "ULT3580-TD6");
+	snprintf(unit.serial, sizeof(unit.serial), "106800004217");
+	assert_int_equal(catalog_unit_put(g->store->cat, &unit), 0);
+	GOOD(g, 4096, STATUS(0x14, 0, 9, 1, 4096));
+	assert_int_equal(get_be16(g->data + 10), WITH_TAG + 36);
+	d = descriptor(g, 4, BAY(1));
+	assert_int_equal(get_be32(d + 48), 0x02010024);
+	assert_memory_equal(d + 52, "IBM     ULT3580-TD6     106800004217", 36);
+	/* All of a page are as long as the longest; a shorter identifier is followed by zeros. */
 	d = descriptor(g, 4, BAY(0));
-	assert_int_equal(get_be32(d + 48), 0);
+	assert_int_equal(get_be32(d + 48), 0x02010022);
+	assert_memory_equal(d + 52, "VTAPE   VIRTUAL TAPE    0102030400\0\0", 36);
 	/* Only if they are asked, and slots never. */
 	GOOD(g, 4096, STATUS(0x14, 0, 9, 0, 4096));
 	assert_int_equal(get_be16(g->data + 10), WITH_TAG);
