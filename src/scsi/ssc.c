@@ -4,8 +4,9 @@
  *
  * The drive is the library's, and whoever opens it there has it: a program through the mount, or this unit.  The unit
  * takes it with the first command that needs the tape, for writing if nobody reads that volume elsewhere, and gives it
- * back when the tape is unloaded or has been rewound.  In between others may have had it: then the head is put where the
- * unit left it, unless what is on the tape has changed, which is a unit attention as if the medium had been changed.
+ * back when the tape is unloaded or has been rewound, or a robot comes for it.  In between others may have had it: then
+ * the head is put where the unit left it, unless what is on the tape has changed, which is a unit attention as if the
+ * medium had been changed.
  *
  * What outlives a kill of the process is in ssc_keep.c.  The pages of mode parameters, the cartridge's memory, and all
  * commands are in files of their own.
@@ -13,11 +14,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "scsi/unit.h"
+#include "scsi/mam.h"
 
 /* TapeAlert flags, SSC-4 annex (as T10 has them for tape drives). */
 enum { ALERT_WRITE_PROTECT = 9, ALERT_WORM_OVERWRITE = 60 };
 #define OP_FORMAT 0x04
+#define OP_SET_CAPACITY 0x0b
 #define ASC_CANNOT_WRITE 0x3005		/* cannot write medium, incompatible format */
 
 void ssc_alert(struct scsi_unit *u, unsigned flag)
@@ -27,11 +29,14 @@ void ssc_alert(struct scsi_unit *u, unsigned flag)
 
 /* ---- what is loaded --------------------------------------------------------------------------------------------- */
 
+/* One that is out is not there. */
 static uint64_t volume_in_drive(struct scsi_unit *u)
 {
 	struct library_drive info;
+	int r = library_drive_info(u->cfg.lib, u->ssc.number, &info);
 
-	return library_drive_info(u->cfg.lib, u->ssc.number, &info) || !info.loaded ? 0 : info.volume;
+	u->ssc.out = !r && info.out ? info.volume : 0;
+	return r || !info.loaded || info.out ? 0 : info.volume;
 }
 
 static const struct medium *medium_of(struct scsi_unit *u, uint64_t volume)
@@ -60,6 +65,7 @@ static void volume_is(struct scsi_unit *u, uint64_t volume)
 	c->write_errors = c->read_errors = 0;
 	if (volume) {
 		c->loads++;
+		s->alerts = 0;
 		mam_loaded(u);
 	}
 }
@@ -197,6 +203,8 @@ int ssc_give_back(struct scsi_unit *u)
 		r = err_fold(drive_flush(s->drive));
 		if (s->plain)
 			compress_as_pool(u, v);
+		if (!r)
+			r = mam_settled(u);
 		s->left.valid = !drive_position(s->drive, &pos) && !look_at_tape(v, &s->left);
 		s->left.partition = pos.partition;
 		s->left.object = pos.object;
@@ -342,6 +350,12 @@ static void choose_compression(struct scsi_unit *u)
 	volume_set_attr(v, &attr);
 }
 
+/* SET CAPACITY makes the tape blank, too. */
+static bool formats(const struct scsi_task *t)
+{
+	return t->cdb[0] == OP_FORMAT || t->cdb[0] == OP_SET_CAPACITY;
+}
+
 bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t)
 {
 	struct ssc *s = &u->ssc;
@@ -356,10 +370,8 @@ bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t)
 	if (!r && !at_end && !may_cut(u, t, &at))
 		return false;
 	choose_compression(u);
-	if (!r && !s->modified) {
-		r = mam_modify(u);
-		s->modified = !r;
-	}
+	if (!r)
+		r = formats(t) ? mam_format(u) : mam_modify(u);
 	if (!r && (!at_end || t->cdb[0] == OP_FORMAT))
 		r = ssc_keep_cut(u);
 	if (r)
@@ -409,6 +421,17 @@ int ssc_capacity(struct scsi_unit *u, uint32_t partition, uint64_t *all, uint64_
 
 /* ---- made, reset, gone ------------------------------------------------------------------------------------------ */
 
+/* A robot fetches the tape (library_drive_ask()), from another unit's thread. */
+static int let_go(void *ctx)
+{
+	struct scsi_unit *u = ctx;
+	LOCK_SCOPE(&u->lock);
+	int r = ssc_give_back(u);
+
+	ssc_save(u, 0, NULL);
+	return r;
+}
+
 int ssc_new(struct scsi_unit *u)
 {
 	struct ssc *s = &u->ssc;
@@ -419,6 +442,7 @@ int ssc_new(struct scsi_unit *u)
 	s->medium = medium_of(u, s->volume);
 	if (memory_fresh(u->memory) || !ssc_keep_restore(u))
 		volume_is(u, s->volume);
+	library_drive_lender(u->cfg.lib, s->number, let_go, u);
 	return 0;
 }
 
@@ -451,8 +475,11 @@ void ssc_free(struct scsi_unit *u, bool keep)
 	struct ssc *s = &u->ssc;
 	int r = 0;
 
+	library_drive_lender(u->cfg.lib, s->number, NULL, NULL);
 	if (s->drive && drive_volume(s->drive) && s->plain)
 		compress_as_pool(u, drive_volume(s->drive));
+	if (!keep)
+		r = mam_settled(u);
 	if (s->drive)
 		ssc_close_drive(u, &r);
 	if (r)

@@ -32,9 +32,9 @@
 /* What the state is.  The memory is this machine's, for a moment: no byte order. */
 struct keep {
 	uint32_t version, bytes;
-	uint64_t volume;
+	uint64_t volume, out;
 	uint8_t holds, writes, cuts, keys;
-	uint8_t modified, prevented, loaded_once, overwrite_allowed, warned, pew_warned;
+	uint8_t modified, prevented, overwrite_allowed, warned, pew_warned;
 	uint8_t left_valid, timestamp_origin;
 	uint32_t attentions;
 	uint32_t overwrite_partition;
@@ -90,7 +90,7 @@ static void step(struct scsi_unit *u, bool cuts, uint64_t sequence, const struct
 	k.keys = s->crypt.has_key || s->crypt.encrypt || s->crypt.decrypt;
 	k.modified = s->modified;
 	k.prevented = s->prevented;
-	k.loaded_once = s->loaded_once;
+	k.out = s->out;
 	k.overwrite_allowed = s->overwrite_allowed;
 	k.warned = s->warned;
 	k.pew_warned = s->pew_warned;
@@ -299,7 +299,6 @@ static void take_over(struct scsi_unit *u, const struct keep *k)
 	u->timestamp_origin = k->timestamp_origin;
 	s->modified = k->modified;
 	s->prevented = k->prevented;
-	s->loaded_once = k->loaded_once;
 	s->overwrite_allowed = k->overwrite_allowed;
 	s->overwrite_partition = k->overwrite_partition;
 	s->overwrite_object = k->overwrite_object;
@@ -324,6 +323,11 @@ static int restore(struct scsi_unit *u)
 
 	if (n != sizeof(k) || k.version != KEEP_VERSION || k.bytes != sizeof(k) || k.attentions >> ATTENTIONS)
 		return DOES_NOT_FIT;
+	/* The library has forgotten it if it was killed, too. */
+	if (k.out && k.out == s->volume) {
+		library_drive_out(u->cfg.lib, s->number, true);
+		ssc_look(u);
+	}
 	/* Unloaded by the command in flight: what was loaded is committed, the rest is as it was. */
 	if (k.volume && !s->volume && !k.keys) {
 		take_over(u, &k);

@@ -38,6 +38,10 @@ static void load(struct scsi_unit *u, struct scsi_task *t)
 		to_beginning(u, t);
 		return;
 	}
+	if (u->ssc.out) {
+		library_drive_out(u->cfg.lib, u->ssc.number, false);
+		return;
+	}
 	r = library_drive_open(u->cfg.lib, u->ssc.number, false, &d);
 	if (!r) {
 		r = library_drive_reload(u->cfg.lib, u->ssc.number);
@@ -49,6 +53,16 @@ static void load(struct scsi_unit *u, struct scsi_task *t)
 		task_check(t, NOT_READY, ASC_NO_MEDIUM);
 	else if (r)
 		task_failed(t, r);
+}
+
+/* Is there one that fetches the tape from the drive?  Then that is where it waits, as robots and those who command them
+ * expect; else nobody would ever take it out. */
+static bool has_robot(struct scsi_unit *u)
+{
+	uint32_t slots, ports;
+
+	library_places(u->cfg.lib, &slots, &ports);
+	return slots || ports;
 }
 
 /* A drive that is empty already is as it is wanted. */
@@ -65,15 +79,21 @@ static void unload(struct scsi_unit *u, struct scsi_task *t)
 		return;
 	}
 	r = r ? r : ssc_give_back(u);
-	r = r ? r : library_unload(u->cfg.lib, u->ssc.number);
+	r = r ? r : library_drive_info(u->cfg.lib, u->ssc.number, &info);
+	if (!r && info.open)	/* by somebody else */
+		r = -EBUSY;
+	else if (!r && has_robot(u))
+		library_drive_out(u->cfg.lib, u->ssc.number, true);
+	else if (!r)
+		r = library_unload(u->cfg.lib, u->ssc.number);
 	if (r)
 		task_failed(t, r);
 }
 
 /*
- * RETEN: there is nothing to tighten.  EOT is for tapes that are wound forward to come out; with LOAD it makes no sense.
- * HOLD without LOAD leaves the cartridge in the drive, out of reach until a LOAD: so does UNLOAD.  HOLD with LOAD would
- * be a cartridge that is in but not ready, which is nothing here.
+ * RETEN: there is nothing to tighten.  EOT is for tapes that are wound forward to come out; with LOAD it makes no
+ * sense.  HOLD without LOAD leaves the cartridge in the drive, out of reach until a LOAD: so does UNLOAD where there is a
+ * robot.  HOLD with LOAD would be a cartridge that is in but not ready, which is nothing here.
  */
 static void load_unload(struct scsi_unit *u, struct scsi_task *t)
 {

@@ -169,7 +169,7 @@ struct ssc {
 	const struct medium *medium;	/* what that volume is in this drive; NULL: none */
 	bool modified;			/* since the load: mam_modify() was called */
 	bool prevented;			/* PREVENT MEDIUM REMOVAL */
-	bool loaded_once;		/* LOAD after UNLOAD without a changer in between */
+	uint64_t out;			/* UNLOAD left it in the drive, out of reach until LOAD or a robot takes it; 0: none */
 	uint32_t overwrite_partition;	/* ALLOW OVERWRITE: once, at that place */
 	uint64_t overwrite_object;
 	bool overwrite_allowed;
