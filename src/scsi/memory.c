@@ -207,6 +207,29 @@ bool memory_answer(const struct memory *m, uint64_t sequence, struct scsi_task *
 	return true;
 }
 
+static void put_answer(struct slot *s, uint64_t sequence, const struct scsi_task *t)
+{
+	s->sequence = sequence;
+	s->data_in = t->data_in;
+	s->status = t->status;
+	s->sense_len = (uint32_t)t->sense_len;
+	memset(s->sense, 0, sizeof(s->sense));
+	memcpy(s->sense, t->sense, t->sense_len);
+}
+
+/* Between commands the transport may still have to fetch the last answer. */
+static void keep_answer(struct slot *s, const struct slot *last)
+{
+	s->sequence = last ? last->sequence : 0;
+	s->data_in = last ? last->data_in : 0;
+	s->status = last ? last->status : 0;
+	s->sense_len = last ? last->sense_len : 0;
+	if (last)
+		memcpy(s->sense, last->sense, sizeof(s->sense));
+	else
+		memset(s->sense, 0, sizeof(s->sense));
+}
+
 void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequence, const struct scsi_task *t)
 {
 	uint64_t generation = m->area->generation + 1;
@@ -216,13 +239,10 @@ void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequenc
 	s->generation = generation;
 	s->log_len = m->log_len;
 	s->half = m->half;
-	s->sequence = t ? sequence : 0;
-	s->data_in = t ? t->data_in : 0;
-	s->status = t ? t->status : 0;
-	s->sense_len = t ? (uint32_t)t->sense_len : 0;
-	memset(s->sense, 0, sizeof(s->sense));
-	if (s->sense_len)
-		memcpy(s->sense, t->sense, s->sense_len);
+	if (t)
+		put_answer(s, sequence, t);
+	else
+		keep_answer(s, now(m));
 	s->state_len = (uint32_t)n;
 	if (n)
 		memcpy(s->state, state, n);

@@ -22,7 +22,8 @@ bool memory_fresh(const struct memory *m);			/* there was nothing in it when it 
 size_t memory_state(const struct memory *m, void *out, size_t cap);	/* bytes copied; 0: none */
 /* The answer to the command of that number, if it is the last that was remembered. */
 bool memory_answer(const struct memory *m, uint64_t sequence, struct scsi_task *t);
-/* State, answer and what was appended to the log since the last step count from now on. */
+/* State, answer and what was appended to the log since the last step count from now on.  @t NULL: the last answer stays,
+ * for nobody may have fetched it yet. */
 void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequence, const struct scsi_task *t);
 
 /* The log.  Room for one more record of @n bytes?  If not, who asks commits the tape and clears the log. */
