@@ -13,20 +13,33 @@
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
 
 /*
- * Steps of a command, and what a kill behind each leaves (a cut leaves nothing: the kernel and its initiators go too):
- *  1. the entry at the tail is read
- *  2. the unit executes it, and its memory says so	the next daemon finds the entry at the tail and the same sequence
- *							number in the memory: the answer is given again
- *  3. the answer is in the entry, the tail moves	the kernel completes it when it is woken; the new daemon wakes it
- *  4. the kernel is woken
+ * Steps of a command, and what a kill behind each leaves (a cut leaves nothing: the kernel and its initiators go too).
+ * They are written down in the ring's memory, which outlives the process:
+ *  1. the entry at the tail is read, its data gathered where it lies in pieces
+ *  2. it has a number: offset in the ring and number are	before that the next daemon gives it the same one, the
+ *     in the memory, the number in the entry		one behind that of the command before; from here it is found
+ *  3. the unit executes it, and its memory says so	the next daemon hands over the same number: the answer is given
+ *							again
+ *  4. data in is scattered, the answer is in the memory	the next daemon puts it into the entry, read or not: from
+ *							here that may be half an answer
+ *  5. the answer is in the entry, the tail moves		the kernel completes it when it is woken; the new daemon
+ *							wakes it
+ *  6. the kernel is woken
+ * Two neighbours never have the same number: it grows with every entry that is not the one in the memory, and neighbours
+ * never have the same offset, as no command takes more than half of a ring (kernel: queue_cmd_ring()).  An entry at that
+ * offset that does not have the number in it is another: the kernel makes all of an entry's bytes 0 before it fills it.
  */
 struct tcmu_ring;
-/* @map: mailbox, commands and data area, @len bytes, borrowed (a mapping of /dev/uioN; a heap in tests).  -EUCLEAN with words
- * if the mailbox is no version 2 or its numbers do not fit @len. */
+/* @map: mailbox, commands and data area, @len bytes, borrowed (a mapping of /dev/uioN; a heap in tests).  -EUCLEAN with
+ * words if the mailbox is no version 2, its kernel knows no READ_LEN, or its numbers do not fit @len. */
 int tcmu_ring_new(void *map, size_t len, struct tcmu_ring **out);
 struct tcmu_ring *tcmu_ring_free(struct tcmu_ring *ring);
-/* All entries that are there, by @u.  *done counts commands; the caller wakes the kernel if it is not 0.  -EUCLEAN: the
- * ring makes no sense; nothing behind that is done. */
+/* Memory that outlives the process, borrowed, of foreign content; without it the ring has its own.  @identity: of this
+ * ring among all that ever had that memory. */
+#define TCMU_RING_MEMORY (4096u + SCSI_TRANSFER_MAX)
+void tcmu_ring_memory(struct tcmu_ring *ring, void *memory, uint64_t identity);
+/* All entries that are there, by @u.  *done counts what the kernel has to be told of; the caller wakes it if it is not 0,
+ * also with an error.  -EUCLEAN: the ring makes no sense; nothing behind that is done. */
 int tcmu_ring_serve(struct tcmu_ring *ring, struct scsi_unit *u, unsigned *done);
 
 /* ---- a device of the kernel ------------------------------------------------------------------------------------- */
