@@ -61,18 +61,16 @@ static void send_diagnostic(struct scsi_unit *u, struct scsi_task *t)
 		return;
 	}
 	/* Page 00h, what is supported, for the RECEIVE DIAGNOSTIC RESULTS that comes next. */
-	if (n != 4) {
-		task_check(t, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH);
-		return;
-	}
 	if (!task_got(t, n))
 		return;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < n && i < 4; i++) {
 		if (t->data[i]) {
 			task_bad_parameter(t, i, -1);
 			return;
 		}
 	}
+	if (n != 4)
+		task_check(t, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH);
 }
 
 /* The list of pages, with itself the only one. */

@@ -60,9 +60,10 @@ static void diagnostic_pages_are_the_list_of_them(void **state)
 	GOOD(g, 64, 0x1c, 0, 0, 0, 3, 0);
 	assert_int_equal(g->t.data_in, 3);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 64, 0x1c, 0x01, 0x80, 0, 64, 0);
-	/* Another page; a list of another length; one that did not come whole; one for a self test. */
+	/* Another page (of LTFS, for a dump); a list of another length; one that did not come whole; one for a self test. */
 	g->data[0] = 0x80;
-	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_PARAMETER, 4, 0x1d, 0x10, 0, 0, 4, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_PARAMETER, 8, 0x1d, 0x10, 0, 0, 8, 0);
+	memset(g->data, 0, 8);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH, 8, 0x1d, 0x10, 0, 0, 8, 0);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH, 3, 0x1d, 0x10, 0, 0, 4, 0);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 4, 0x1d, 0x14, 0, 0, 4, 0);

@@ -164,6 +164,86 @@ static void a_bit_where_none_may_be_is_refused_and_pointed_at(void **state)
 	assert_true(refused > 1000);
 }
 
+/* What Linux's st and ch, LTFS, mtx, tapeinfo, sg3_utils and stenc send, with the bits that they set: 0xff where a
+ * number or a length is. */
+static void no_bit_that_clients_set_is_refused(void **state)
+{
+	static const struct { const char *who; enum scsi_kind kind; uint8_t cdb[SCSI_CDB_MAX]; } sent[] = {
+		{ "st: read block limits", SCSI_DRIVE, { 0x05 } },
+		{ "st: mode sense", SCSI_DRIVE, { 0x1a, 0, 0, 0, 12 } },
+		{ "st: mode page", SCSI_DRIVE, { 0x1a, 0x08, 0x0f, 0, 0xff } },
+		{ "st: mode select", SCSI_DRIVE, { 0x15, 0x10, 0, 0, 0xff } },
+		{ "st: mode select without PF", SCSI_DRIVE, { 0x15, 0, 0, 0, 12 } },
+		{ "st: read, fixed", SCSI_DRIVE, { 0x08, 0x01, 0xff, 0xff, 0xff } },
+		{ "st: read, SILI", SCSI_DRIVE, { 0x08, 0x02, 0xff, 0xff, 0xff } },
+		{ "st: write, fixed", SCSI_DRIVE, { 0x0a, 0x01, 0xff, 0xff, 0xff } },
+		{ "st: weof, immediate", SCSI_DRIVE, { 0x10, 0x01, 0xff, 0xff, 0xff } },
+		{ "st: rewind, immediate", SCSI_DRIVE, { 0x01, 0x01 } },
+		{ "st: space to end", SCSI_DRIVE, { 0x11, 0x03 } },
+		{ "st: space files", SCSI_DRIVE, { 0x11, 0x01, 0xff, 0xff, 0xff } },
+		{ "st: load, retension", SCSI_DRIVE, { 0x1b, 0x01, 0, 0, 0x03 } },
+		{ "st: unload", SCSI_DRIVE, { 0x1b, 0x01, 0, 0, 0 } },
+		{ "st: lock", SCSI_DRIVE, { 0x1e, 0, 0, 0, 0x01 } },
+		{ "st: locate", SCSI_DRIVE, { 0x2b, 0x02, 0, 0xff, 0xff, 0xff, 0xff, 0, 0x03 } },
+		{ "st: locate, device's", SCSI_DRIVE, { 0x2b, 0x04, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "st: read position", SCSI_DRIVE, { 0x34 } },
+		{ "st: read position, vendor's", SCSI_DRIVE, { 0x34, 0x01 } },
+		{ "st: erase", SCSI_DRIVE, { 0x19, 0x03 } },
+		{ "st: format", SCSI_DRIVE, { 0x04, 0, 0x01 } },
+		{ "ltfs: reset capacity", SCSI_DRIVE, { 0x0b, 0, 0, 0xff, 0xff } },
+		{ "ltfs: format", SCSI_DRIVE, { 0x04, 0, 0x02 } },
+		{ "ltfs: locate", SCSI_DRIVE, { 0x92, 0x02, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: space", SCSI_DRIVE, { 0x91, 0x03, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: long position", SCSI_DRIVE, { 0x34, 0x06 } },
+		{ "ltfs: extended position", SCSI_DRIVE, { 0x34, 0x08, 0, 0, 0, 0, 0, 0, 0x20 } },
+		{ "ltfs: log sense", SCSI_DRIVE, { 0x4d, 0, 0x57, 0, 0, 0, 0, 0xff, 0xff } },
+		{ "ltfs: mode sense", SCSI_DRIVE, { 0x5a, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff } },
+		{ "ltfs: mode select", SCSI_DRIVE, { 0x55, 0x10, 0, 0, 0, 0, 0, 0xff, 0xff } },
+		{ "ltfs: read attribute", SCSI_DRIVE,
+		  { 0x8c, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: write attribute", SCSI_DRIVE, { 0x8d, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: allow overwrite", SCSI_DRIVE,
+		  { 0x82, 0, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: keys", SCSI_DRIVE, { 0xa2, 0x20, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "stenc: keys", SCSI_DRIVE, { 0xb5, 0x20, 0, 0x10, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "sg_read_attr: list", SCSI_DRIVE, { 0x8c, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "densities of the medium", SCSI_DRIVE, { 0x44, 0x01, 0, 0, 0, 0, 0, 0xff, 0xff } },
+		{ "ltfs: supported commands", SCSI_DRIVE, { 0xa3, 0x0c, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "ltfs: reserve", SCSI_DRIVE, { 0x5f, 0x01, 0x03, 0, 0, 0, 0, 0, 24 } },
+		{ "ltfs: full status", SCSI_DRIVE, { 0x5e, 0x03, 0, 0, 0, 0, 0, 0xff, 0xff } },
+		{ "sg_logs: parameter", SCSI_DRIVE, { 0x4d, 0, 0x40, 0xff, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "sg_timestamp", SCSI_DRIVE, { 0xa4, 0x0f, 0, 0, 0, 0, 0, 0, 0, 12 } },
+		{ "sg_rbuf: descriptor", SCSI_DRIVE, { 0x3c, 0x03, 0, 0, 0, 0, 0, 0, 4 } },
+		{ "ch: inventory", SCSI_CHANGER, { 0x07 } },
+		{ "ch: inventory of a range", SCSI_CHANGER, { 0xe7, 0x01, 0xff, 0xff, 0, 0, 0xff, 0xff } },
+		{ "ch: mode page", SCSI_CHANGER, { 0x1a, 0, 0x1d, 0, 0xff } },
+		{ "ch: elements", SCSI_CHANGER, { 0xb8, 0x14, 0xff, 0xff, 0, 1, 0, 0, 0, 0xff } },
+		{ "ch: move", SCSI_CHANGER, { 0xa5, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ch: exchange", SCSI_CHANGER, { 0xa6, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "ch: position", SCSI_CHANGER, { 0x2b, 0, 0xff, 0xff, 0xff, 0xff } },
+		{ "mtx: elements with serial numbers", SCSI_CHANGER,
+		  { 0xb8, 0x14, 0xff, 0xff, 0xff, 0xff, 0x01, 0xff, 0xff, 0xff } },
+		{ "mtx: mode page", SCSI_CHANGER, { 0x1a, 0x08, 0x1d, 0, 0xff } },
+		{ "mtx: lock", SCSI_CHANGER, { 0x1e, 0, 0, 0, 0x01 } },
+	};
+	struct rig *g = rig_of(state);
+
+	for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
+		const uint8_t *cdb = sent[i].cdb;
+		const struct op *op;
+		bool known;
+
+		if (!g->u || g->u->cfg.kind != sent[i].kind)
+			plug(g, sent[i].kind);
+		op = op_find(&g->u->ops, cdb[0], cdb[1] & 0x1f, &known);
+		if (!op)
+			fail_msg("%s: %02x is not there", sent[i].who, cdb[0]);
+		for (unsigned b = 1; b < op_cdb_len(cdb[0]); b++)
+			if (cdb[b] & ~(op->usage[b] | (b == 1 && op->action >= 0 ? 0x1f : 0)))
+				fail_msg("%s: byte %u, %02x of %02x", sent[i].who, b, cdb[b], op->usage[b]);
+	}
+}
+
 static void a_drive_with_nothing_in_it_is_not_ready(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -322,6 +402,7 @@ int main(void)
 		RIG_TEST(request_sense_tells_attentions_as_data),
 		RIG_TEST(sense_data_has_descriptors_when_the_mode_page_says_so),
 		RIG_TEST(a_bit_where_none_may_be_is_refused_and_pointed_at),
+		RIG_TEST(no_bit_that_clients_set_is_refused),
 		RIG_TEST(a_drive_with_nothing_in_it_is_not_ready),
 		RIG_TEST(a_command_that_was_executed_is_answered_again_and_not_executed),
 		RIG_TEST(a_command_without_a_number_is_executed_each_time),
