@@ -5,7 +5,7 @@
  *   place    u8 version, u8 kind (0 outside, 1 slot, 2 port), u8 flags (1 imported), u32 number
  *   mam      u8 version, u8 format (0 binary, 1 ASCII, 2 text), 1 to 4096 bytes
  *   unit     u8 version, string model, string vendor, string product, string revision, string serial, u64 naa
- *   scsi     u8 version, u8 flags (1 up), u32 slots, u32 ports
+ *   scsi     u8 version, u8 flags (1 up, 2 no loopback), u32 slots, u32 ports
  */
 #include "catalog/catalog_rows.h"
 

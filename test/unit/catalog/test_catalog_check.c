@@ -34,14 +34,32 @@ static void raw_delete(void **state, const struct row_key *key)
 	assert_int_equal(kv_write(kv_of(state), b, true), 0);
 }
 
-/* A pool, two volumes, a named tape file, a tail, a drive, an event, properties. */
+static void put_place(void **state, uint64_t volume, enum catalog_place_kind kind, uint32_t number)
+{
+	const struct catalog_place p = { kind, number, false };
+
+	assert_int_equal(catalog_place_put(cat_of(state), volume, &p), 0);
+}
+
+/* A pool, two volumes, a named tape file, a tail, a drive, an event, properties; places, an attribute, SCSI units. */
 static uint64_t fill(void **state)
 {
 	struct catalog_file f = { .file = 3, .mark_object = 7, .stretch = 8, .name = "etc.tar" };
+	const struct catalog_scsi scsi = { .slots = 10, .ports = 2 };
+	const struct catalog_unit drive = { .number = 0, .model = "m" };
+	const struct catalog_unit changer = { .number = CATALOG_UNIT_CHANGER, .model = "m" };
+	const struct catalog_mam mam = { 0, 0x0801, MAM_ASCII };
 	struct catalog_store s;
 	uint64_t id = add_volume(state, default_pool(state), "A1");
 
 	add_volume(state, default_pool(state), "B1");
+	/* A1 is in a drive: that it came from where B1 is now is no fault. */
+	put_place(state, 1, PLACE_SLOT, 4);
+	put_place(state, 2, PLACE_SLOT, 4);
+	assert_int_equal(catalog_scsi_put(cat_of(state), &scsi), 0);
+	assert_int_equal(catalog_unit_put(cat_of(state), &drive), 0);
+	assert_int_equal(catalog_unit_put(cat_of(state), &changer), 0);
+	assert_int_equal(catalog_mam_put(cat_of(state), id, &mam, "app", 3), 0);
 	assert_int_equal(catalog_file_put(cat_of(state), id, &f), 0);
 	assert_int_equal(catalog_tail_put(cat_of(state), id, "x", 1), 0);
 	assert_int_equal(catalog_drive_put(cat_of(state), 0, id), 0);
@@ -99,6 +117,21 @@ static void every_row_that_is_hurt_is_found(void **state)
 		{ key_event(1), "x", 1, true, "event 1" },
 		{ key_store(), "x", 1, true, "properties" },
 		{ key_clock(), "x", 1, true, "clock" },
+		{ key_place(2), "x", 1, true, "place of volume number 2" },
+		{ key_place(2), "\x01\x01\0\x0a\0\0\0", 7, true, "volume number 2 is in slot 10, which" },
+		{ key_place(2), "\x01\x02\0\x02\0\0\0", 7, true, "volume number 2 is in port 2, which" },
+		{ key_place(2), "\x01\x01\0\x60\xea\0\0", 7, true, "place of volume number 2" },
+		{ key_place(77), "\x01\x01\0\0\0\0\0", 7, true, "77" },
+		{ key_drive(0), NULL, 0, true, "1 and 2 are both in slot 4" },
+		{ key_mam(1, 0, 0x0801), "x", 1, true, "attribute" },
+		{ key_mam(77, 0, 0x0801), "\x01\x01x", 3, true, "77" },
+		{ key_mams(1), "\x01\x01x", 3, true, "attribute" },
+		{ key_unit(0), "x", 1, true, "nst0" },
+		{ key_unit(CATALOG_UNIT_CHANGER), "x", 1, true, "changer" },
+		{ key_scsi(), "x", 1, true, "it takes 5 and 0" },
+		{ key_scsi(), NULL, 0, true, "it takes 5 and 0" },
+		{ key_unit(UINT32_MAX - 1), "x", 1, false, "no kind" },
+		{ key_place(NUMBER_MAX + 1), "\x01\x01\0\x09\0\0\0", 7, false, "no kind" },
 		{ key_number(NUMBER_VOLUME), NULL, 0, true, "volumes" },
 		{ key_number(NUMBER_POOL), "\x01\x01\0\0\0\0\0\0\0", 9, true, "pools" },
 		{ key_number(NUMBER_EVENT), "x", 1, true, "events" },
@@ -137,7 +170,7 @@ static void a_volume_row_that_is_gone_takes_its_names_with_it(void **state)
 
 	fill(state);
 	raw_delete(state, &key);
-	assert_true(check(state, true, 0).faults >= 6);	/* name, member, count, file, tail, drive */
+	assert_true(check(state, true, 0).faults >= 8);	/* name, member, count, file, tail, drive, place, attribute */
 	while (check(state, true, 0).repaired)
 		;
 	assert_int_equal(check(state, false, 0).faults, 0);
