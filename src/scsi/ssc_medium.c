@@ -88,12 +88,14 @@ static void unload(struct scsi_unit *u, struct scsi_task *t)
 		r = library_unload(u->cfg.lib, u->ssc.number);
 	if (r)
 		task_failed(t, r);
+	/* So that a tape that is back before the next command is news. */
+	ssc_look(u);
 }
 
 /*
  * RETEN: there is nothing to tighten.  EOT is for tapes that are wound forward to come out; with LOAD it makes no
- * sense.  HOLD without LOAD leaves the cartridge in the drive, out of reach until a LOAD: so does UNLOAD where there is a
- * robot.  HOLD with LOAD would be a cartridge that is in but not ready, which is nothing here.
+ * sense.  HOLD without LOAD leaves the cartridge in the drive, out of reach until a LOAD: so does UNLOAD where there is
+ * a robot.  HOLD with LOAD would be a cartridge that is in but not ready, which is nothing here.
  */
 static void load_unload(struct scsi_unit *u, struct scsi_task *t)
 {

@@ -31,6 +31,24 @@ static void write_records(struct rig *g, unsigned n)
 		assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 100), 0);
 }
 
+/* Mode page 11h, as LTFS sets it: so many partitions more, the first as large as can be. */
+static void want(struct rig *g, uint8_t more)
+{
+	uint8_t *page = g->data + 16;
+	uint8_t len;
+
+	GOOD(g, 255, 0x5a, 0, 0x11, 0, 0, 0, 0, 0, 255, 0);
+	len = (uint8_t)g->t.data_in;
+	assert_int_equal(page[0] & 0x3f, 0x11);
+	put_be16(g->data, 0);
+	page[3] = more;
+	page[4] = 0x20 | (page[4] & 0x1f);
+	page[6] = 9;
+	for (int i = 0; i * 2 + 1 < page[1] - 6; i++)
+		put_be16(page + 8 + 2 * i, i ? 1 : 0xffff);
+	GOOD(g, len, 0x55, 0x10, 0, 0, 0, 0, 0, 0, len, 0);
+}
+
 static struct library_drive info(struct rig *g)
 {
 	struct library_drive out;
@@ -151,6 +169,87 @@ static void a_program_in_the_mount_keeps_the_tape(void **state)
 	GOOD(g, 0, LOAD_UNLOAD(0));
 }
 
+/* Slots: so there is a robot, and the tape waits in the drive for it. */
+static void where_there_is_a_robot_the_tape_waits_in_the_drive(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume;
+	struct library_place at;
+
+	assert_int_equal(library_places_set(g->store->lib, 4, 0), 0);
+	write_records(g, 3);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, REWIND);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_where(g->store->lib, volume, &at), 0);
+	assert_int_equal(at.kind, LIBRARY_DRIVE);
+	assert_true(info(g).out);
+	GOOD(g, 0, LOAD_UNLOAD(1));
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(g->data[0], 0x80);
+	/* And the robot finds it there. */
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_move(g->store->lib, (struct library_place){ LIBRARY_DRIVE, 0 },
+				      (struct library_place){ LIBRARY_SLOT, 2 }), 0);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	assert_int_equal(library_move(g->store->lib, (struct library_place){ LIBRARY_SLOT, 2 },
+				      (struct library_place){ LIBRARY_DRIVE, 0 }), 0);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, READY);
+}
+
+static void a_tape_that_is_out_stays_so_over_a_kill(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(library_places_set(g->store->lib, 4, 0), 0);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	assert_true(info(g).out);
+	GOOD(g, 0, LOAD_UNLOAD(1));
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, READY);
+}
+
+static void what_a_program_opens_in_the_mount_is_loaded_again(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct drive *d;
+
+	assert_int_equal(library_places_set(g->store->lib, 4, 0), 0);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_drive_open(g->store->lib, 0, false, &d), 0);
+	assert_int_equal(library_drive_close(g->store->lib, 0), 0);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, READY);
+}
+
+static void a_robot_that_comes_for_the_tape_gets_it(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume;
+	struct volume_stat st;
+
+	assert_int_equal(library_places_set(g->store->lib, 4, 0), 0);
+	write_records(g, 3);
+	assert_true(info(g).open);
+	assert_int_equal(library_drive_ask(g->store->lib, 0), 0);
+	assert_false(info(g).open);
+	assert_int_equal(volume_peek(g->store->kv, volume, &st), 0);
+	assert_int_equal(st.end.objects, 3);
+	/* It did not come after all: the head is where it was. */
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(get_be32(g->data + 4), 3);
+	/* A kill behind it finds a drive that is nobody's. */
+	assert_int_equal(library_drive_ask(g->store->lib, 0), 0);
+	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
+	GOOD(g, 0, READY);
+	assert_false(info(g).open);
+}
+
 /* ---- PREVENT ALLOW ---------------------------------------------------------------------------------------------- */
 
 static void what_is_prevented_does_not_come_out(void **state)
@@ -256,7 +355,8 @@ static void a_locked_volume_is_not_erased(void **state)
 
 	write_records(g, 3);
 	GOOD(g, 0, REWIND);
-	assert_int_equal(library_volume_lock(g->store->lib, g->u->ssc.volume, clock_retention_ns() + 3600000000000ull), 0);
+	assert_int_equal(library_volume_lock(g->store->lib, g->u->ssc.volume, clock_retention_ns() + 3600000000000ull),
+			 0);
 	CHECKED(g, DATA_PROTECT, ASC_WRITE_PROTECTED, 0, ERASE(0));
 	CHECKED(g, DATA_PROTECT, ASC_WRITE_PROTECTED, 0, FORMAT(1));
 	assert_int_equal(tape_stat(g).end.objects, 3);
@@ -268,8 +368,8 @@ static void format_makes_as_many_partitions_as_the_mode_page_wants(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	g->u->ssc.mode.partitions_wanted = 1;
 	for (uint8_t how = 1; how <= 2; how++) {
+		want(g, 1);
 		write_records(g, 2);
 		GOOD(g, 0, REWIND);
 		GOOD(g, 0, FORMAT(how));
@@ -279,7 +379,7 @@ static void format_makes_as_many_partitions_as_the_mode_page_wants(void **state)
 		assert_int_equal(drive_write_record(g->u->ssc.drive, g->data, 100), 0);
 		GOOD(g, 0, LOCATE(0, 0));
 	}
-	g->u->ssc.mode.partitions_wanted = 3;
+	want(g, 3);
 	GOOD(g, 0, 0x04, 0x03, 1, 0, 0, 0);
 	assert_int_equal(tape_stat(g).partitions, 4);
 	/* The default format has one, whatever the page says. */
@@ -292,7 +392,7 @@ static void format_begins_at_the_beginning(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	g->u->ssc.mode.partitions_wanted = 1;
+	want(g, 1);
 	GOOD(g, 0, LOCATE(0, 0));
 	GOOD(g, 0, FORMAT(1));
 	write_records(g, 2);
@@ -323,10 +423,14 @@ static void a_cartridge_of_two_partitions_does_not_get_more(void **state)
 	GOOD(g, 0, LOAD_UNLOAD(0));
 	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L6")), 0);
 	rig_settle(g);
-	g->u->ssc.mode.partitions_wanted = 2;
+	/* In the mount it got more; without a wish they stay as they are. */
+	GOOD(g, 0, LOCATE(0, 0));
+	assert_int_equal(drive_format(g->u->ssc.drive, 4), 0);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, FORMAT(1));
-	g->u->ssc.mode.partitions_wanted = 1;
+	want(g, 1);
 	GOOD(g, 0, FORMAT(1));
+	assert_int_equal(tape_stat(g).partitions, 2);
+	GOOD(g, 0, FORMAT(2));
 	assert_int_equal(tape_stat(g).partitions, 2);
 }
 
@@ -334,7 +438,7 @@ static void a_kill_behind_a_format_of_a_blank_tape_is_not_seen(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	g->u->ssc.mode.partitions_wanted = 1;
+	want(g, 1);
 	GOOD(g, 0, LOCATE(0, 0));
 	GOOD(g, 0, FORMAT(1));
 	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
@@ -384,7 +488,7 @@ static void an_unlimited_volume_has_what_a_cartridge_has(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	g->u->ssc.mode.partitions_wanted = 1;
+	want(g, 1);
 	GOOD(g, 0, LOCATE(0, 0));
 	GOOD(g, 0, FORMAT(1));
 	GOOD(g, 0, SET_CAPACITY(0xffff));
@@ -439,6 +543,10 @@ int main(void)
 		T(what_was_deleted_meanwhile_does_not_come_back),
 		T(load_unload_with_bits_that_make_no_sense),
 		T(a_program_in_the_mount_keeps_the_tape),
+		T(where_there_is_a_robot_the_tape_waits_in_the_drive),
+		T(a_tape_that_is_out_stays_so_over_a_kill),
+		T(what_a_program_opens_in_the_mount_is_loaded_again),
+		T(a_robot_that_comes_for_the_tape_gets_it),
 		T(what_is_prevented_does_not_come_out),
 		T(a_lock_of_the_mount_holds_as_well),
 		T(a_changer_s_door_is_none_of_a_drive),
