@@ -9,6 +9,9 @@ union any {
 	struct catalog_event event;
 	struct catalog_store store;
 	struct clock_row clock;
+	struct catalog_place place;
+	struct catalog_unit unit;
+	struct catalog_scsi scsi;
 };
 
 static int decode_pool(const void *row, size_t len, union any *out)
@@ -41,6 +44,21 @@ static int decode_clock(const void *row, size_t len, union any *out)
 	return clock_decode(row, len, &out->clock);
 }
 
+static int decode_place(const void *row, size_t len, union any *out)
+{
+	return place_decode(row, len, &out->place);
+}
+
+static int decode_unit(const void *row, size_t len, union any *out)
+{
+	return unit_decode(5, row, len, &out->unit);
+}
+
+static int decode_scsi(const void *row, size_t len, union any *out)
+{
+	return scsi_decode(row, len, &out->scsi);
+}
+
 static int encode_any(size_t kind, const union any *v, struct buf *out)
 {
 	switch (kind) {
@@ -49,7 +67,10 @@ static int encode_any(size_t kind, const union any *v, struct buf *out)
 	case 2: return file_encode(&v->file, out);
 	case 3: return event_encode(&v->event, out);
 	case 4: return store_encode(&v->store, out);
-	default: return clock_encode(&v->clock, out);
+	case 5: return clock_encode(&v->clock, out);
+	case 6: return place_encode(&v->place, out);
+	case 7: return unit_encode(&v->unit, out);
+	default: return scsi_encode(&v->scsi, out);
 	}
 }
 
@@ -57,7 +78,7 @@ static struct kind {
 	int (*decode)(const void *row, size_t len, union any *out);
 	uint8_t version;
 	struct buf row;
-} kinds[6];
+} kinds[9];
 
 static int setup(void **state)
 {
@@ -71,6 +92,9 @@ static int setup(void **state)
 	const union any values[] = {
 		{ .pool = p }, { .volume = v }, { .file = f }, { .event = e },
 		{ .store = { 1, 2, 3, 70 } }, { .clock = { .time_ns = 5, .boot_ns = 6, .boot = "boot", .gap = true } },
+		{ .place = { PLACE_PORT, 7, true } },
+		{ .unit = { .model = "lto9", .vendor = "IBM", .product = "ULT3580-TD9", .revision = "R1", .naa = 5 } },
+		{ .scsi = { .up = true, .no_loopback = true, .slots = 300, .ports = 3 } },
 	};
 
 	kinds[0] = (struct kind){ decode_pool, 2, BUF_INIT };
@@ -79,6 +103,9 @@ static int setup(void **state)
 	kinds[3] = (struct kind){ decode_event, 1, BUF_INIT };
 	kinds[4] = (struct kind){ decode_store, 1, BUF_INIT };
 	kinds[5] = (struct kind){ decode_clock, 1, BUF_INIT };
+	kinds[6] = (struct kind){ decode_place, 1, BUF_INIT };
+	kinds[7] = (struct kind){ decode_unit, 1, BUF_INIT };
+	kinds[8] = (struct kind){ decode_scsi, 1, BUF_INIT };
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		assert_int_equal(encode_any(i, &values[i], &kinds[i].row), 0);
 	return 0;
@@ -215,9 +242,11 @@ static void rows_of_version_1_have_no_lock(void **state)
 static void keys_are_in_order(void **state)
 {
 	const struct row_key in_order[] = {
+		key_mam(1, 0, 256),  key_mam(1, 1, 0),	      key_mam(256, 0, 0),     key_scsi(),
 		key_drive(0),	     key_drive(1),	      key_drive(256),	      key_event(255),
 		key_event(256),	     key_event(UINT64_MAX),   key_file(1, UINT64_MAX), key_file(2, 0),
-		key_file_name(1, "a", 256), key_file_name(1, "aa", 1), key_file_name(2, "a", 1), key_member(1, "B"),
+		key_file_name(1, "a", 256), key_file_name(1, "aa", 1), key_file_name(2, "a", 1), key_unit(0),
+		key_unit(256),	     key_unit(CATALOG_UNIT_CHANGER), key_place(255), key_place(256), key_member(1, "B"),
 		key_member(2, ""),   key_member(2, "A"),      key_member(256, ""),    key_number(NUMBER_EVENT),
 		key_pool(255),	     key_pool(256),	      key_pool_name("a"),     key_clock(),
 		key_schema(),	     key_tail(1),	      key_volume_name("A"),   key_volume(255),
