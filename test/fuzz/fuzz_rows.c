@@ -140,6 +140,56 @@ static void try_scrub(const uint8_t *p, size_t n)
 	same_row(&row, p, n);
 }
 
+static void try_place(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_place got;
+
+	if (!taken(place_decode(p, n, &got)))
+		return;
+	fuzz_require(got.number < (got.kind == PLACE_SLOT ? CATALOG_SLOTS_MAX : CATALOG_PORTS_MAX));
+	fuzz_require(place_encode(&got, &row) == 0);
+	same_row(&row, p, n);
+}
+
+static void try_mam(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	enum catalog_mam_format format;
+	const uint8_t *bytes;
+	size_t len;
+
+	if (!taken(mam_decode(p, n, &format, &bytes, &len)))
+		return;
+	fuzz_require(bytes >= p && bytes + len == p + n && len >= 1 && len <= CATALOG_MAM_MAX);
+	fuzz_require(mam_encode(format, bytes, len, &row) == 0);
+	same_row(&row, p, n);
+}
+
+static void try_unit(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_unit got;
+
+	if (!taken(unit_decode(7, p, n, &got)))
+		return;
+	fuzz_require(got.number == 7 && got.model[0]);
+	fuzz_require(unit_encode(&got, &row) == 0 && row.len <= ROW_MAX);
+	same_row(&row, p, n);
+}
+
+static void try_scsi(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_scsi got;
+
+	if (!taken(scsi_decode(p, n, &got)))
+		return;
+	fuzz_require(got.slots <= CATALOG_SLOTS_MAX && got.ports <= CATALOG_PORTS_MAX);
+	fuzz_require(scsi_encode(&got, &row) == 0);
+	same_row(&row, p, n);
+}
+
 /* ---- the index of chunks ---- */
 
 static void try_index_value(const uint8_t *p, size_t n)
@@ -307,6 +357,35 @@ static int see_event(void *ctx, const struct catalog_event *e)
 	return 0;
 }
 
+static int see_mam(void *ctx, const struct catalog_mam *a, const void *p, size_t n)
+{
+	fuzz_require(n >= 1 && n <= CATALOG_MAM_MAX);
+	return 0;
+}
+
+static int see_place(void *ctx, uint64_t volume, const struct catalog_place *p)
+{
+	fuzz_require(p->kind <= PLACE_PORT);
+	return 0;
+}
+
+static void read_scsi(struct catalog *c)
+{
+	CLEANUP(buf_fini) struct buf value = BUF_INIT;
+	enum catalog_mam_format format;
+	struct catalog_place place;
+	struct catalog_unit unit;
+	struct catalog_scsi scsi;
+
+	catalog_place_each(c, see_place, NULL);
+	catalog_place_get(c, 1, &place);
+	catalog_mam_each(c, 1, 0, 0, see_mam, NULL);
+	catalog_mam_get(c, 1, 0, 0x0801, &format, &value);
+	catalog_unit_get(c, 0, &unit);
+	catalog_unit_get(c, CATALOG_UNIT_CHANGER, &unit);
+	catalog_scsi_get(c, &scsi);
+}
+
 static void read_catalog(struct catalog *c)
 {
 	struct catalog_store props;
@@ -318,6 +397,7 @@ static void read_catalog(struct catalog *c)
 	catalog_event_each(c, 0, see_event, NULL);
 	catalog_drive_get(c, 0, &loaded);
 	catalog_store_get(c, &props);
+	read_scsi(c);
 }
 
 /* Mending comes to an end: nothing that is mended needs mending again. */
@@ -368,7 +448,8 @@ static const struct {
 } parsers[] = {
 	{ 'P', try_pool },	{ 'V', try_volume },	{ 'F', try_file },	{ 'E', try_event },
 	{ 'S', try_schema },	{ 'N', try_number },	{ 'X', try_store },	{ 'R', try_clock },
-	{ 'W', try_scrub },	{ 'C', try_catalog },	{ 'i', try_index_value }, { 'k', try_pack_key },
+	{ 'W', try_scrub },	{ 'L', try_place },	{ 'A', try_mam },	{ 'I', try_unit },
+	{ 'B', try_scsi },	{ 'C', try_catalog },	{ 'i', try_index_value }, { 'k', try_pack_key },
 	{ 'b', try_slot_key },	{ 'l', try_lost_chunk }, { 'p', try_tally },	{ 't', try_totals },
 	{ 'h', try_head },
 };

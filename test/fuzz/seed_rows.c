@@ -65,6 +65,24 @@ static void save_catalog_rows(void)
 	buf_fini(&b);
 }
 
+static const struct catalog_place place = { PLACE_PORT, 3, true };
+
+static const struct catalog_unit unit = { .number = 0, .model = "ibm-lto6", .vendor = "IBM", .product = "ULT3580-TD6",
+	.revision = "J451", .serial = "0123456789", .naa = 0x5000123456789abc };
+
+static const struct catalog_scsi scsi = { .up = true, .slots = 60, .ports = 4 };
+
+static void save_scsi_rows(void)
+{
+	struct buf b = BUF_INIT;
+
+	save_row("place", 'L', place_encode(&place, &b), &b);
+	save_row("mam", 'A', mam_encode(MAM_ASCII, "LTFS", 4, &b), &b);
+	save_row("unit", 'I', unit_encode(&unit, &b), &b);
+	save_row("scsi", 'B', scsi_encode(&scsi, &b), &b);
+	buf_fini(&b);
+}
+
 static void save_chunk_rows(void)
 {
 	const struct pack_ref ref = { 0x123456789a, 77 };
@@ -103,7 +121,18 @@ static void save_head(void)
 	save("head", (char)('h' | 0x80), bytes, sizeof(bytes));
 }
 
-/* ---- a whole catalog: a pool, two volumes, the names of files, what is loaded, an event ---- */
+/* ---- a whole catalog: a pool, two volumes, the names of files, what is loaded, an event, places, SCSI units ---- */
+
+static void fill_scsi(struct catalog *c, uint64_t a, uint64_t b)
+{
+	const struct catalog_place slot = { .kind = PLACE_SLOT, .number = 7 };
+	const struct catalog_unit changer = { .number = CATALOG_UNIT_CHANGER, .model = "vtape" };
+	const struct catalog_mam mam = { 0, 0x0801, MAM_ASCII };
+
+	if (catalog_scsi_put(c, &scsi) || catalog_place_put(c, a, &place) || catalog_place_put(c, b, &slot) ||
+	    catalog_unit_put(c, &unit) || catalog_unit_put(c, &changer) || catalog_mam_put(c, a, &mam, "LTFS", 4))
+		abort();
+}
 
 static void fill(struct catalog *c)
 {
@@ -119,6 +148,7 @@ static void fill(struct catalog *c)
 	    catalog_drive_put(c, 0, b.id) || catalog_tail_put(c, b.id, "tail", 4) || catalog_work_put(c, "scrub", "x", 1))
 		abort();
 	catalog_event(c, EVENT_LOADED, "default/A00001", "loaded in drive 0");
+	fill_scsi(c, a.id, b.id);
 }
 
 static void save_catalog(void)
@@ -152,6 +182,7 @@ int main(int argc, char **argv)
 {
 	dir = argc > 1 ? argv[1] : dir;
 	save_catalog_rows();
+	save_scsi_rows();
 	save_chunk_rows();
 	save_head();
 	save_catalog();
