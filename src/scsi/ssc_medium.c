@@ -28,7 +28,18 @@ static void to_beginning(struct scsi_unit *u, struct scsi_task *t)
 		task_failed(t, r);
 }
 
-/* What was last in the drive goes in again; that it did is a unit attention with the next command (ssc_look()). */
+/* Is there one that fetches the tape from the drive?  Then that is where it waits, as robots and those who command them
+ * expect; else nobody would ever take it out. */
+static bool has_robot(struct scsi_unit *u)
+{
+	uint32_t slots, ports;
+
+	library_places(u->cfg.lib, &slots, &ports);
+	return slots || ports;
+}
+
+/* What was last in the drive goes in again; that it did is a unit attention with the next command (ssc_look()).  What a
+ * robot has fetched is not there any more. */
 static void load(struct scsi_unit *u, struct scsi_task *t)
 {
 	struct drive *d;
@@ -42,6 +53,10 @@ static void load(struct scsi_unit *u, struct scsi_task *t)
 		library_drive_out(u->cfg.lib, u->ssc.number, false);
 		return;
 	}
+	if (has_robot(u)) {
+		task_check(t, NOT_READY, ASC_NO_MEDIUM);
+		return;
+	}
 	r = library_drive_open(u->cfg.lib, u->ssc.number, false, &d);
 	if (!r) {
 		r = library_drive_reload(u->cfg.lib, u->ssc.number);
@@ -53,16 +68,6 @@ static void load(struct scsi_unit *u, struct scsi_task *t)
 		task_check(t, NOT_READY, ASC_NO_MEDIUM);
 	else if (r)
 		task_failed(t, r);
-}
-
-/* Is there one that fetches the tape from the drive?  Then that is where it waits, as robots and those who command them
- * expect; else nobody would ever take it out. */
-static bool has_robot(struct scsi_unit *u)
-{
-	uint32_t slots, ports;
-
-	library_places(u->cfg.lib, &slots, &ports);
-	return slots || ports;
 }
 
 /* A drive that is empty already is as it is wanted. */

@@ -297,6 +297,136 @@ static void a_drive_that_a_program_has_keeps_its_tape(void **state)
 	GOOD(g, 0, MOVE(BAY(0), SLOT(0)));
 }
 
+/* ---- a drive's unit beside it ----------------------------------------------------------------------------------- */
+
+struct pair { struct scsi_unit *changer, *drive; };
+
+/* Drive 0 with the first volume in it, as a host has it behind three records; the changer's turn. */
+static struct pair with_a_drive(struct rig *g)
+{
+	struct scsi_unit_config cfg = { .lib = g->store->lib, .kind = SCSI_DRIVE };
+	struct catalog_unit robot = { .number = CATALOG_UNIT_CHANGER };
+	struct pair p = { .changer = g->u };
+
+	snprintf(robot.model, sizeof(robot.model), "%s", scsi_model_default(SCSI_CHANGER));
+	assert_int_equal(catalog_unit_put(g->store->cat, &robot), 0);
+	snprintf(cfg.identity.model, sizeof(cfg.identity.model), "%s", scsi_model_default(SCSI_DRIVE));
+	assert_int_equal(scsi_unit_new(&cfg, &p.drive), 0);
+	g->u = p.drive;
+	rig_settle(g);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, 0, 0, 0, 0, 0, 0);
+	g->u = p.changer;
+	GOOD(g, 0, MOVE(SLOT(0), BAY(0)));
+	g->u = p.drive;
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, 0, 0, 0, 0, 0, 0);
+	for (int i = 0; i < 3; i++)
+		GOOD(g, 1000, 0x0a, 0, BE24(1000), 0);
+	g->u = p.changer;
+	return p;
+}
+
+static void no_more_drive(struct rig *g, struct pair p)
+{
+	scsi_unit_free(p.drive, false);
+	g->u = p.changer;
+}
+
+static uint64_t objects_of(struct rig *g, const char *name)
+{
+	struct catalog_volume row;
+
+	assert_int_equal(catalog_volume_get(g->store->cat, name, &row), 0);
+	return stat_of(g->store, row.id).end.objects;
+}
+
+static void a_drive_lets_go_of_its_tape_when_the_robot_comes(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct pair p = with_a_drive(g);
+
+	GOOD(g, 0, MOVE(BAY(0), SLOT(4)));
+	assert_string_equal(name_at(g, slot(4)), "A00001L6");
+	assert_int_equal(objects_of(g, "A00001L6"), 3);
+	g->u = p.drive;
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, 0, 0, 0, 0, 0, 0);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 1000, 0x0a, 0, BE24(1000), 0);
+	/* It does not come back for a LOAD: the robot has it. */
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, 0x1b, 0, 0, 0, 1, 0);
+	assert_string_equal(name_at(g, slot(4)), "A00001L6");
+	/* And another one comes: at its beginning. */
+	g->u = p.changer;
+	GOOD(g, 0, MOVE(SLOT(1), BAY(0)));
+	g->u = p.drive;
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(get_be32(g->data + 4), 0);
+	no_more_drive(g, p);
+}
+
+static void an_exchange_changes_the_tape_of_a_drive_that_is_in_use(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct pair p = with_a_drive(g);
+
+	GOOD(g, 0, EXCHANGE(SLOT(1), BAY(0), SLOT(0)));
+	assert_string_equal(name_at(g, bay(0)), "A00002L6");
+	assert_int_equal(objects_of(g, "A00001L6"), 3);
+	g->u = p.drive;
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, 0, 0, 0, 0, 0, 0);
+	no_more_drive(g, p);
+}
+
+static void a_tape_that_is_held_stays_and_nothing_of_it_is_lost(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct pair p = with_a_drive(g);
+
+	g->u = p.drive;
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	g->u = p.changer;
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, MOVE(BAY(0), SLOT(0)));
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, EXCHANGE(SLOT(1), BAY(0), SLOT(0)));
+	/* The host notices nothing: it goes on where it was. */
+	g->u = p.drive;
+	GOOD(g, 1000, 0x0a, 0, BE24(1000), 0);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(get_be32(g->data + 4), 4);
+	GOOD(g, 0, 0x1e, 0, 0, 0, 0, 0);
+	g->u = p.changer;
+	GOOD(g, 0, MOVE(BAY(0), SLOT(0)));
+	assert_int_equal(objects_of(g, "A00001L6"), 4);
+	no_more_drive(g, p);
+}
+
+static void without_auto_unload_a_tape_is_unloaded_first(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct pair p = with_a_drive(g);
+
+	memcpy(g->data, ((uint8_t[]){ 0, 0, 0, 0, 0x20, 2, 0, 0 }), 8);
+	GOOD(g, 8, 0x15, 0x10, 0, 0, 8, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED_BY_DRIVE, 0, MOVE(BAY(0), SLOT(0)));
+	g->u = p.drive;
+	GOOD(g, 0, 0x01, 0, 0, 0, 0, 0);
+	g->u = p.changer;
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED_BY_DRIVE, 0, MOVE(BAY(0), SLOT(0)));
+	g->u = p.drive;
+	GOOD(g, 0, 0x1b, 0, 0, 0, 0, 0);
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, 0, 0, 0, 0, 0, 0);
+	/* Once in and out again; then it waits there for the robot, in sight. */
+	GOOD(g, 0, 0x1b, 0, 0, 0, 1, 0);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x1b, 0, 0, 0, 0, 0);
+	g->u = p.changer;
+	assert_string_equal(name_at(g, bay(0)), "A00001L6");
+	GOOD(g, 4096, STATUS(0x14, BAY(0), 1, 0, 4096));
+	assert_int_equal(g->data[16 + 2], 0x09);
+	GOOD(g, 0, MOVE(BAY(0), SLOT(0)));
+	assert_int_equal(objects_of(g, "A00001L6"), 3);
+	no_more_drive(g, p);
+}
+
 static void a_move_is_on_disk_when_it_is_answered(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -382,6 +512,10 @@ int main(void)
 		ON_A_CHANGER(addresses_of_nothing_are_refused),
 		ON_A_CHANGER(an_exchange_moves_two),
 		ON_A_CHANGER(a_drive_that_a_program_has_keeps_its_tape),
+		ON_A_CHANGER(a_drive_lets_go_of_its_tape_when_the_robot_comes),
+		ON_A_CHANGER(an_exchange_changes_the_tape_of_a_drive_that_is_in_use),
+		ON_A_CHANGER(a_tape_that_is_held_stays_and_nothing_of_it_is_lost),
+		ON_A_CHANGER(without_auto_unload_a_tape_is_unloaded_first),
 		ON_A_CHANGER(a_move_is_on_disk_when_it_is_answered),
 		ON_A_CHANGER(an_operator_s_hand_in_a_port_is_an_attention),
 		ON_A_CHANGER(ports_are_held_shut_on_demand),
