@@ -127,6 +127,7 @@ static bool sense_fits(struct scsi_task *t)
 	return true;
 }
 
+/* Page 00h is no page: st asks for it to get header and block descriptor. */
 static void mode_sense(struct scsi_unit *u, struct scsi_task *t, bool ten, size_t alloc)
 {
 	enum page_control control = (enum page_control)(t->cdb[2] >> 6);
@@ -142,7 +143,7 @@ static void mode_sense(struct scsi_unit *u, struct scsi_task *t, bool ten, size_
 		m = &defaults;
 	n = header_put(u, ten, m, !(t->cdb[1] & 0x08), b);
 	pages = pages_put(u, t->cdb, control == CHANGEABLE ? NULL : m, b + n);
-	if (!pages) {
+	if (!pages && (t->cdb[2] & 0x3f || t->cdb[3])) {
 		task_bad_cdb(t, t->cdb[3] ? 3 : 2, t->cdb[3] ? -1 : 5);
 		return;
 	}
