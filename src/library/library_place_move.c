@@ -17,6 +17,7 @@ struct leg {
 	bool kept;		/* @to is kept free */
 	bool busy_from, busy_to;	/* drives that are ours */
 	bool out, in;		/* of a drive, into one */
+	bool was_out;		/* library_drive_out(), before */
 	struct library_place source;	/* for a drive: where the tape came from */
 };
 
@@ -140,6 +141,7 @@ static int journey_carry(struct journey *j)
 	for (struct leg *l = j->leg; !r && l < j->leg + j->legs; l++) {
 		if (l->from.kind != LIBRARY_DRIVE)
 			continue;
+		l->was_out = bay_at(lib, l->from)->out;
 		r = bay_remove(lib, bay_at(lib, l->from));
 		l->out = true;
 	}
@@ -167,8 +169,10 @@ static void journey_undo(struct journey *j)
 			continue;
 		s = bay_at(lib, l->from);
 		r = bay_insert(lib, s, l->volume);
-		if (!r)
+		if (!r) {
+			library_drive_out(lib, bay_number(lib, s), l->was_out);
 			continue;
+		}
 		log_error("drive nst%u: volume number %llu does not go back into it: %s", bay_number(lib, s),
 			  (unsigned long long)l->volume, err_text(r));
 		if (!place_leave(lib, bay_number(lib, s), l->volume))

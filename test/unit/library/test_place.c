@@ -257,6 +257,7 @@ static void an_exchange_that_fails_in_the_middle_is_undone(void **state)
 	struct library_drive d;
 
 	assert_int_equal(library_load(s->lib, 0, a), 0);
+	library_drive_out(s->lib, 0, true);
 	claim(s, b, CLAIM_WRITE);
 	assert_refused(library_exchange(s->lib, SLOT(1), DRIVE(0), SLOT(3)), -EBUSY, "B1 is being written");
 	release(s, b, CLAIM_WRITE);
@@ -264,7 +265,7 @@ static void an_exchange_that_fails_in_the_middle_is_undone(void **state)
 	assert_in(s, b, SLOT(1));
 	assert_empty(s, SLOT(3));
 	assert_int_equal(library_drive_info(s->lib, 0, &d), 0);
-	assert_true(d.loaded);
+	assert_true(d.loaded && d.out);
 	assert_int_equal(d.volume, a);
 	assert_int_equal(events(s, EVENT_UNLOADED, "nst0"), 0);
 	/* And its drives and places are anybody's again. */
