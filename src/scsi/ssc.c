@@ -155,6 +155,7 @@ bool ssc_take(struct scsi_unit *u, struct scsi_task *t)
 		task_check(t, NOT_READY, ASC_NO_MEDIUM);
 		return false;
 	}
+	/* The catalog did not tell what it is. */
 	if (!s->medium) {
 		task_check(t, MEDIUM_ERROR, ASC_INCOMPATIBLE_MEDIUM);
 		return false;
