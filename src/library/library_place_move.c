@@ -133,6 +133,12 @@ static int journey_engage(struct journey *j)
 
 /* ---- done, and undone ------------------------------------------------------------------------------------------ */
 
+static bool bay_is_out(struct library *lib, struct bay *s)
+{
+	LOCK_SCOPE(&lib->lock);
+	return s->out;
+}
+
 static int journey_carry(struct journey *j)
 {
 	struct library *lib = j->lib;
@@ -141,7 +147,7 @@ static int journey_carry(struct journey *j)
 	for (struct leg *l = j->leg; !r && l < j->leg + j->legs; l++) {
 		if (l->from.kind != LIBRARY_DRIVE)
 			continue;
-		l->was_out = bay_at(lib, l->from)->out;
+		l->was_out = bay_is_out(lib, bay_at(lib, l->from));
 		r = bay_remove(lib, bay_at(lib, l->from));
 		l->out = true;
 	}
