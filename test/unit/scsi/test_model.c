@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <ctype.h>
+#include <stdio.h>
 
 #include "scsi/unit.h"
 
