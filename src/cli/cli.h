@@ -187,6 +187,15 @@ int verb_volume_set(const struct args *a);
 int verb_drive_list(const struct args *a);	/* verb_drive.c */
 int verb_drive_load(const struct args *a);
 int verb_drive_unload(const struct args *a);
+int verb_scsi_up(const struct args *a);		/* verb_scsi.c */
+int verb_scsi_down(const struct args *a);
+int verb_scsi_status(const struct args *a);
+int verb_scsi_models(const struct args *a);
+int verb_scsi_set(const struct args *a);
+int verb_changer_list(const struct args *a);
+int verb_changer_move(const struct args *a);
+int verb_changer_import(const struct args *a);
+int verb_changer_export(const struct args *a);
 int verb_import(const struct args *a);		/* verb_image.c */
 int verb_export(const struct args *a);
 

@@ -70,6 +70,16 @@ const struct verb verbs[] = {
 	{ "drive load", "DRIVE VOLUME", "put a volume into a drive", 2, 2, 0, verb_drive_load },
 	{ "drive unload", "DRIVE", "take the volume out of a drive", 1, 1, 0, verb_drive_unload },
 
+	{ "scsi up", "[PROPERTY=VALUE ...]", "give the kernel SCSI drives and a changer", 0, ANY, 0, verb_scsi_up },
+	{ "scsi down", "", "take them away again", 0, 0, 0, verb_scsi_down },
+	{ "scsi status", "", "list SCSI units and their devices", 0, 0, LIST, verb_scsi_status },
+	{ "scsi models", "", "list the models of drives and libraries", 0, 0, LIST, verb_scsi_models },
+	{ "scsi set", "UNIT PROPERTY=VALUE ...", "change what a SCSI unit says of itself", 2, ANY, 0, verb_scsi_set },
+	{ "changer list", "", "list slots, ports and drives and what is in them", 0, 0, LIST, verb_changer_list },
+	{ "changer move", "FROM TO", "move a volume as the robot does", 2, 2, 0, verb_changer_move },
+	{ "changer import", "VOLUME [PORT]", "put a volume into a port of the library", 1, 2, 0, verb_changer_import },
+	{ "changer export", "PORT|VOLUME", "take a volume out of its port", 1, 1, 0, verb_changer_export },
+
 	{ "import", "FILE VOLUME", "read a tape image into a volume", 2, 2,
 	  OPTION(OPT_POOL) | OPTION(OPT_FORMAT) | OPTION(OPT_OVERWRITE) | OPTION(OPT_PROGRESS), verb_import },
 	{ "export", "VOLUME FILE", "write a volume as a tape image", 2, 2,

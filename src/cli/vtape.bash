@@ -66,7 +66,16 @@ _vtape() {
         COMPREPLY=($(compgen -W "$(vtape pool get default -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'drive load:0' | 'drive unload:0')
         COMPREPLY=($(compgen -W "$(vtape drive list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
-      'drive load:1' | 'volume '* | damage:* | export:0 | import:1 | stats:0)
+      'scsi up:'*) COMPREPLY=($(compgen -W 'drives= changer= slots= ports= fabric=' -- "$cur")) ;;
+      'scsi set:0')
+        COMPREPLY=($(compgen -W "$(vtape scsi status -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'scsi set:'*)
+        COMPREPLY=($(compgen -W 'model= vendor= product= revision= serial= naa=' -- "$cur")) ;;
+      'changer import:1' | 'changer export:0')
+        COMPREPLY=($(compgen -W "$(vtape changer list -H 2>/dev/null | sed -n 's/^\(port[0-9]*\)\t.*/\1/p')" -- "$cur")) ;;
+      'changer move:'*)
+        COMPREPLY=($(compgen -W "$(vtape changer list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'drive load:1' | 'changer import:0' | 'volume '* | damage:* | export:0 | import:1 | stats:0)
         COMPREPLY=($(compgen -W "$(_vtape_volumes "$cur")" -- "$cur")) ;;
       help:*) COMPREPLY=($(compgen -W "$(cut -f1 <<<"$_vtape_table")" -- "$cur")) ;;
     esac

@@ -8,6 +8,7 @@
  */
 #include "daemon/config.h"
 #include "daemon/rebuild.h"
+#include "daemon/scsi.h"
 #include "daemon/serve.h"
 #include "daemon/wire.h"
 
@@ -127,22 +128,27 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 	if (!r)
 		r = fs_mount(w->library, &fc, &stop.fs);
 	if (!r)
+		r = scsi_service_new(w->library, w->head.uuid, &serve.scsi);
+	if (!r)
 		r = ctl_server_new(sock, serve_request, &serve, &ctl);
 	if (!r)
 		r = -pthread_create(&stopper, NULL, stopper_run, &stop);
 	if (r) {
 		say(r);
 		ctl_server_free(ctl);
+		scsi_service_free(serve.scsi);
 		fs_unmount(stop.fs);
 		return r;
 	}
 
+	scsi_service_start(serve.scsi);
 	say_ready(ready_fd);
 	r = fs_loop(stop.fs);
 
 	pthread_kill(stopper, SIGUSR1);
 	pthread_join(stopper, NULL);
 	ctl_server_free(ctl);
+	scsi_service_free(serve.scsi);
 	fs_unmount(stop.fs);
 	return r;
 }

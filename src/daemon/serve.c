@@ -41,6 +41,15 @@
  *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, ...}
  *   drive.load       drive volume
  *   drive.unload     drive
+ *   scsi.up          [set: ["P=V"]]
+ *   scsi.down
+ *   scsi.status                                -> rows {unit, state, sg, device, model, serial, naa, core, ...}
+ *   scsi.models                                -> rows {kind, model, vendor, product, words}
+ *   scsi.set         unit set
+ *   changer.list                               -> rows {place, volume, from, imported}
+ *   changer.move     from to
+ *   changer.import   volume [port]
+ *   changer.export   from
  *   import           volume [pool] [format] [file] [overwrite], fd  -> progress {done_bytes, total_bytes, objects}; ok
  *   export           volume [format], fd                            -> progress; ok
  *
@@ -87,6 +96,15 @@ static const struct {
 	{ "drive.list",      serve_drive_list },
 	{ "drive.load",      serve_drive_load },
 	{ "drive.unload",    serve_drive_unload },
+	{ "scsi.up",         serve_scsi_up },
+	{ "scsi.down",       serve_scsi_down },
+	{ "scsi.status",     serve_scsi_status },
+	{ "scsi.models",     serve_scsi_models },
+	{ "scsi.set",        serve_scsi_set },
+	{ "changer.list",    serve_changer_list },
+	{ "changer.move",    serve_changer_move },
+	{ "changer.import",  serve_changer_import },
+	{ "changer.export",  serve_changer_export },
 	{ "import",          serve_import },
 	{ "export",          serve_export },
 };

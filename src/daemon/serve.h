@@ -7,6 +7,8 @@
 #include <vtape/ctl.h>
 #include <vtape/library.h>
 
+struct scsi_service;
+
 /* All borrowed; nothing in it changes while requests are served. */
 struct serve {
 	struct library *lib;
@@ -15,6 +17,7 @@ struct serve {
 	struct chunk_store *cs;
 	const char *store_path;
 	const char *mountpoint;	/* NULL: not mounted, serving one command */
+	struct scsi_service *scsi;	/* NULL: not mounted */
 	int drives;
 	uint64_t started_ns;	/* wall clock; 0: not told */
 };

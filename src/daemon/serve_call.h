@@ -48,6 +48,15 @@ int serve_volume_set(struct call *c);
 int serve_drive_list(struct call *c);		/* serve_drive.c */
 int serve_drive_load(struct call *c);
 int serve_drive_unload(struct call *c);
+int serve_scsi_up(struct call *c);		/* serve_scsi.c */
+int serve_scsi_down(struct call *c);
+int serve_scsi_status(struct call *c);
+int serve_scsi_models(struct call *c);
+int serve_scsi_set(struct call *c);
+int serve_changer_list(struct call *c);
+int serve_changer_move(struct call *c);
+int serve_changer_import(struct call *c);
+int serve_changer_export(struct call *c);
 int serve_import(struct call *c);		/* serve_image.c */
 int serve_export(struct call *c);
 
