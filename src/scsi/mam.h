@@ -40,8 +40,9 @@ int mam_alerted(struct scsi_unit *u, uint64_t flags);
 int mam_errors_reset(struct scsi_unit *u);
 /* The volume change reference; the next change makes it grow. */
 int mam_reference(struct scsi_unit *u, uint32_t *out);
-/* The drive is about to be another's, and everything is on disk: counters and fingerprint are kept. */
-int mam_settled(struct scsi_unit *u);
+/* The drive is about to be another's, and everything is on disk: counters and fingerprint are kept.  What cannot be kept
+ * is logged: the change reference grows once more for it. */
+void mam_settled(struct scsi_unit *u);
 /* Before a FORMAT MEDIUM: the reference grows, the partitions' attributes go.  As mam_modify(). */
 int mam_format(struct scsi_unit *u);
 

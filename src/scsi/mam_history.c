@@ -338,6 +338,11 @@ int mam_modify(struct scsi_unit *u)
 
 /* ---- loaded, formatted, given back ------------------------------------------------------------------------------ */
 
+static void not_kept(const struct scsi_unit *u, int r)
+{
+	log_warn("drive nst%u: the cartridge's memory is not up to date: %s", u->ssc.number, err_text(r));
+}
+
 void mam_loaded(struct scsi_unit *u)
 {
 	struct reference ref;
@@ -349,18 +354,21 @@ void mam_loaded(struct scsi_unit *u)
 	if (!r)
 		r = reference_settle(u, &ref);
 	if (r)
-		log_warn("the memory of the cartridge in drive %u cannot be brought up to date: %s", u->ssc.number, err_text(r));
+		not_kept(u, r);
 }
 
-int mam_settled(struct scsi_unit *u)
+void mam_settled(struct scsi_unit *u)
 {
 	struct reference ref;
 	int r;
 
 	if (!u->ssc.volume)
-		return 0;
+		return;
 	r = history_keep(u, 0);
-	return r || !u->ssc.modified ? r : reference_settle(u, &ref);
+	if (!r && u->ssc.modified)
+		r = reference_settle(u, &ref);
+	if (r)
+		not_kept(u, r);
 }
 
 /* What hosts said of a partition is not true of the one that takes its place; of partition 0 it is said of the whole

@@ -205,7 +205,7 @@ int ssc_give_back(struct scsi_unit *u)
 		if (s->plain)
 			compress_as_pool(u, v);
 		if (!r)
-			r = mam_settled(u);
+			mam_settled(u);
 		s->left.valid = !drive_position(s->drive, &pos) && !look_at_tape(v, &s->left);
 		s->left.partition = pos.partition;
 		s->left.object = pos.object;
@@ -480,7 +480,7 @@ void ssc_free(struct scsi_unit *u, bool keep)
 	if (s->drive && drive_volume(s->drive) && s->plain)
 		compress_as_pool(u, drive_volume(s->drive));
 	if (!keep)
-		r = mam_settled(u);
+		mam_settled(u);
 	if (s->drive)
 		ssc_close_drive(u, &r);
 	if (r)

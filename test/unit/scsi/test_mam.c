@@ -663,7 +663,7 @@ static void a_cut_behind_each_step_tells_what_was_changed(void **state)
 		case 4:
 			write_bytes(g, 1, 1000);
 			GOOD(g, 0, REWIND);
-			assert_int_equal(mam_settled(g->u), 0);
+			mam_settled(g->u);
 			break;
 		}
 		/* The machine stops: the memory goes too. */
