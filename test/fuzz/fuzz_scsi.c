@@ -291,6 +291,15 @@ static void repeat(uint8_t *out, size_t n, const uint8_t *p, size_t given)
 		out[i] = p[i % given];
 }
 
+/* Marks are written one by one, as an initiator wants them: up to 16 million, which takes a while. */
+static void fewer_marks(struct scsi_task *t)
+{
+	uint8_t *count = t->cdb[0] == 0x10 ? t->cdb + 2 : t->cdb[0] == 0x80 ? t->cdb + 12 : NULL;
+
+	if (count)
+		put_be16(count, get_be16(count) & 0x0003);
+}
+
 static void command(struct rig *g, uint8_t how, struct cursor *c)
 {
 	size_t len = (size_t)cursor_le16(c) << (how & 1 ? 6 : 0);
@@ -301,6 +310,7 @@ static void command(struct rig *g, uint8_t how, struct cursor *c)
 
 	for (unsigned i = 1; i < (cdb_len ? cdb_len : 6); i++)
 		t.cdb[i] = cursor_u8(c);
+	fewer_marks(&t);
 	if (given > cursor_left(c))
 		given = cursor_left(c);
 	p = cursor_bytes(c, given);
