@@ -161,10 +161,10 @@ static uint8_t element_flags(const struct report *r, enum element_type type, uin
 	}
 }
 
+/* @p is all zero. */
 static void put_tag(uint8_t *p, const char *name)
 {
 	memset(p, ' ', TAG_NAME_LEN);
-	memset(p + TAG_NAME_LEN, 0, TAG_LEN - TAG_NAME_LEN);
 	memcpy(p, name, strnlen(name, TAG_NAME_LEN));
 }
 
@@ -186,7 +186,8 @@ static void report_element(struct report *r, const struct element_run *run, uint
 		}
 	}
 	if (r->tags) {
-		put_tag(p, e->volume ? e->name : "");
+		if (e->volume)	/* else zeros: of blanks mtx would make a name */
+			put_tag(p, e->name);
 		p += TAG_LEN;
 	}
 	if (r->identifier_len) {

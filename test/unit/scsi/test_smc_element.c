@@ -84,7 +84,7 @@ static void all_elements_are_told_a_page_for_each_type(void **state)
 	d = descriptor(g, 2, SLOT(7));
 	assert_int_equal(d[2], 0x08);
 	assert_int_equal(d[9], 0x00);
-	assert_memory_equal(d + 12, "                                \0\0\0\0", 36);
+	assert_memory_equal(d + 12, (uint8_t[36]){ 0 }, 36);
 	d = descriptor(g, 3, PORT(1));
 	assert_int_equal(d[2], 0x38);	/* INENAB, EXENAB, ACCESS */
 	d = descriptor(g, 4, BAY(1));
