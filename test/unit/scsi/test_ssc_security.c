@@ -517,6 +517,227 @@ static void while_a_program_has_the_drive_the_next_record_is_not_looked_at(void 
 	assert_int_equal(IN(g, 0x20, 0x21, 64), SCSI_GOOD);
 }
 
+/* ---- records, written and read ---------------------------------------------------------------------------------- */
+
+#define WRITE(g, n) CMD(g, n, 0x0a, 0, (n) >> 16, (n) >> 8 & 0xff, (n) & 0xff, 0)
+#define READ(g, n) CMD(g, n, 0x08, 0, (n) >> 16, (n) >> 8 & 0xff, (n) & 0xff, 0)
+#define REWIND(g) GOOD(g, 0, 0x01, 0, 0, 0, 0, 0)
+#define SECRET "seven words that nobody else should read"
+
+static void send_text(struct rig *g, const char *text)
+{
+	memcpy(g->data, text, strlen(text));
+	assert_int_equal(WRITE(g, (unsigned)strlen(text)), SCSI_GOOD);
+}
+
+static void assert_reads(struct rig *g, const void *p, unsigned n)
+{
+	memset(g->data, 0xee, n + 1);
+	assert_int_equal(READ(g, n), SCSI_GOOD);
+	assert_int_equal(g->t.data_in, n);
+	assert_memory_equal(g->data, p, n);
+	assert_int_equal(g->data[n], 0xee);
+}
+
+/* DATA PROTECT with that code; the record is still ahead, and nothing of it was given. */
+static void assert_refused_read(struct rig *g, uint16_t code, uint32_t object)
+{
+	CHECKED(g, DATA_PROTECT, code, 64, 0x08, 0, 0, 0, 64, 0);
+	assert_int_equal(g->t.data_in, 0);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(get_be32(g->data + 4), object);
+}
+
+static int blank_rig(void **state)
+{
+	struct rig *g;
+
+	rig_new(state);
+	g = *state;
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "BLANK1")), 0);
+	rig_plug(g, SCSI_DRIVE, "ibm-lto6");
+	rig_settle(g);
+	return 0;
+}
+#define BLANK(test) cmocka_unit_test_setup_teardown(test, blank_rig, rig_free)
+
+static void the_key_decides_who_reads_a_record(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	send_text(g, "in clear");
+	set_key(g, 0, 2, 2, key_one, "one");
+	send_text(g, SECRET);
+	send_text(g, "x");
+	GOOD(g, 0, 0x10, 0, 0, 0, 1, 0);
+
+	REWIND(g);
+	assert_refused_read(g, ASC_UNENCRYPTED, 0);
+	set_key(g, 0, 2, 3, key_one, "one");
+	assert_reads(g, "in clear", 8);
+	assert_reads(g, SECRET, strlen(SECRET));
+	assert_reads(g, "x", 1);
+	CHECKED(g, NO_SENSE, ASC_FILEMARK, 64, 0x08, 0, 0, 0, 64, 0);
+	CHECKED(g, BLANK_CHECK, ASC_END_OF_DATA, 64, 0x08, 0, 0, 0, 64, 0);
+
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+	set_key(g, 0, 2, 2, key_two, NULL);
+	assert_refused_read(g, ASC_WRONG_KEY, 1);
+	page_of_stenc(g->data, 0, 0, 0, 0, NULL, NULL);
+	assert_int_equal(OUT(g, 52), SCSI_GOOD);
+	assert_refused_read(g, ASC_UNABLE_TO_DECRYPT, 1);
+	set_key(g, 0, 2, 2, key_one, NULL);
+	assert_reads(g, SECRET, strlen(SECRET));
+	assert_int_equal(g->data[12], SECRET[12]);
+}
+
+/* What was read raw is what is stored, and written as data it comes back as what was read raw. */
+static void a_record_read_raw_is_as_it_is_stored(void **state)
+{
+	struct rig *g = rig_of(state);
+	const unsigned stored = (unsigned)strlen(SECRET) + CRYPT_OVERHEAD;
+	struct crypt_header h;
+	uint8_t raw[256];
+
+	set_key(g, 0, 2, 2, key_one, "one");
+	send_text(g, SECRET);
+	page_of_stenc(g->data, 0, 0, 1, 0, NULL, NULL);
+	assert_int_equal(OUT(g, 52), SCSI_GOOD);
+	REWIND(g);
+	CHECKED(g, NO_SENSE, 0, 1024, 0x08, 0, 0, 4, 0, 0);	/* shorter than asked for */
+	assert_int_equal(g->t.sense[2], 0x20);
+	assert_int_equal(get_be32(g->t.sense + 3), 1024 - stored);
+	assert_int_equal(g->t.data_in, stored);
+	memcpy(raw, g->data, stored);
+	assert_true(crypt_header(raw, stored, &h) && h.sealed);
+	assert_memory_equal(h.ukad, "one", 3);
+	assert_int_equal(WRITE(g, stored), SCSI_GOOD);
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+	assert_next(g, 1, 3);
+	assert_reads(g, raw, stored);
+}
+
+static void lengths_are_those_of_the_record_in_clear(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	set_key(g, 0, 2, 2, key_one, NULL);
+	send_text(g, SECRET);
+	REWIND(g);
+	CHECKED(g, NO_SENSE, 0, 10, 0x08, 0, 0, 0, 10, 0);
+	assert_int_equal(g->t.sense[2], 0x20);
+	assert_int_equal(get_be32(g->t.sense + 3), 10 - (uint32_t)strlen(SECRET));
+	assert_int_equal(g->t.data_in, 10);
+	assert_memory_equal(g->data, SECRET, 10);
+	REWIND(g);
+	GOOD(g, 100, 0x08, 2, 0, 0, 100, 0);	/* SILI */
+	assert_int_equal(g->t.data_in, strlen(SECRET));
+
+	/* Fixed: 4 records of 512 bytes. */
+	REWIND(g);
+	memcpy(g->data, "\0\0\0\x08\0\0\0\0\0\0\x02\0", 12);
+	GOOD(g, 12, 0x15, 0, 0, 0, 12, 0);
+	for (unsigned i = 0; i < 2048; i++)
+		g->data[i] = (uint8_t)(i >> 3);
+	GOOD(g, 2048, 0x0a, 1, 0, 0, 4, 0);
+	memset(g->data, 0, 2048);
+	REWIND(g);
+	GOOD(g, 1024, 0x08, 1, 0, 0, 2, 0);
+	assert_int_equal(g->t.data_in, 1024);
+	assert_int_equal(g->data[1023], 1023 >> 3);
+	GOOD(g, 1024, 0x08, 1, 0, 0, 2, 0);
+	assert_int_equal(g->data[1023], 2047 >> 3 & 0xff);
+}
+
+/* The tape of make_tape(), and one with damage in the text of a record. */
+static void damage_is_told_from_a_wrong_key(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	set_key(g, 0, 2, 3, key_one, NULL);
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, DAMAGED, 0, 0, 0);
+	CHECKED(g, MEDIUM_ERROR, ASC_UNRECOVERED_READ, 64, 0x08, 0, 0, 0, 64, 0);
+	assert_int_equal(g->t.data_in, 0);
+	GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(get_be32(g->data + 4), DAMAGED + 1);
+}
+
+static void a_flipped_bit_in_the_text_fails_its_integrity(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t id = rig_volume(g, "HURT01");
+	struct crypt one = { .encrypt = ENCRYPT_ON, .has_key = true };
+	struct volume *v = claim(g->store, id, CLAIM_WRITE);
+
+	memcpy(one.key, key_one, 32);
+	append(v, &one, SECRET, strlen(SECRET), CRYPT_HEADER_BYTES + 7);
+	release(g->store, id, CLAIM_WRITE);
+	assert_int_equal(library_load(g->store->lib, 0, id), 0);
+	rig_settle(g);
+	set_key(g, 0, 2, 2, key_two, NULL);
+	assert_refused_read(g, ASC_WRONG_KEY, 0);
+	set_key(g, 0, 2, 2, key_one, NULL);
+	CHECKED(g, DATA_PROTECT, ASC_CRYPTO_INTEGRITY, 64, 0x08, 0, 0, 0, 64, 0);
+	assert_int_equal(g->t.data_in, 0);
+	assert_null(memmem(g->data, 64, SECRET, 6));
+}
+
+static void a_clear_record_that_looks_sealed_is_read_by_everybody(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	for (int mode = DECRYPT_OFF; mode <= DECRYPT_MIXED; mode++) {
+		set_key(g, 0, 0, (uint8_t)mode, key_two, NULL);
+		GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, ESCAPED, 0, 0, 0);
+		if (mode == DECRYPT_ON) {
+			assert_refused_read(g, ASC_UNENCRYPTED, ESCAPED);
+			continue;
+		}
+		GOOD(g, 1024, 0x08, 2, 0, 4, 0, 0);
+		assert_int_equal(g->t.data_in, 1 + CRYPT_OVERHEAD);
+		assert_true(crypt_has_header(g->data, 16));
+	}
+}
+
+/* What outlives a kill has neither the key nor the text; and whoever comes back is told that the key is gone. */
+static void what_outlives_a_kill_has_no_key_and_nothing_is_in_clear_then(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	set_key(g, 0, 2, 2, key_one, "one");
+	send_text(g, SECRET);
+	REWIND(g);
+	assert_reads(g, SECRET, strlen(SECRET));
+	send_text(g, SECRET);
+	for (size_t i = 0; i + 8 <= 32; i++)
+		assert_null(memmem(g->memory, sizeof(g->memory), key_one + i, 8));
+	assert_null(memmem(g->memory, sizeof(g->memory), SECRET, 8));
+	rig_kill(g, SCSI_DRIVE, "ibm-lto6");
+	memcpy(g->data, SECRET, sizeof(SECRET));
+	assert_int_equal(WRITE(g, (unsigned)sizeof(SECRET)), SCSI_CHECK_CONDITION);
+	assert_int_equal(g->t.sense[2], UNIT_ATTENTION);
+	rig_settle(g);
+	assert_int_equal(IN(g, 0x20, 0x20, 64), SCSI_GOOD);
+	assert_int_equal(get_be32(g->data + 4), 0);
+}
+
+static void checksums_are_of_the_record_in_clear(void **state)
+{
+	static const uint8_t page[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0x4a, 0xf0, 0, 0x1c, 2, 4, 0xc0 };
+	struct rig *g = rig_of(state);
+
+	memset(g->data, 0, 40);
+	memcpy(g->data, page, sizeof(page));
+	GOOD(g, 40, 0x55, 0x10, 0, 0, 0, 0, 0, 0, 40, 0);
+	set_key(g, 0, 2, 2, key_one, NULL);
+	memcpy(g->data, "123456789\x83\x92\x06\xe3", 13);
+	assert_int_equal(WRITE(g, 13), SCSI_GOOD);
+	g->data[12] ^= 1;
+	CHECKED(g, HARDWARE_ERROR, ASC_LBP_ERROR, 13, 0x0a, 0, 0, 0, 13, 0);
+	REWIND(g);
+	assert_reads(g, "123456789\x83\x92\x06\xe3", 13);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +763,14 @@ int main(void)
 		TAPE(the_next_record_tells_its_key_associated_data),
 		EMPTY(without_a_tape_there_is_no_next_record),
 		TAPE(while_a_program_has_the_drive_the_next_record_is_not_looked_at),
+		BLANK(the_key_decides_who_reads_a_record),
+		BLANK(a_record_read_raw_is_as_it_is_stored),
+		BLANK(lengths_are_those_of_the_record_in_clear),
+		TAPE(damage_is_told_from_a_wrong_key),
+		EMPTY(a_flipped_bit_in_the_text_fails_its_integrity),
+		TAPE(a_clear_record_that_looks_sealed_is_read_by_everybody),
+		BLANK(what_outlives_a_kill_has_no_key_and_nothing_is_in_clear_then),
+		BLANK(checksums_are_of_the_record_in_clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
