@@ -96,7 +96,8 @@ struct library_element {
 /* -EBUSY with words if one that is to go is full. */
 int library_places_set(struct library *lib, uint32_t slots, uint32_t ports);
 void library_places(struct library *lib, uint32_t *slots, uint32_t *ports);
-int library_element(struct library *lib, struct library_place at, struct library_element *out);	/* -EINVAL: no such place */
+/* -EINVAL: no such place. */
+int library_element(struct library *lib, struct library_place at, struct library_element *out);
 int library_where(struct library *lib, uint64_t volume, struct library_place *out);
 /* A robot's move.  LIBRARY_OUTSIDE is no place for it.  -EINVAL no such place; -ENOENT @from is empty; -EEXIST @to is
  * full; -EBUSY the drive is in use by a program, or locked (then nothing has moved); errors of library_load(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The check of what the SCSI face keeps.  A place that cannot be read or that is not there goes, and the volume gets a
- * slot with the next start; an attribute or a unit that cannot be read goes, and is as if it had never been written: its
- * host, or whoever set the units up, does so again.
+ * slot with the next start; an attribute or a unit that cannot be read goes, and is as if it had never been written:
+ * its host, or whoever set the units up, does so again.
  */
 #include "catalog/catalog_check.h"
 
@@ -183,8 +183,8 @@ static void check_in_order(struct all_places *all, const struct catalog_scsi *s)
 		struct row_key key = key_place(p->volume);
 
 		if (p->place.number >= (p->place.kind == PLACE_SLOT ? s->slots : s->ports)) {
-			tell(k, removed(k, &key), "volume number %" PRIu64 " is in %s %u, which there is not", p->volume,
-			     kinds[p->place.kind], p->place.number);
+			tell(k, removed(k, &key), "volume number %" PRIu64 " is in %s %u, which there is not",
+			     p->volume, kinds[p->place.kind], p->place.number);
 			continue;
 		}
 		if (last && last->place.kind == p->place.kind && last->place.number == p->place.number)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the SCSI face keeps: where each volume is, what hosts wrote into cartridges' memories, what the units are called.
- * The catalog keeps what it is told; that a slot has one volume is library/'s to see to.
+ * What the SCSI face keeps: where each volume is, what hosts wrote into cartridges' memories, what the units are
+ * called.  The catalog keeps what it is told; that a slot has one volume is library/'s to see to.
  */
 #include "catalog/catalog_private.h"
 
@@ -80,7 +80,8 @@ int catalog_place_each(struct catalog *c, int (*each)(void *ctx, uint64_t volume
 
 /* ---- the cartridge's memory ---- */
 
-static int mam_stage(struct kv_batch *b, const struct row_key *key, const struct catalog_mam *a, const void *p, size_t n)
+static int mam_stage(struct kv_batch *b, const struct row_key *key, const struct catalog_mam *a, const void *p,
+		     size_t n)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	int r;

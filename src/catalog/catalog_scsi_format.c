@@ -185,12 +185,13 @@ int scsi_decode(const void *row, size_t len, struct catalog_scsi *out)
 	struct cursor c = row_cursor(row, len);
 	uint8_t flags = cursor_u8(&c);
 	struct catalog_scsi s = { .up = flags & SCSI_UP, .no_loopback = flags & SCSI_NO_LOOPBACK };
+	bool good;
 	int r;
 
 	s.slots = cursor_le32(&c);
 	s.ports = cursor_le32(&c);
-	r = row_end(&c, !(flags & ~(SCSI_UP | SCSI_NO_LOOPBACK)) && s.slots <= CATALOG_SLOTS_MAX && s.ports <= CATALOG_PORTS_MAX,
-		    "the number of slots");
+	good = !(flags & ~(SCSI_UP | SCSI_NO_LOOPBACK)) && s.slots <= CATALOG_SLOTS_MAX && s.ports <= CATALOG_PORTS_MAX;
+	r = row_end(&c, good, "the number of slots");
 	if (!r)
 		*out = s;
 	return r;

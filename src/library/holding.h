@@ -224,7 +224,7 @@ void held_free_again(struct library *lib, struct holding *h);
 unsigned bay_number(const struct library *lib, const struct bay *s);
 /* With `lock`: waits while the drive is on its way, and with patience while a program has it. False: it still has. */
 bool bay_await(struct library *lib, struct bay *s);
-/* Without `lock`.  The tape into the drive, and out, which it is even if that fails; places and rows are the caller's. */
+/* Without `lock`.  The tape into the drive, and out, which it is even if that fails; its place is the caller's. */
 int bay_insert(struct library *lib, struct bay *s, uint64_t volume);
 int bay_remove(struct library *lib, struct bay *s);
 void bay_tell(struct library *lib, struct bay *s, uint64_t volume, enum event_number what);

@@ -319,7 +319,9 @@ static int no_such_place(struct library_place at)
 {
 	char name[32];
 
-	return err_explain(-EINVAL, "there is no %s", at.kind == LIBRARY_OUTSIDE ? "place outside" : place_name(at, name));
+	if (at.kind == LIBRARY_OUTSIDE)
+		return err_explain(-EINVAL, "outside is no place of the library's");
+	return err_explain(-EINVAL, "there is no %s", place_name(at, name));
 }
 
 int library_element(struct library *lib, struct library_place at, struct library_element *out)

@@ -33,8 +33,8 @@ static inline void assert_in_at(struct store *s, uint64_t volume, struct library
 	struct library_place is = where(s, volume);
 
 	if (is.kind != at.kind || (is.kind != LIBRARY_OUTSIDE && is.number != at.number))
-		fail_msg("line %d: volume %lu is in %d/%u, not in %d/%u", line, (unsigned long)volume, is.kind, is.number,
-			 at.kind, at.number);
+		fail_msg("line %d: volume %lu is in %d/%u, not in %d/%u", line, (unsigned long)volume, is.kind,
+			 is.number, at.kind, at.number);
 	if (at.kind != LIBRARY_OUTSIDE && element(s, at).volume != volume)
 		fail_msg("line %d: place %d/%u has volume %lu, not %lu", line, at.kind, at.number,
 			 (unsigned long)element(s, at).volume, (unsigned long)volume);

@@ -525,8 +525,8 @@ static void a_kill_at_any_write_finds_what_was_before_or_after(void **state)
 			store_cut(s);
 			picture(s, now, sizeof(now));
 			if (strcmp(now, before) && strcmp(now, after))
-				fail_msg("op %zu, write %lu: %s is neither %s nor %s", i, (unsigned long)at, now, before,
-					 after);
+				fail_msg("op %zu, write %lu: %s is neither %s nor %s", i, (unsigned long)at, now,
+					 before, after);
 			if (whole)
 				assert_string_equal(now, after);
 			store_free(state);

@@ -147,9 +147,9 @@ static void compare_place(struct store *s, struct library_place at)
 
 	if (e.volume != (t ? t->id : 0) || e.has_source != has_source || (has_source && !same(e.source, t->source)) ||
 	    e.imported != (t && at.kind == LIBRARY_PORT && t->imported))
-		fail_msg("seed %u: place %d/%u has %lu, the model %lu; source %d %d/%u, the model %d; imported %d", seed, at.kind,
-			 at.number, (unsigned long)e.volume, (unsigned long)(t ? t->id : 0), e.has_source, e.source.kind,
-			 e.source.number, has_source, e.imported);
+		fail_msg("seed %u: place %d/%u has %lu, the model %lu; source %d %d/%u, the model %d; imported %d", seed,
+			 at.kind, at.number, (unsigned long)e.volume, (unsigned long)(t ? t->id : 0), e.has_source,
+			 e.source.kind, e.source.number, has_source, e.imported);
 }
 
 static void compare(struct store *s)
