@@ -45,7 +45,7 @@ static const uint8_t magic[CRYPT_LOOK_BYTES] = { 0xe5, 0x1d, 0x93, 0x7a, 'v', 't
 						 0x6f, 0x88, 0x3e, 0xd1 };
 static const char label[] = "vtape record 1";
 
-/* vtape-format(5), "Sealed records". */
+/* vtape-format(5), "Encrypted records". */
 struct layout {
 	uint8_t magic[CRYPT_LOOK_BYTES];
 	uint8_t version, kind, flags, kad_format, ukad_len, akad_len, zero[2];
@@ -100,13 +100,33 @@ bool crypt_touches(const struct crypt *c, const void *p, size_t n)
 	return c->encrypt == ENCRYPT_ON || crypt_has_header(p, n);
 }
 
+static bool zeros(const struct layout *h, size_t from, size_t to)
+{
+	while (from < to && !((const uint8_t *)h)[from])
+		from++;
+	return from >= to;
+}
+
+static bool sealed_fits(const struct layout *h)
+{
+	return !(h->flags & ~RAW_FORBIDDEN) && h->ukad_len <= CRYPT_UKAD_MAX && h->akad_len <= CRYPT_AKAD_MAX &&
+	       zeros(h, offsetof(struct layout, ukad) + h->ukad_len, offsetof(struct layout, akad)) &&
+	       zeros(h, offsetof(struct layout, akad) + h->akad_len, offsetof(struct layout, salt));
+}
+
+/* Nothing is said of a key. */
+static bool clear_fits(const struct layout *h)
+{
+	return zeros(h, offsetof(struct layout, flags), offsetof(struct layout, zero)) &&
+	       zeros(h, offsetof(struct layout, ukad), offsetof(struct layout, sum));
+}
+
 /* It holds together: everything that is not the record's own. */
 static bool layout_fits(const struct layout *h)
 {
 	return get_le64(h->sum) == sum64(h, offsetof(struct layout, sum)) && !memcmp(h->magic, magic, sizeof(magic)) &&
-	       h->version == VERSION && (h->kind == SEALED || h->kind == CLEAR) && !(h->flags & ~RAW_FORBIDDEN) &&
-	       h->ukad_len <= CRYPT_UKAD_MAX && h->akad_len <= CRYPT_AKAD_MAX && !h->zero[0] && !h->zero[1] &&
-	       get_le64(h->clear_len) <= TAPE_RECORD_MAX;
+	       h->version == VERSION && get_le64(h->clear_len) <= TAPE_RECORD_MAX && !h->zero[0] && !h->zero[1] &&
+	       ((h->kind == SEALED && sealed_fits(h)) || (h->kind == CLEAR && clear_fits(h)));
 }
 
 /* The header of a stored record of which the first @n bytes are at @p; false: there is none that makes sense. */

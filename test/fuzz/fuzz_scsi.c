@@ -287,8 +287,15 @@ static void execute(struct rig *g, unsigned unit, bool twice, struct scsi_task *
 
 static void repeat(uint8_t *out, size_t n, const uint8_t *p, size_t given)
 {
-	for (size_t i = 0; i < n && given; i++)
-		out[i] = p[i % given];
+	size_t have = given < n ? given : n;
+
+	if (!have)
+		return;
+	memcpy(out, p, have);
+	for (size_t more; have < n; have += more) {
+		more = have < n - have ? have : n - have;
+		memcpy(out + have, out, more);
+	}
 }
 
 /* Marks are written one by one, as an initiator wants them: up to 16 million, which takes a while. */

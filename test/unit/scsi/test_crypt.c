@@ -179,6 +179,26 @@ static void every_flipped_bit_is_found_whoever_reads(void **state)
 	}
 }
 
+/* Made by somebody who computes sums. */
+static void a_header_that_is_summed_right_has_its_zeros_and_limits_all_the_same(void **state)
+{
+	static const struct { uint8_t kind, at, value; } bad[] = {
+		{ 1, 16, 0 }, { 1, 16, 2 }, { 1, 17, 0 }, { 1, 17, 3 }, { 1, 18, 2 }, { 1, 20, 33 }, { 1, 20, 5 }, { 1, 21, 13 },
+		{ 1, 22, 1 }, { 1, 23, 1 }, { 1, 24, 1 }, { 1, 31, 0x80 }, { 1, 38, 1 }, { 1, 63, 1 }, { 1, 70, 1 },
+		{ 1, 75, 1 }, { 2, 18, 1 }, { 2, 19, 1 }, { 2, 20, 1 }, { 2, 21, 1 }, { 2, 32, 1 }, { 2, 64, 1 }, { 2, 76, 1 },
+		{ 2, 119, 1 }, { 2, 17, 1 }, { 1, 17, 2 },
+	};
+	struct crypt c = keyed(7, ENCRYPT_ON, DECRYPT_MIXED), none = off(DECRYPT_OFF);
+	CLEANUP(buf_fini) struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(crypt_seal(bad[i].kind == 1 ? &c : &none, MAGIC, 16, &b), 0);
+		b.data[bad[i].at] = bad[i].value;
+		put_le64(b.data + 120, sum64(b.data, 120));
+		assert_opens_not(&c, &b, ASC_UNRECOVERED_READ);
+	}
+}
+
 static void a_record_cut_or_lengthened_is_damaged(void **state)
 {
 	CLEANUP(buf_fini) struct buf sealed = BUF_INIT;
@@ -264,7 +284,7 @@ static void what_was_to_be_encrypted_is_never_stored_in_clear(void **state)
 	assert_int_equal(out.len, 0);
 }
 
-/* By the manual page alone: vtape-format(5), "Sealed records". */
+/* By the manual page alone: vtape-format(5), "Encrypted records". */
 static void the_manual_page_is_enough_to_open_a_record(void **state)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT;
@@ -301,6 +321,7 @@ int main(void)
 		cmocka_unit_test(modes_decide_what_is_read),
 		cmocka_unit_test(reading_raw_can_be_forbidden_when_it_is_written),
 		cmocka_unit_test(every_flipped_bit_is_found_whoever_reads),
+		cmocka_unit_test(a_header_that_is_summed_right_has_its_zeros_and_limits_all_the_same),
 		cmocka_unit_test(a_record_cut_or_lengthened_is_damaged),
 		cmocka_unit_test(no_key_and_no_clear_text_is_in_what_is_stored),
 		cmocka_unit_test(a_header_tells_what_is_known_of_the_key),
