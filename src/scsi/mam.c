@@ -84,7 +84,9 @@ static int list_append(struct scsi_unit *u, uint32_t partition, uint16_t first, 
 	for (; count--; a++) {
 		if (a->id < first)
 			continue;
-		r = there && a->host ? catalog_mam_get(catalog_of(u), u->ssc.volume, partition, a->id, &format, &value) : 0;
+		r = 0;
+		if (there && a->host)
+			r = catalog_mam_get(catalog_of(u), u->ssc.volume, partition, a->id, &format, &value);
 		if (r == CATALOG_E_NONE)
 			continue;
 		put_be16(id, a->id);

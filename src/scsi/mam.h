@@ -10,7 +10,7 @@
  * was ever written.  Steps, and what a cut behind each leaves:
  *  1. the value grows, durably, with the fingerprint of before	the tape is as it was: it does not match or it does; at
  *								the next load it may grow once more
- *  2. the tape is changed (as often as one likes)		the fingerprint does not match: it grows at the next load
+ *  2. the tape is changed, as often as one likes	the fingerprint does not match: it grows at the next load
  *  3. the tape is committed					as 2
  *  4. the fingerprint of what is there now, durably		nothing grows until something changes
  * Step 1 comes again with the first change after 4, after the value was read, and with every overwriting.  A tape that
@@ -28,7 +28,8 @@
 struct mam_traffic { uint64_t written_bytes, read_bytes, write_errors, read_errors; };
 struct mam_history {
 	uint64_t loads, formats;	/* by SCSI units; through other doors nothing is counted */
-	struct mam_traffic before, load, previous;	/* all loads before this one; this or the last one; the one before */
+	/* Of all loads before this one; of this or the last one; of the one before that. */
+	struct mam_traffic before, load, previous;
 	uint64_t alerts, alerts_previous;	/* TapeAlert flags that were set in this load, in the one before */
 	uint8_t devices[MAM_DEVICES][MAM_DEVICE_BYTES];	/* the last to load it first; zeros: none */
 };
@@ -40,8 +41,8 @@ int mam_alerted(struct scsi_unit *u, uint64_t flags);
 int mam_errors_reset(struct scsi_unit *u);
 /* The volume change reference; the next change makes it grow. */
 int mam_reference(struct scsi_unit *u, uint32_t *out);
-/* The drive is about to be another's, and everything is on disk: counters and fingerprint are kept.  What cannot be kept
- * is logged: the change reference grows once more for it. */
+/* The drive is about to be another's, and everything is on disk: counters and fingerprint are kept.  What cannot be
+ * kept is logged: the change reference grows once more for it. */
 void mam_settled(struct scsi_unit *u);
 /* Before a FORMAT MEDIUM: the reference grows, the partitions' attributes go.  As mam_modify(). */
 int mam_format(struct scsi_unit *u);

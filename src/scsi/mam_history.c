@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mam_history: what a cartridge's memory knows of its life: how often it was loaded and where, what went to and from it,
+ * mam_history: what a cartridge's memory knows of its life: how often it was loaded and where, what went to and from
+ * it,
  * and the volume change reference by which a host knows whether the tape is still the one that it wrote (mam.h has its
  * steps).  The rows are foreign bytes: one that makes no sense counts as none.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mam_values: which attributes a cartridge's memory has (SPC-4 7.4, and what LTFS adds), and what those of the device and
- * of the medium are, worked out from the volume, the drive and mam_history.c.
+ * mam_values: which attributes a cartridge's memory has (SPC-4 7.4, and what LTFS adds), and what those of the device
+ * and of the medium are, worked out from the volume, the drive and mam_history.c.
  */
 #include <assert.h>
 #include <time.h>

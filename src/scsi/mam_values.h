@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scsi/mam_values.h: the attributes of a cartridge's memory as a table, and the values of those that hosts do not write.
+ * scsi/mam_values.h: the attributes of a cartridge's memory as a table, and the values of those that hosts do not
+ * write.
  */
 #ifndef SCSI_MAM_VALUES_H
 #define SCSI_MAM_VALUES_H

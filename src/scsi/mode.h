@@ -26,12 +26,14 @@ struct mode_page {
 	/* Behind the header; the bytes are 0 before. */
 	void (*put)(struct scsi_unit *u, const struct ssc_mode *m, uint8_t *p);
 	/* Only what may be changed was.  False: @fault is wrong. */
-	bool (*take)(struct scsi_unit *u, const uint8_t *p, size_t len, struct mode_change *c, struct mode_fault *fault);
+	bool (*take)(struct scsi_unit *u, const uint8_t *p, size_t len, struct mode_change *c,
+		     struct mode_fault *fault);
 };
 const struct mode_page *mode_pages(size_t *count);
 bool mode_page_has(const struct scsi_unit *u, const struct mode_page *page);
 /* As MODE SENSE gives it, of @m or (NULL) what is changeable; its bytes. */
-size_t mode_page_put(struct scsi_unit *u, const struct mode_page *page, const struct ssc_mode *m, uint8_t out[MODE_PAGE_MAX]);
+size_t mode_page_put(struct scsi_unit *u, const struct mode_page *page, const struct ssc_mode *m,
+		     uint8_t out[MODE_PAGE_MAX]);
 /* The @len bytes at @p, of that page.  False: @fault says which of them is wrong. */
 bool mode_page_take(struct scsi_unit *u, const struct mode_page *page, const uint8_t *p, size_t len,
 		    struct mode_change *c, struct mode_fault *fault);

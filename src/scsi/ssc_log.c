@@ -30,7 +30,7 @@ static const struct log_page *page_find(uint8_t code)
 	return NULL;
 }
 
-/* ---- LOG SENSE --------------------------------------------------------------------------------------------------- */
+/* ---- LOG SENSE -------------------------------------------------------------------------------------------------- */
 
 static void header_put(struct buf *b, uint8_t code, uint8_t subpage)
 {
@@ -121,7 +121,7 @@ static void log_sense(struct scsi_unit *u, struct scsi_task *t)
 		sense_page(u, t, page);
 }
 
-/* ---- LOG SELECT -------------------------------------------------------------------------------------------------- */
+/* ---- LOG SELECT ------------------------------------------------------------------------------------------------- */
 
 static void reset_pages(struct scsi_unit *u, uint8_t code)
 {
@@ -164,7 +164,7 @@ static void log_select(struct scsi_unit *u, struct scsi_task *t)
 		reset_pages(u, code);
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------------------------------- */
 
 static const struct op ops[] = {
 	{ 0x4c, -1, "LOG SELECT", { 0x4c, 0x02, 0xff, 0xff, 0, 0, 0, 0xff, 0xff }, 60, OP_OUT, log_select },

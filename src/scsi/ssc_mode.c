@@ -40,7 +40,7 @@ bool ssc_protected(struct scsi_unit *u)
 	return false;
 }
 
-/* ---- header and block descriptor --------------------------------------------------------------------------------- */
+/* ---- header and block descriptor -------------------------------------------------------------------------------- */
 
 /* Medium type: HPE's drives tell only whether it is WORM, and LTFS expects that of them. */
 static uint8_t medium_type(struct scsi_unit *u)
@@ -94,7 +94,7 @@ static size_t header_put(struct scsi_unit *u, bool ten, const struct ssc_mode *m
 	return n + BLOCK_DESCRIPTOR;
 }
 
-/* ---- MODE SENSE -------------------------------------------------------------------------------------------------- */
+/* ---- MODE SENSE ------------------------------------------------------------------------------------------------- */
 
 static bool page_asked(const struct scsi_unit *u, const struct mode_page *page, uint8_t code, uint8_t subpage)
 {
@@ -165,7 +165,7 @@ static void mode_sense_10(struct scsi_unit *u, struct scsi_task *t)
 	mode_sense(u, t, true, get_be16(t->cdb + 7));
 }
 
-/* ---- MODE SELECT ------------------------------------------------------------------------------------------------- */
+/* ---- MODE SELECT ------------------------------------------------------------------------------------------------ */
 
 /* Where in the list it is that something is wrong. */
 static bool wrong_at(struct scsi_task *t, size_t byte, int bit)
@@ -289,7 +289,7 @@ static void mode_select_10(struct scsi_unit *u, struct scsi_task *t)
 	mode_select(u, t, true, get_be16(t->cdb + 7));
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------------------------------- */
 
 static const struct op ops[] = {
 	{ 0x15, -1, "MODE SELECT(6)", { 0x15, 0x10, 0, 0, 0xff }, 60, OP_OUT, mode_select_6 },

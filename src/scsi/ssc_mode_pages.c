@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ssc_mode_pages: the mode pages of a drive as a table: their bytes, which bits may be changed, and what a change means.
+ * ssc_mode_pages: the mode pages of a drive as a table: their bytes, which bits may be changed, and what a change
+ * means.
  * SPC-4 7.5, SSC-4 8.3 and the SCSI references of IBM's and HPE's LTO drives.
  *
  * A field that may not be changed must be as it is.  What is accepted has an effect somewhere; what would have none
@@ -13,7 +14,7 @@
 #define HEADER 2u		/* of a page; with a subpage 4 */
 #define HEADER_SUB 4u
 
-/* ---- 0Ah control, 0Ah/F0h control data protection ---------------------------------------------------------------- */
+/* ---- 0Ah control, 0Ah/F0h control data protection --------------------------------------------------------------- */
 
 static const uint8_t control_changeable[] = { 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
 
@@ -22,7 +23,8 @@ static void control_put(struct scsi_unit *u, const struct ssc_mode *m, uint8_t *
 	p[2] = m->sense_descriptors ? 0x04 : 0;
 }
 
-static bool control_take(struct scsi_unit *u, const uint8_t *p, size_t len, struct mode_change *c, struct mode_fault *fault)
+static bool control_take(struct scsi_unit *u, const uint8_t *p, size_t len, struct mode_change *c,
+			 struct mode_fault *fault)
 {
 	c->mode.sense_descriptors = p[2] >> 2 & 1;
 	return true;
@@ -62,7 +64,7 @@ static bool protection_take(struct scsi_unit *u, const uint8_t *p, size_t len, s
 	return true;
 }
 
-/* ---- 0Fh data compression ---------------------------------------------------------------------------------------- */
+/* ---- 0Fh data compression --------------------------------------------------------------------------------------- */
 
 /* The algorithm is 1, LTO's; hosts that switch compression off may say 0 (st does, if told so). */
 static const uint8_t compression_changeable[] = { 0, 0, 0x80, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0, 0, 0 };
@@ -82,7 +84,7 @@ static bool compression_take(struct scsi_unit *u, const uint8_t *p, size_t len, 
 	return true;
 }
 
-/* ---- 10h device configuration, 10h/01h its extension -------------------------------------------------------------- */
+/* ---- 10h device configuration, 10h/01h its extension ------------------------------------------------------------ */
 
 static const uint8_t configuration_changeable[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0 };
 
@@ -140,7 +142,7 @@ static bool extension_take(struct scsi_unit *u, const uint8_t *p, size_t len, st
 	return true;
 }
 
-/* ---- 11h medium partition ---------------------------------------------------------------------------------------- */
+/* ---- 11h medium partition --------------------------------------------------------------------------------------- */
 
 #define FDP 0x80
 #define SDP 0x40
@@ -148,8 +150,8 @@ static bool extension_take(struct scsi_unit *u, const uint8_t *p, size_t len, st
 #define PSUM 0x18
 #define POFM 0x04
 #define SIZE_REST 0xffff
-static const uint8_t partition_changeable[] = { 0, 0, 0, 0xff, FDP | SDP | IDP | PSUM, 0, 0x0f, 0, 0xff, 0xff, 0xff, 0xff,
-						0xff, 0xff, 0xff, 0xff };
+static const uint8_t partition_changeable[] = { 0, 0, 0, 0xff, FDP | SDP | IDP | PSUM, 0, 0x0f, 0,
+						0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 /* Partitions that this cartridge may have, or the drive's own if there is none. */
 static unsigned partitions_max(const struct scsi_unit *u)
@@ -251,7 +253,7 @@ static bool partition_take(struct scsi_unit *u, const uint8_t *p, size_t len, st
 	return true;
 }
 
-/* ---- 1Ch informational exceptions, 1Dh medium configuration -------------------------------------------------------- */
+/* ---- 1Ch informational exceptions, 1Dh medium configuration ----------------------------------------------------- */
 
 /* Exceptions are told by the TapeAlert log page alone: MRIE is 0. */
 static const uint8_t exceptions_changeable[] = { 0, 0, 0x0c, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
@@ -291,7 +293,7 @@ static void medium_put(struct scsi_unit *u, const struct ssc_mode *m, uint8_t *p
 		p[2] = row.worm;
 }
 
-/* ---- pages with nothing but constants ------------------------------------------------------------------------------ */
+/* ---- pages with nothing but constants --------------------------------------------------------------------------- */
 
 static void nothing_put(struct scsi_unit *u, const struct ssc_mode *m, uint8_t *p)
 {
@@ -309,7 +311,7 @@ static void ibm_put(struct scsi_unit *u, const struct ssc_mode *m, uint8_t *p)
 	p[7] = 0x08;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------------------------------- */
 
 /* In the order of MODE SENSE's page 3Fh. */
 static const struct mode_page pages[] = {
@@ -344,7 +346,8 @@ static size_t page_len(const struct scsi_unit *u, const struct mode_page *page)
 	return page->code == 0x11 ? MODE_PARTITION_SHIFT + 2 * partitions_max(u) : page->len;
 }
 
-size_t mode_page_put(struct scsi_unit *u, const struct mode_page *page, const struct ssc_mode *m, uint8_t out[MODE_PAGE_MAX])
+size_t mode_page_put(struct scsi_unit *u, const struct mode_page *page, const struct ssc_mode *m,
+		     uint8_t out[MODE_PAGE_MAX])
 {
 	size_t len = page_len(u, page);
 

@@ -4,8 +4,8 @@
 #include "unit/scsi/rig.h"
 
 #define READ_AT(action, partition, first, alloc) \
-	0x8c, action, 0, 0, 0, 0, 0, partition, (uint8_t)((first) >> 8), (uint8_t)(first), 0, (uint8_t)((alloc) >> 16), \
-	(uint8_t)((alloc) >> 8), (uint8_t)(alloc), 0, 0
+	0x8c, action, 0, 0, 0, 0, 0, partition, (uint8_t)((first) >> 8), (uint8_t)(first), 0, \
+	(uint8_t)((alloc) >> 16), (uint8_t)((alloc) >> 8), (uint8_t)(alloc), 0, 0
 #define WRITE_AT(partition, n) \
 	0x8d, 0x01, 0, 0, 0, 0, 0, partition, 0, 0, 0, (uint8_t)((n) >> 16), (uint8_t)((n) >> 8), (uint8_t)(n), 0, 0
 #define WRITE_6(n) 0x0a, 0, (uint8_t)((n) >> 16), (uint8_t)((n) >> 8), (uint8_t)(n), 0
@@ -37,7 +37,8 @@ static void assert_field(struct rig *g, bool in_cdb, unsigned byte, int bit)
 	assert_int_equal(get_be16(b + 1), byte);
 }
 
-/* The attribute by itself, as sg_read_attribute() of LTFS has it: at @out, behind its header.  False: it is not there. */
+/* The attribute by itself, as sg_read_attribute() of LTFS has it: at @out, without its header.  False: it is
+ * not there. */
 static bool read_one(struct rig *g, uint8_t partition, uint16_t id, uint8_t *out, size_t *len)
 {
 	memset(g->data, 0xee, 0x10000);
@@ -78,7 +79,8 @@ static size_t item(struct rig *g, size_t at, uint16_t id, uint8_t format, uint16
 }
 
 /* One by itself, with a length as LTFS writes it there. */
-static enum scsi_status write_one(struct rig *g, uint8_t partition, uint16_t id, uint8_t format, uint16_t len, uint8_t fill)
+static enum scsi_status write_one(struct rig *g, uint8_t partition, uint16_t id, uint8_t format, uint16_t len,
+				  uint8_t fill)
 {
 	size_t n = item(g, 4, id, format, len, fill);
 
@@ -112,7 +114,7 @@ static void load_again(struct rig *g)
 	rig_settle(g);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------ */
 
 /* As sg_read_attr walks: ids ascend, headers and lengths fit, what is left is nothing. */
 static unsigned walk_values(struct rig *g)
@@ -217,7 +219,7 @@ static void what_is_not_there_is_refused_with_its_field(void **state)
 	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 64, WRITE_AT(0, 64));
 }
 
-/* ---- what is worked out ------------------------------------------------------------------------------------------ */
+/* ---- what is worked out ----------------------------------------------------------------------------------------- */
 
 static void set_capacity(struct catalog_volume *row, void *ctx) { row->capacity_bytes = *(uint64_t *)ctx; }
 
@@ -335,13 +337,13 @@ static void a_history_that_makes_no_sense_is_none(void **state)
 	assert_int_equal(number(g, 0, 0x0003), 1);
 }
 
-/* ---- WRITE ATTRIBUTE --------------------------------------------------------------------------------------------- */
+/* ---- WRITE ATTRIBUTE -------------------------------------------------------------------------------------------- */
 
 static void ltfs_writes_and_reads_its_attributes(void **state)
 {
 	static const struct { uint16_t id; uint8_t format; uint16_t len; } all[] = {
-		{ 0x0800, 1, 8 }, { 0x0801, 1, 32 }, { 0x0802, 1, 8 }, { 0x0803, 2, 160 }, { 0x0805, 0, 1 }, { 0x0806, 1, 32 },
-		{ 0x0808, 2, 160 }, { 0x080b, 1, 16 }, { 0x1623, 0, 1 }, { 0x080c, 0, 70 },
+		{ 0x0800, 1, 8 }, { 0x0801, 1, 32 }, { 0x0802, 1, 8 }, { 0x0803, 2, 160 }, { 0x0805, 0, 1 },
+		{ 0x0806, 1, 32 }, { 0x0808, 2, 160 }, { 0x080b, 1, 16 }, { 0x1623, 0, 1 }, { 0x080c, 0, 70 },
 	};
 	struct rig *g = rig_of(state);
 	uint8_t b[1024];
@@ -417,8 +419,8 @@ static void what_may_not_be_written_is_refused(void **state)
 	static const struct { uint16_t id; uint8_t format; uint16_t len; unsigned byte; int bit; } bad[] = {
 		{ 0x0000, 0, 8, 4, -1 }, { 0x0009, 0, 4, 4, -1 }, { 0x0401, 1, 32, 4, -1 }, { 0x0c00, 0, 8, 4, -1 },
 		{ 0x0fff, 0, 1, 4, -1 }, { 0x0801, 0x81, 32, 6, 7 }, { 0x0801, 0, 32, 6, -1 }, { 0x0801, 2, 32, 6, -1 },
-		{ 0x0801, 0x05, 32, 6, -1 }, { 0x0801, 1, 31, 7, -1 }, { 0x0801, 1, 33, 7, -1 }, { 0x080c, 0, 22, 7, -1 },
-		{ 0x080c, 0, 1024, 7, -1 }, { 0x1623, 0, 2, 7, -1 },
+		{ 0x0801, 0x05, 32, 6, -1 }, { 0x0801, 1, 31, 7, -1 }, { 0x0801, 1, 33, 7, -1 },
+		{ 0x080c, 0, 22, 7, -1 }, { 0x080c, 0, 1024, 7, -1 }, { 0x1623, 0, 2, 7, -1 },
 	};
 	struct rig *g = rig_of(state);
 
@@ -460,8 +462,8 @@ static void a_list_is_written_as_a_whole_or_not(void **state)
 		}
 	}
 	CHECKED(g, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH, 29, WRITE_AT(0, 30));
-	CHECKED(g, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH, 30, 0x8d, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-		0, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_PARAMETER_LIST_LENGTH, 30, 0x8d, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff,
+		0xff, 0xff, 0, 0);
 }
 
 static void the_memory_is_full_at_its_end(void **state)
@@ -497,7 +499,7 @@ static void a_protected_cartridges_memory_is_too(void **state)
 	assert_int_equal(get_be16(g->t.sense + 12), ASC_WRITE_PROTECTED);
 }
 
-/* ---- the volume change reference --------------------------------------------------------------------------------- */
+/* ---- the volume change reference -------------------------------------------------------------------------------- */
 
 static void it_is_0_until_something_is_written(void **state)
 {
@@ -638,12 +640,14 @@ static void a_cut_behind_each_step_tells_what_was_changed(void **state)
 	struct rig *g = rig_of(state);
 
 	for (unsigned step = 1; step <= 4; step++) {
+		char name[] = "B0";
 		uint32_t told;
 		uint64_t objects;
 
 		if (g->u->ssc.volume)
 			GOOD(g, 0, UNLOAD);
-		assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, (char[]){ 'B', (char)('0' + step), 0 })), 0);
+		name[1] = (char)('0' + step);
+		assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, name)), 0);
 		rig_settle(g);
 		write_bytes(g, 2, 1000);
 		GOOD(g, 0, MARKS(1));

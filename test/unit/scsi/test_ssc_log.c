@@ -4,7 +4,8 @@
 #include "unit/scsi/rig.h"
 
 #define SENSE_AT(page, subpage, from, alloc) \
-	0x4d, 0, 0x40 | (page), subpage, 0, (uint8_t)((from) >> 8), (uint8_t)(from), (uint8_t)((alloc) >> 8), (uint8_t)(alloc), 0
+	0x4d, 0, 0x40 | (page), subpage, 0, (uint8_t)((from) >> 8), (uint8_t)(from), \
+	(uint8_t)((alloc) >> 8), (uint8_t)(alloc), 0
 #define SENSE(page) SENSE_AT(page, 0, 0, 0x2000)
 #define SELECT(bits, page, n) 0x4c, bits, page, 0, 0, 0, 0, (uint8_t)((n) >> 8), (uint8_t)(n), 0
 #define WRITE_6(n) 0x0a, 0, (uint8_t)((n) >> 16), (uint8_t)((n) >> 8), (uint8_t)(n), 0
@@ -213,7 +214,7 @@ static void every_allocation_length_cuts(void **state)
 	}
 }
 
-/* ---- counters ---------------------------------------------------------------------------------------------------- */
+/* ---- counters --------------------------------------------------------------------------------------------------- */
 
 static void counters_count_and_are_reset(void **state)
 {
@@ -277,7 +278,7 @@ static void log_select_sets_nothing(void **state)
 	GOOD(g, 0, SELECT(0x02, 0x57, 0));	/* nothing of it can be reset */
 }
 
-/* ---- TapeAlert --------------------------------------------------------------------------------------------------- */
+/* ---- TapeAlert -------------------------------------------------------------------------------------------------- */
 
 static void alerts_are_told_once(void **state)
 {
@@ -349,7 +350,7 @@ static void tapeinfo_reads_alerts_and_capacity(void **state)
 	assert_int_equal(get_be32(g->data + 32), 0);
 }
 
-/* ---- status and statistics ---------------------------------------------------------------------------------------- */
+/* ---- status and statistics -------------------------------------------------------------------------------------- */
 
 static void very_high_frequency_data(void **state)
 {
@@ -419,7 +420,7 @@ static void compression_in_megabytes_and_bytes(void **state)
 	}
 }
 
-/* ---- volume statistics --------------------------------------------------------------------------------------------- */
+/* ---- volume statistics ------------------------------------------------------------------------------------------ */
 
 static void two_partitions(struct rig *g)
 {
@@ -581,7 +582,8 @@ int main(void)
 		ON_IBM(supported_pages_and_subpages),
 		cmocka_unit_test_setup_teardown(every_page_is_whole_with_and_without_a_tape, empty, rig_free),
 		ON_IBM(what_is_not_there_is_refused_with_its_field), ON_IBM(a_pointer_leaves_out_what_is_before),
-		ON_IBM(every_allocation_length_cuts), ON_IBM(counters_count_and_are_reset), ON_IBM(log_select_sets_nothing),
+		ON_IBM(every_allocation_length_cuts), ON_IBM(counters_count_and_are_reset),
+		ON_IBM(log_select_sets_nothing),
 		ON_IBM(alerts_are_told_once), ON_IBM(an_alert_that_was_cut_off_is_still_to_be_told),
 		ON_IBM(alerts_stay_if_that_was_asked_for), ON_IBM(tapeinfo_reads_alerts_and_capacity),
 		ON_IBM(very_high_frequency_data), ON_IBM(the_drives_statistics),

@@ -185,7 +185,8 @@ static void what_is_not_there_is_refused_with_its_field(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 255, 0x5a, 0x10, 0x3f, 0, 0, 0, 0, 0, 255, 0);	/* LLBAA */
+	/* LLBAA */
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 255, 0x5a, 0x10, 0x3f, 0, 0, 0, 0, 0, 255, 0);
 	assert_field(g, true, 1, 4);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 255, SENSE_10(0x23, 0, 255));
 	assert_field(g, true, 2, 5);
@@ -194,7 +195,8 @@ static void what_is_not_there_is_refused_with_its_field(void **state)
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 255, SENSE_10(0x3f, 0x01, 255));
 	assert_field(g, true, 3, -1);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_SAVING_NOT_SUPPORTED, 255, SENSE_10(0xc0 | 0x3f, 0, 255));
-	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 12, 0x15, 0x11, 0, 0, 12, 0);			/* SP */
+	/* SP */
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 12, 0x15, 0x11, 0, 0, 12, 0);
 	assert_field(g, true, 1, 0);
 }
 
@@ -375,8 +377,8 @@ static void ltfs_sets_block_protection(void **state)
 static void block_protection_that_makes_no_sense_is_refused(void **state)
 {
 	static const struct { uint8_t method, len, bits; unsigned byte; int bit; } bad[] = {
-		{ 3, 4, 0xc0, 20, -1 }, { 1, 0, 0xc0, 21, 5 }, { 1, 8, 0, 21, 5 }, { 0, 4, 0, 21, 5 }, { 0, 0, 0x80, 22, 7 },
-		{ 0, 0, 0x40, 22, 6 }, { 2, 4, 0x20, 22, 5 }, { 2, 0x44, 0xc0, 21, 6 },
+		{ 3, 4, 0xc0, 20, -1 }, { 1, 0, 0xc0, 21, 5 }, { 1, 8, 0, 21, 5 }, { 0, 4, 0, 21, 5 },
+		{ 0, 0, 0x80, 22, 7 }, { 0, 0, 0x40, 22, 6 }, { 2, 4, 0x20, 22, 5 }, { 2, 0x44, 0xc0, 21, 6 },
 	};
 	struct rig *g = rig_of(state);
 
@@ -643,8 +645,8 @@ static void a_list_is_taken_as_a_whole_or_not(void **state)
 static void wrong_headers_are_refused(void **state)
 {
 	static const struct { unsigned at; uint8_t value; int bit; } bad[] = {
-		{ 3, 0x30, 6 }, { 3, 0x70, 6 }, { 3, 0x11, 3 }, { 4, 0x01, 0 }, { 6, 1, -1 }, { 7, 16, -1 }, { 7, 4, -1 },
-		{ 8, 0x44, -1 }, { 9, 1, -1 }, { 11, 1, -1 }, { 12, 1, -1 },
+		{ 3, 0x30, 6 }, { 3, 0x70, 6 }, { 3, 0x11, 3 }, { 4, 0x01, 0 }, { 6, 1, -1 }, { 7, 16, -1 },
+		{ 7, 4, -1 }, { 8, 0x44, -1 }, { 9, 1, -1 }, { 11, 1, -1 }, { 12, 1, -1 },
 	};
 	struct rig *g = rig_of(state);
 
@@ -676,8 +678,8 @@ static void pages_that_are_not_there_or_of_another_length_are_refused(void **sta
 {
 	static const struct { uint8_t page[8]; uint8_t n; unsigned byte; int bit; } bad[] = {
 		{ { 0x00, 6 }, 8, 8, 5 }, { { 0x23, 6 }, 8, 8, 5 }, { { 0x3f, 6 }, 8, 8, 5 },
-		{ { 0x4a, 0x01, 0, 4 }, 8, 9, -1 }, { { 0x4a, 0x00, 0, 4 }, 8, 8, 5 }, { { 0x50, 0x01, 0, 4 }, 8, 10, -1 },
-		{ { 0x0f, 6 }, 8, 9, -1 }, { { 0x11, 1 }, 3, 9, -1 }, { { 0x0a, 0 }, 2, 9, -1 },
+		{ { 0x4a, 0x01, 0, 4 }, 8, 9, -1 }, { { 0x4a, 0x00, 0, 4 }, 8, 8, 5 },
+		{ { 0x50, 0x01, 0, 4 }, 8, 10, -1 }, { { 0x0f, 6 }, 8, 9, -1 }, { { 0x11, 1 }, 3, 9, -1 }, { { 0x0a, 0 }, 2, 9, -1 },
 	};
 	struct rig *g = rig_of(state);
 
@@ -689,7 +691,8 @@ static void pages_that_are_not_there_or_of_another_length_are_refused(void **sta
 	}
 }
 
-/* Every bit of every page: what is changeable is taken or refused with a pointer to the page, the rest refused at that bit. */
+/* Every bit of every page: what is changeable is taken or refused with a pointer to the page, the rest refused at
+ * that bit. */
 static void what_is_not_changeable_stays(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -792,14 +795,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_IBM(st_opens_a_tape), ON_IBM(st_sets_block_size_and_buffering), ON_IBM(a_protected_tape_says_so),
 		cmocka_unit_test_setup_teardown(an_older_generation_that_is_only_read_is_protected, rig_new, rig_free),
-		cmocka_unit_test_setup_teardown(hpe_tells_only_whether_it_is_worm, hpe, rig_free), ON_IBM(ibm_has_medium_types),
-		cmocka_unit_test_setup_teardown(without_a_medium_there_is_no_type_and_the_drives_density, empty, rig_free),
+		cmocka_unit_test_setup_teardown(hpe_tells_only_whether_it_is_worm, hpe, rig_free),
+		ON_IBM(ibm_has_medium_types),
+		cmocka_unit_test_setup_teardown(without_a_medium_there_is_no_type_and_the_drives_density, empty,
+						rig_free),
 		ON_IBM(dbd_leaves_the_block_descriptor_out), ON_IBM(what_is_not_there_is_refused_with_its_field),
 		ON_IBM(every_allocation_length_cuts), ON_IBM(all_pages_without_and_with_subpages),
 		ON_IBM(what_was_sensed_is_accepted_back), ON_IBM(changeable_default_and_current_values),
 		ON_IBM(st_switches_compression), ON_IBM(ltfs_sets_block_protection),
-		ON_IBM(block_protection_that_makes_no_sense_is_refused), ON_IBM(ltfs_sets_the_programmable_early_warning),
-		ON_IBM(write_mode_may_be_append_only), ON_IBM(tapeinfo_reads_its_pages), ON_IBM(ltfs_makes_two_partitions),
+		ON_IBM(block_protection_that_makes_no_sense_is_refused),
+		ON_IBM(ltfs_sets_the_programmable_early_warning),
+		ON_IBM(write_mode_may_be_append_only), ON_IBM(tapeinfo_reads_its_pages),
+		ON_IBM(ltfs_makes_two_partitions),
 		ON_IBM(st_makes_partitions), ON_IBM(partitions_are_kept_by_a_format_that_nobody_set),
 		ON_IBM(partitions_that_cannot_be_are_refused),
 		cmocka_unit_test_setup_teardown(a_cartridge_of_its_time_has_two_partitions, hpe, rig_free),
