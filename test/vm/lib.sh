@@ -39,7 +39,8 @@ in_machine() {
   PATH=$PATH:/usr/sbin:/sbin
   scratch=/mnt/scratch
   mkdir -p $scratch
-  for file in ${VM_DEBS:-}; do dpkg -x "$file" /; done
+  # /lib is a link, and stays one.
+  for file in ${VM_DEBS:-}; do dpkg --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink; done
   ldconfig
   trap 'ending $?' EXIT
 }
