@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ssc: a drive.  Who has the tape, what is loaded, what may be written, what is left.
+ * ssc: a drive.  Who has the tape, what is loaded, what is left.
  *
  * The drive is the library's, and whoever opens it there has it: a program through the mount, or this unit.  The unit
  * takes it with the first command that needs the tape, for writing if nobody reads that volume elsewhere, and gives it
@@ -8,19 +8,13 @@
  * the head is put where the unit left it, unless what is on the tape has changed, which is a unit attention as if the
  * medium had been changed.
  *
- * What outlives a kill of the process is in ssc_keep.c.  The pages of mode parameters, the cartridge's memory, and all
- * commands are in files of their own.
+ * What may be written is in ssc_may.c, what outlives a kill of the process in ssc_keep.c.  The pages of mode parameters,
+ * the cartridge's memory, and all commands are in files of their own.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "scsi/mam.h"
-
-/* TapeAlert flags, SSC-4 annex (as T10 has them for tape drives). */
-enum { ALERT_WRITE_PROTECT = 9, ALERT_WORM_OVERWRITE = 60 };
-#define OP_FORMAT 0x04
-#define OP_SET_CAPACITY 0x0b
-#define ASC_CANNOT_WRITE 0x3005		/* cannot write medium, incompatible format */
 
 void ssc_alert(struct scsi_unit *u, unsigned flag)
 {
@@ -216,10 +210,8 @@ int ssc_give_back(struct scsi_unit *u)
 	return r;
 }
 
-/* ---- may we write ----------------------------------------------------------------------------------------------- */
-
 /* It was taken for reading, because somebody else read that volume then. */
-static bool take_for_writing(struct scsi_unit *u, struct scsi_task *t)
+bool ssc_take_for_writing(struct scsi_unit *u, struct scsi_task *t)
 {
 	int r;
 
@@ -233,107 +225,8 @@ static bool take_for_writing(struct scsi_unit *u, struct scsi_task *t)
 	return false;
 }
 
-static bool only_grows(const struct volume_attr *a)
-{
-	return a->worm || clock_retention_ns() < a->locked_until_ns;
-}
-
-/* Are there records at or behind @at? */
-static int records_ahead(struct volume *v, const struct tape_pos *at, bool *out)
-{
-	struct tape_tally here, end;
-	int r = volume_tally(v, at->partition, at->object, &here);
-
-	r = r ? r : volume_end(v, at->partition, &end);
-	if (!r)
-		*out = tape_tally_records(&end) > tape_tally_records(&here);
-	return r;
-}
-
-/*
- * WORM, as facts of the makers' drives have it: 30/0C where records would be written over, 50/01 where an append would have
- * to be elsewhere.  To an initiator a retention lock is the switch on the cartridge.
- */
-void ssc_refused(struct scsi_unit *u, struct scsi_task *t)
-{
-	struct volume *v = drive_volume(u->ssc.drive);
-	const struct volume_attr *a = volume_attr(v);
-	struct tape_pos at;
-	bool records = true;
-	int r = drive_position(u->ssc.drive, &at);
-
-	r = r ? r : records_ahead(v, &at, &records);
-	if (r < 0)
-		log_debug("%s: what is ahead cannot be told: %s", a->barcode, err_text(r));
-	if (!a->protect && a->worm) {
-		ssc_alert(u, ALERT_WORM_OVERWRITE);
-		task_check(t, DATA_PROTECT, records ? ASC_WORM_OVERWRITE : ASC_APPEND_POSITION);
-		return;
-	}
-	if (!a->protect)
-		library_refused(u->cfg.lib, a->id, "written over");
-	ssc_alert(u, ALERT_WRITE_PROTECT);
-	task_check(t, DATA_PROTECT, ASC_WRITE_PROTECTED);
-}
-
-/* ALLOW OVERWRITE holds for one command.  The object number of one for FORMAT MEDIUM is UINT64_MAX. */
-static bool overwrite_allowed(struct ssc *s, const struct scsi_task *t, const struct tape_pos *at)
-{
-	bool format = s->overwrite_object == UINT64_MAX && t->cdb[0] == OP_FORMAT;
-	bool here = s->overwrite_partition == at->partition && s->overwrite_object == at->object;
-	bool allowed = s->overwrite_allowed && (format || here);
-
-	s->overwrite_allowed = false;
-	return allowed;
-}
-
-/* Something lies ahead. */
-static bool may_cut(struct scsi_unit *u, struct scsi_task *t, const struct tape_pos *at)
-{
-	struct ssc *s = &u->ssc;
-	struct volume *v = drive_volume(s->drive);
-	bool records = false;
-	int r = only_grows(volume_attr(v)) ? records_ahead(v, at, &records) : 0;
-
-	if (r) {
-		task_failed(t, err_fold(r));
-		return false;
-	}
-	/* Whether filemarks alone may go is the tape's to say. */
-	if (records) {
-		ssc_refused(u, t);
-		return false;
-	}
-	if (s->mode.append_only && !overwrite_allowed(s, t, at)) {
-		ssc_alert(u, ALERT_WRITE_PROTECT);
-		task_check(t, DATA_PROTECT, ASC_WORM_OVERWRITE);
-		return false;
-	}
-	return true;
-}
-
-static bool writes_medium(const struct scsi_unit *u)
-{
-	for (size_t i = 0; i < ARRAY_LEN(u->drive_model->writes) && u->drive_model->writes[i]; i++)
-		if (u->drive_model->writes[i] == u->ssc.medium)
-			return true;
-	return false;
-}
-
-static bool protected(struct scsi_unit *u, struct scsi_task *t)
-{
-	if (!writes_medium(u)) {
-		task_check(t, DATA_PROTECT, ASC_CANNOT_WRITE);
-		return true;
-	}
-	if (!volume_attr(drive_volume(u->ssc.drive))->protect)
-		return false;
-	ssc_refused(u, t);
-	return true;
-}
-
 /* Data compression enable (mode page 0Fh): off is off, on is what the pool says. */
-static void choose_compression(struct scsi_unit *u)
+void ssc_choose_compression(struct scsi_unit *u)
 {
 	struct volume *v = drive_volume(u->ssc.drive);
 	struct volume_attr attr;
@@ -349,35 +242,6 @@ static void choose_compression(struct scsi_unit *u)
 	attr = *volume_attr(v);
 	attr.store.codec = CHUNK_PLAIN;
 	volume_set_attr(v, &attr);
-}
-
-/* SET CAPACITY makes the tape blank, too. */
-static bool formats(const struct scsi_task *t)
-{
-	return t->cdb[0] == OP_FORMAT || t->cdb[0] == OP_SET_CAPACITY;
-}
-
-bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t)
-{
-	struct ssc *s = &u->ssc;
-	struct tape_pos at;
-	bool at_end;
-	int r;
-
-	if (!take_for_writing(u, t) || protected(u, t))
-		return false;
-	r = drive_position(s->drive, &at);
-	at_end = !r && drive_at_eod(s->drive);
-	if (!r && !at_end && !may_cut(u, t, &at))
-		return false;
-	choose_compression(u);
-	if (!r)
-		r = formats(t) ? mam_format(u) : mam_modify(u);
-	if (!r && (!at_end || t->cdb[0] == OP_FORMAT))
-		r = ssc_keep_cut(u);
-	if (r)
-		task_failed(t, err_fold(r));
-	return !r;
 }
 
 /* ---- how much --------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,9 @@
  *  3. the tape is cut, takes objects, is committed	the tape as it was, or as it is now; the state says that both may be
  *  4. state and answer count
  *
+ * If the tape cannot store what was told (it says so later, and its end goes back), nothing that it has is in memory only: the
+ * log is empty from then on.  A commit that fails and loses nothing leaves the log as it is.
+ *
  * A new unit takes the drive if the old one had it, and compares what the state says of the tape with the tape.  Objects of
  * the log that the tape has must be the same there; those that it lacks are appended, and committed.  If the tape has
  * more, that is of the command in flight: it is executed again, and objects that are there and equal are stepped over
@@ -77,9 +80,18 @@ static void keep_tape(const struct ssc *s, struct keep *k)
 	k->object = pos.object;
 }
 
+/* Has the end of data gone back?  Then what the log had is on disk, or lost and told. */
+static bool end_went_back(const struct ssc *s, const struct keep *k)
+{
+	for (uint32_t p = 0; p < k->partitions; p++)
+		if (k->end[p] < s->told_end[p])
+			return true;
+	return false;
+}
+
 static void step(struct scsi_unit *u, bool cuts, uint64_t sequence, const struct scsi_task *t)
 {
-	const struct ssc *s = &u->ssc;
+	struct ssc *s = &u->ssc;
 	struct keep k;
 
 	memset(&k, 0, sizeof(k));
@@ -102,6 +114,9 @@ static void step(struct scsi_unit *u, bool cuts, uint64_t sequence, const struct
 	k.alerts = s->alerts;
 	k.timestamp_offset_ms = u->timestamp_offset_ms;
 	keep_tape(s, &k);
+	if (end_went_back(s, &k))
+		memory_log_clear(u->memory);
+	memcpy(s->told_end, k.end, sizeof(s->told_end));
 	k.left = s->left;
 	k.mode = s->mode;
 	k.count = s->count;
@@ -126,7 +141,8 @@ static int commit(struct scsi_unit *u)
 {
 	int r = err_fold(drive_flush(u->ssc.drive));
 
-	ssc_committed(u);
+	if (!r)
+		ssc_committed(u);
 	return r;
 }
 
@@ -148,6 +164,7 @@ int ssc_keep_record(struct scsi_unit *u, const struct tape_pos *at, const void *
 	if (!memory_log_room(u->memory, n))
 		return commit(u);
 	memory_log_record(u->memory, at->partition, at->object, p, n);
+	u->ssc.told_end[at->partition] = at->object + 1;
 	return 0;
 }
 
@@ -158,6 +175,7 @@ int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t coun
 	if (!memory_log_room(u->memory, 0))
 		return commit(u);
 	memory_log_marks(u->memory, at->partition, at->object, count);
+	u->ssc.told_end[at->partition] = at->object + count;
 	return 0;
 }
 

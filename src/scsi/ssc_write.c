@@ -39,7 +39,6 @@ static void write_failed(struct scsi_unit *u, struct scsi_task *t, int r, const 
 	struct tape_pos now = w->begin;
 
 	log_error("drive nst%u: %s", u->ssc.number, err_text(r));
-	ssc_committed(u);
 	u->ssc.count.write_errors++;
 	ssc_alert(u, ALERT_WRITE_FAILED);
 	if (!drive_position(u->ssc.drive, &now) && now.partition == w->begin.partition && now.object < w->begin.object) {

@@ -6,7 +6,7 @@
  *   sense.c       answers: CHECK CONDITION and its sense data, parameter data
  *   model.c       the tables of models
  *   spc.c, reserve.c, inquiry.c, rsoc.c   commands of every unit
- *   ssc.c         a drive: who has the tape, what is loaded;  ssc_keep.c  what outlives a kill
+ *   ssc.c         a drive: who has the tape, what is loaded;  ssc_may.c  what may be written;  ssc_keep.c  what outlives a kill
  *   ssc_io.c, ssc_move.c, ssc_medium.c, ssc_mode.c, ssc_log.c, ssc_density.c, ssc_security.c   its commands
  *   mam.c         the cartridge's memory
  *   crypt.c       records that are stored encrypted;  lbp.c  checksums that come with records
@@ -180,6 +180,7 @@ struct ssc {
 	struct crypt crypt;
 	struct buf bounce, clear;	/* a record, where it cannot go straight to the initiator: as stored, in clear */
 	struct ssc_left left;		/* where the tape was when it was given back */
+	uint64_t told_end[TAPE_PARTITIONS_MAX];	/* of data, as memory and log have it (ssc_keep.c) */
 	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
 					 * (ssc_keep.c) */
 	uint64_t ahead;			/* objects behind the head that a killed command may have written (ssc_keep.c) */
@@ -196,6 +197,9 @@ bool ssc_take(struct scsi_unit *u, struct scsi_task *t);
 int ssc_give_back(struct scsi_unit *u);		/* commits; 0 if it was not ours */
 /* Before anything is changed on the tape: write protection, WORM, append-only, MAM's counter.  False: answered. */
 bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t);
+/* For ssc_may_write(): the drive is ours for writing (false: answered); the tape is compressed as the mode page wants it. */
+bool ssc_take_for_writing(struct scsi_unit *u, struct scsi_task *t);
+void ssc_choose_compression(struct scsi_unit *u);
 /* The tape refused a change with TAPE_E_PROTECTED: says why (write protection, WORM, a lock). */
 void ssc_refused(struct scsi_unit *u, struct scsi_task *t);
 /* ssc_keep.c: what outlives a kill. */

@@ -393,6 +393,98 @@ static void a_worm_tape_has_each_record_once(void **state)
 	assert_int_equal(at().object, n);
 }
 
+/* What was lost and told does not come back, and what was not lost does. */
+static void a_loss_that_was_told_is_final(void **state)
+{
+	unsigned i, lost;
+
+	for (i = 1; i <= 3; i++)
+		done(WRITE(200000, i));
+	done(MARKS(1, 0));
+	packs_mem_plan_fault(rig->store->packs, 3, -EIO);
+	for (i = 5; i < 100; i++) {
+		sequence++;
+		if (execute(WRITE(60000, i)))
+			break;
+	}
+	assert_int_equal(rig->t.sense[0], 0x71);
+	assert_int_equal(rig->t.sense[2], MEDIUM_ERROR);
+	assert_int_equal(get_be16(rig->t.sense + 12), 0x0c00);
+	lost = (unsigned)at().object;
+	assert_in_range(lost, 4, i - 2);
+	kill_now();
+	assert_int_equal(at().object, lost);
+	done(WRITE(70, 200));
+	kill_now();
+	done(REWIND);
+	for (i = 1; i <= 3; i++)
+		done(READ(200000));
+	told(READ(10), 0x80, 0x0001);
+	for (i = 5; i < lost + 1; i++) {
+		done(READ(60000));
+		holds(i, 60000);
+	}
+	done(READ(70));
+	holds(200, 70);
+	told(READ(70), BLANK_CHECK, 0x0005);
+}
+
+/* Nothing that was told is lost; but where the tape stands when that was written is not where the killed one stood. */
+static void what_was_told_before_a_commit_that_fails_is_there(void **state)
+{
+	done(WRITE(1000, 1));
+	done(MARKS(0, 0));
+	done(WRITE(1000, 2));
+	kv_mem_plan_fault(rig->store->kv, 1, -EIO);
+	told(MARKS(1, 0), MEDIUM_ERROR, 0x0c00);
+	assert_int_equal(rig->t.sense[0], 0xf0);
+	kill_now();
+	told(REWIND, UNIT_ATTENTION, 0x2900);
+	done(READ(1000));
+	holds(1, 1000);
+	done(READ(1000));
+	holds(2, 1000);
+	told(READ(10), BLANK_CHECK, 0x0005);
+}
+
+static void go(unsigned partition, unsigned object)
+{
+	sequence++;
+	execute(COMMAND(0, 0, 0x2b, 2, 0, 0, N24(object), 0, (uint8_t)partition));
+}
+
+static void partitions_are_told_apart(void **state)
+{
+	struct tape_pos pos;
+	bool again = true;
+
+	for (unsigned k = 1; again; k++) {
+		rig->u->ssc.mode.partitions_wanted = 1;
+		rig->u->ssc.mode.partition_flags = 0x20;
+		rig_settle(rig);
+		again = execute_killed(COMMAND(0, 0, 0x04, 0, 1), k);
+		assert_int_equal(rig->t.status, SCSI_GOOD);
+	}
+	for (unsigned k = 0; k < 40; k++) {
+		go(k & 1, 0xffffff);
+		assert_int_equal(get_be16(rig->t.sense + 12), 0x0005);
+		execute_killed(WRITE(100 + k, k + 1), k / 2);
+		assert_int_equal(rig->t.status, SCSI_GOOD);
+		assert_int_equal(drive_position(rig->u->ssc.drive, &pos), 0);
+		assert_int_equal(pos.partition, k & 1);
+		assert_int_equal(pos.object, k / 2 + 1);
+	}
+	kill_now();
+	for (unsigned p = 0; p < 2; p++) {
+		go(p, 0);
+		for (unsigned k = p; k < 40; k += 2) {
+			done(READ(100 + k));
+			holds(k + 1, 100 + k);
+		}
+		told(READ(10), BLANK_CHECK, 0x0005);
+	}
+}
+
 /* ---- all at once, against a model ------------------------------------------------------------------------------- */
 
 #define OBJECTS_MAX 4096
@@ -570,6 +662,9 @@ int main(void)
 		KILLED(an_unloaded_drive_stays_as_it_was_set),
 		KILLED(no_memory_is_a_drive_switched_on_anew),
 		KILLED(a_worm_tape_has_each_record_once),
+		KILLED(a_loss_that_was_told_is_final),
+		KILLED(what_was_told_before_a_commit_that_fails_is_there),
+		KILLED(partitions_are_told_apart),
 		KILLED(every_record_is_there_once_whenever_it_is_killed),
 	};
 
