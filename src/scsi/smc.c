@@ -93,6 +93,7 @@ void smc_reset(struct scsi_unit *u, enum scsi_reset what)
 		u->smc.prevented = false;
 	else
 		smc_defaults(u);
+	smc_save(u, 0, NULL);
 }
 
 /* What others did to the library since the last command, as attentions. */
