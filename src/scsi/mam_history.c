@@ -239,7 +239,9 @@ static int partition_print(struct volume *v, uint32_t partition, struct buf *b, 
 
 	if (!r && end.objects) {
 		*blank = false;
-		r = err_fold(volume_stretch(v, partition, end.objects - 1, &stretch));
+		/* Where its map is damaged, the rest has to do. */
+		if (volume_stretch(v, partition, end.objects - 1, &stretch))
+			stretch = UINT64_MAX;
 	}
 	if (!r)
 		r = buf_put_le64(b, end.objects);

@@ -4,7 +4,6 @@
  *
  * The figures come from the cartridge's memory (mam_history.c) and from the tape itself.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "scsi/log.h"
@@ -36,18 +35,17 @@ static int ends_of(struct volume *v, struct sizes *s)
 	return r;
 }
 
-static int head_of(struct volume *v, const struct library_drive *info, struct sizes *s)
+static void head_of(struct volume *v, const struct library_drive *info, struct sizes *s)
 {
 	struct tape_tally here;
-	int r;
 
 	if (info->pos.partition >= s->partitions)
-		return 0;
+		return;
 	s->partition = info->pos.partition;
-	/* A program that has the drive may have cut the tape since. */
-	r = volume_tally(v, info->pos.partition, info->pos.object, &here);
-	s->before = r ? s->used[s->partition] : here.bytes;
-	return r == -ERANGE ? 0 : r;
+	/* A program that has the drive may have cut the tape since; or its map is damaged there. */
+	if (volume_tally(v, info->pos.partition, info->pos.object, &here))
+		here.bytes = s->used[s->partition];
+	s->before = here.bytes;
 }
 
 static int sizes_of(struct scsi_unit *u, struct sizes *s)
@@ -64,7 +62,7 @@ static int sizes_of(struct scsi_unit *u, struct sizes *s)
 		return r;
 	r = ends_of(v, s);
 	if (!r)
-		r = head_of(v, &info, s);
+		head_of(v, &info, s);
 	end = library_look_end(u->cfg.lib, u->ssc.volume);
 	if (!r)
 		r = end;

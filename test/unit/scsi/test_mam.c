@@ -686,6 +686,42 @@ static void a_cut_behind_each_step_tells_what_was_changed(void **state)
 	}
 }
 
+/* ---- hostile ---------------------------------------------------------------------------------------------------- */
+
+/* Any CDB with any list: an answer within bounds.  What is behind the room stays as it is. */
+static void whatever_comes_is_answered(void **state)
+{
+	static const uint8_t codes[] = { 0x8c, 0x8d };
+	struct rig *g = rig_of(state);
+	uint64_t noise = 4711;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		uint8_t cdb[16];
+		size_t room;
+
+		fill_noise(&noise, cdb, sizeof(cdb));
+		fill_noise(&noise, g->data, 512);
+		room = cdb[15] & 1 ? cdb[14] : 256u + cdb[14];
+		cdb[0] = codes[cdb[0] % sizeof(codes)];
+		cdb[1] &= 0x07;
+		cdb[2] = cdb[3] = cdb[4] = cdb[5] = cdb[6] = cdb[7] = cdb[14] = cdb[15] = 0;
+		if (cdb[0] == 0x8d) {
+			cdb[1] = cdb[8] = cdb[9] = cdb[10] = cdb[11] = cdb[12] = 0;
+			g->data[4] = 0x08;
+			g->data[5] &= 0x0f;
+			g->data[6] &= 0x03;
+			g->data[7] = 0;
+		}
+		memset(g->data + room, 0xee, 16);
+		rig_run(g, cdb, op_cdb_len(cdb[0]), room);
+		assert_true(g->t.data_in <= room);
+		for (unsigned k = 0; k < 16; k++)
+			assert_int_equal(g->data[room + k], 0xee);
+		assert_true(g->t.status == SCSI_GOOD || g->t.status == SCSI_CHECK_CONDITION);
+	}
+	rig_settle(g);
+}
+
 #define LOADED(test) cmocka_unit_test_setup_teardown(test, loaded, rig_free)
 int main(void)
 {
@@ -701,6 +737,7 @@ int main(void)
 		LOADED(it_grows_again_once_it_was_read), LOADED(it_grows_with_what_is_overwritten_erased_or_formatted),
 		LOADED(it_is_one_for_all_partitions), LOADED(it_grows_when_another_door_changed_the_tape),
 		LOADED(it_never_comes_again), LOADED(a_cut_behind_each_step_tells_what_was_changed),
+		LOADED(whatever_comes_is_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
