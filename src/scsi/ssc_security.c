@@ -88,8 +88,8 @@ static size_t make_capabilities(struct scsi_unit *u, struct scsi_task *t, uint8_
 	put_be16(a + 2, 20);
 	/* AVFMV; MAC_C, DELB_C: damage and clear records are told; DECRYPT_C, ENCRYPT_C: 2, as drives do it. */
 	a[4] = (uint8_t)(loaded << 7 | 1 << 5 | 1 << 4 | 2 << 2 | 2);
-	/* AVFCP: 2 if it is valid here; NONCE_C: the drive makes nonces; KADF_C; no VCELB_C; KADs of any length. */
-	a[5] = (uint8_t)(loaded << 7 | 1 << 4 | 1 << 3);
+	/* AVFCP: 2 if it is valid here; NONCE_C: the drive makes nonces; KADF_C; VCELB_C; KADs of any length. */
+	a[5] = (uint8_t)(loaded << 7 | 1 << 4 | 1 << 3 | 1 << 2);
 	put_be16(a + 6, CRYPT_UKAD_MAX);
 	put_be16(a + 8, CRYPT_AKAD_MAX);
 	put_be16(a + 10, CRYPT_KEY_BYTES);
@@ -124,6 +124,80 @@ static size_t make_random(struct scsi_unit *u, struct scsi_task *t, uint8_t *b)
 	return close_page(b, 0x0030, 36);
 }
 
+/* ---- what records look like ------------------------------------------------------------------------------------- */
+
+/* As much of a record as a header takes, from its place in the stream: nothing moves.  *n is 0: there is no record. */
+static int look(struct volume *v, uint32_t partition, uint64_t object, uint8_t head[CRYPT_HEADER_BYTES], size_t *n)
+{
+	struct volume_reader *reader;
+	struct tape_tally before;
+	struct tape_object o;
+	int r = volume_object(v, partition, object, &o);
+
+	*n = 0;
+	if (r == TAPE_E_EOD || (!r && o.mark))
+		return 0;
+	if (!r)
+		r = volume_tally(v, partition, object, &before);
+	if (!r)
+		r = volume_reader_new(v, partition, &reader);
+	if (r)
+		return err_fold(r);
+	*n = o.len < CRYPT_HEADER_BYTES ? o.len : CRYPT_HEADER_BYTES;
+	r = volume_reader_read(reader, before.bytes, head, *n);
+	volume_reader_free(reader);
+	return r;
+}
+
+/* Is one of @count objects from there on sealed?  What cannot be read is not. */
+static bool sealed_from(struct volume *v, uint32_t partition, uint64_t object, unsigned count)
+{
+	uint8_t head[CRYPT_HEADER_BYTES];
+	struct crypt_header h;
+	size_t n;
+
+	for (; count--; object++)
+		if (!look(v, partition, object, head, &n) && crypt_header(head, n, &h) && h.sealed)
+			return true;
+	return false;
+}
+
+/* Nobody keeps an account of sealed records.  Who encrypts does so from the beginning of a tape or of a file on, or up
+ * to its end: there it is looked for, so it may not be seen where it is odd. */
+#define FILES_LOOKED_AT 8u
+#define RECORDS_LOOKED_AT 3u
+static bool partition_has_sealed(struct volume *v, uint32_t partition)
+{
+	struct tape_tally at;
+	uint64_t back;
+
+	for (uint64_t file = 0; file < FILES_LOOKED_AT && !volume_find_file(v, partition, file, &at); file++)
+		if (sealed_from(v, partition, at.objects, RECORDS_LOOKED_AT))
+			return true;
+	if (volume_end(v, partition, &at))
+		return false;
+	back = at.objects < RECORDS_LOOKED_AT ? at.objects : RECORDS_LOOKED_AT;
+	return sealed_from(v, partition, at.objects - back, RECORDS_LOOKED_AT);
+}
+
+static bool volume_has_sealed(struct scsi_unit *u)
+{
+	struct volume *v;
+	bool sealed = false;
+
+	if (!u->ssc.volume)
+		return false;
+	if (u->ssc.drive)
+		v = drive_volume(u->ssc.drive);
+	else if (library_look(u->cfg.lib, u->ssc.volume, &v))
+		return false;
+	for (uint32_t i = 0; !sealed && i < volume_partitions(v); i++)
+		sealed = partition_has_sealed(v, i);
+	if (!u->ssc.drive)
+		library_look_end(u->cfg.lib, u->ssc.volume);
+	return sealed;
+}
+
 /* ---- how it stands ---------------------------------------------------------------------------------------------- */
 
 static uint8_t *put_kad(uint8_t *p, uint8_t type, enum authenticated how, const uint8_t *kad, uint8_t len)
@@ -147,8 +221,9 @@ static size_t make_status(struct scsi_unit *u, struct scsi_task *t, uint8_t *b)
 	b[6] = (uint8_t)c->decrypt;
 	b[7] = c->encrypt == ENCRYPT_ON || c->decrypt > DECRYPT_RAW ? ALGORITHM : 0;
 	put_be32(b + 8, c->instance);
-	/* PARAMETERS CONTROL: initiators may set them; CEEMS as given; RDMD. */
-	b[12] = (uint8_t)(1 << 4 | c->raw_protect >> 6 << 1 | (CRYPT_RDMC(c->raw_protect) == CRYPT_RDMC_FORBID));
+	/* PARAMETERS CONTROL: initiators may set them; VCELB; CEEMS as given; RDMD. */
+	b[12] = (uint8_t)(1 << 4 | volume_has_sealed(u) << 3 | c->raw_protect >> 6 << 1 |
+			  (CRYPT_RDMC(c->raw_protect) == CRYPT_RDMC_FORBID));
 	b[13] = c->kad_format;
 	p = put_kad(p, KAD_U, NOT_COVERED, c->ukad, c->ukad_len);
 	p = put_kad(p, KAD_A, NOT_TRIED, c->akad, c->akad_len);
@@ -159,35 +234,12 @@ static size_t make_status(struct scsi_unit *u, struct scsi_task *t, uint8_t *b)
 
 struct next { enum next_status status; struct crypt_header h; };
 
-/* As much of the record as a header takes, from its place in the stream: nothing moves. */
-static int look(struct volume *v, const struct tape_pos *pos, uint8_t head[CRYPT_HEADER_BYTES], size_t *n)
-{
-	struct volume_reader *reader;
-	struct tape_tally before;
-	struct tape_object o;
-	int r = volume_object(v, pos->partition, pos->object, &o);
-
-	*n = 0;
-	if (r == TAPE_E_EOD || (!r && o.mark))
-		return 0;
-	if (!r)
-		r = volume_tally(v, pos->partition, pos->object, &before);
-	if (!r)
-		r = volume_reader_new(v, pos->partition, &reader);
-	if (r)
-		return err_fold(r);
-	*n = o.len < CRYPT_HEADER_BYTES ? o.len : CRYPT_HEADER_BYTES;
-	r = volume_reader_read(reader, before.bytes, head, *n);
-	volume_reader_free(reader);
-	return r;
-}
-
 static int next_of(struct scsi_unit *u, const struct tape_pos *pos, struct next *x)
 {
 	const struct crypt *c = &u->ssc.crypt;
 	uint8_t head[CRYPT_HEADER_BYTES];
 	size_t n;
-	int r = look(drive_volume(u->ssc.drive), pos, head, &n);
+	int r = look(drive_volume(u->ssc.drive), pos->partition, pos->object, head, &n);
 
 	*x = (struct next){ .status = NEXT_UNKNOWN };
 	if (r == -EBADMSG)

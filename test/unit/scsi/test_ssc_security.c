@@ -153,9 +153,9 @@ static void a_drive_can_aes_256_gcm(void **state)
 	struct rig *g = rig_of(state);
 	bool loaded = g->u->ssc.volume;
 
-	/* The descriptor: MAC, DELB, hardware; NONCE_C 1, KADF_C; 32, 12, 32; DKAD_C 3, EEMC_C 1, RDMC_C 5. */
+	/* The descriptor: MAC, DELB, hardware; NONCE_C 1, KADF_C, VCELB_C; 32, 12, 32; DKAD_C 3, EEMC_C 1, RDMC_C 5. */
 	ASSERT_IN(g, 0x20, 0x0010, 0, 0x10, 0, 40, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		  1, 0, 0, 20, loaded ? 0xba : 0x3a, loaded ? 0x98 : 0x18, 0, 32, 0, 12, 0, 32, 0xda, 0, 0, 0, 0, 0, 0, 0,
+		  1, 0, 0, 20, loaded ? 0xba : 0x3a, loaded ? 0x9c : 0x1c, 0, 32, 0, 12, 0, 32, 0xda, 0, 0, 0, 0, 0, 0, 0,
 		  0x00, 0x01, 0x00, 0x14);
 	ASSERT_IN(g, 0x20, 0x0011, 0, 0x11, 0, 1, 0);
 	ASSERT_IN(g, 0x20, 0x0012, 0, 0x12, 0, 12, 0, 0x04, 0, 0x05, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -243,12 +243,12 @@ static void the_status_says_what_was_set_and_not_the_key(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0x18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	set_key(g, 0x40, 2, 2, key_one, "Hello world!");
-	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 36, 0x42, 2, 2, 1, 0, 0, 0, 1, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 36, 0x42, 2, 2, 1, 0, 0, 0, 1, 0x1a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		  0, 1, 0, 12, 'H', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd', '!');
 	set_key(g, 0x30, 2, 3, key_two, NULL);
-	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 20, 0x42, 2, 3, 1, 0, 0, 0, 2, 0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	ASSERT_IN(g, 0x20, 0x0020, 0, 0x20, 0, 20, 0x42, 2, 3, 1, 0, 0, 0, 2, 0x19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	for (unsigned page = 0; page < 0x40; page++) {
 		memset(g->data, 0, 1024);
 		IN(g, 0x20, page, 1024);
@@ -591,6 +591,40 @@ static void the_key_decides_who_reads_a_record(void **state)
 	assert_int_equal(g->data[12], SECRET[12]);
 }
 
+static void assert_vcelb(struct rig *g, bool want)
+{
+	assert_int_equal(IN(g, 0x20, 0x20, 64), SCSI_GOOD);
+	assert_int_equal(g->data[12] >> 3 & 1, want);
+}
+
+static void a_tape_with_encrypted_records_says_so(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_vcelb(g, false);
+	send_text(g, "label");
+	GOOD(g, 0, 0x10, 0, 0, 0, 1, 0);
+	assert_vcelb(g, false);
+	set_key(g, 0, 2, 2, key_one, NULL);
+	send_text(g, SECRET);
+	assert_vcelb(g, true);
+	assert_int_equal(ssc_give_back(g->u), 0);
+	assert_vcelb(g, true);
+	/* At the very end, behind many files. */
+	set_key(g, 0, 0, 0, key_one, NULL);
+	REWIND(g);
+	send_text(g, "label");
+	assert_vcelb(g, false);
+	GOOD(g, 0, 0x10, 0, 0, 0, 20, 0);
+	for (int i = 0; i < 20; i++)
+		send_text(g, "clear");
+	assert_vcelb(g, false);
+	set_key(g, 0, 2, 2, key_one, NULL);
+	send_text(g, SECRET);
+	GOOD(g, 0, 0x10, 0, 0, 0, 2, 0);
+	assert_vcelb(g, true);
+}
+
 /* What was read raw is what is stored, and written as data it comes back as what was read raw. */
 static void a_record_read_raw_is_as_it_is_stored(void **state)
 {
@@ -764,6 +798,7 @@ int main(void)
 		EMPTY(without_a_tape_there_is_no_next_record),
 		TAPE(while_a_program_has_the_drive_the_next_record_is_not_looked_at),
 		BLANK(the_key_decides_who_reads_a_record),
+		BLANK(a_tape_with_encrypted_records_says_so),
 		BLANK(a_record_read_raw_is_as_it_is_stored),
 		BLANK(lengths_are_those_of_the_record_in_clear),
 		TAPE(damage_is_told_from_a_wrong_key),
