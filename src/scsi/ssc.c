@@ -8,8 +8,8 @@
  * the head is put where the unit left it, unless what is on the tape has changed, which is a unit attention as if the
  * medium had been changed.
  *
- * What may be written is in ssc_may.c, what outlives a kill of the process in ssc_keep.c.  The pages of mode parameters,
- * the cartridge's memory, and all commands are in files of their own.
+ * What may be written is in ssc_may.c, what outlives a kill of the process in ssc_keep.c.  The pages of mode
+ * parameters, the cartridge's memory, and all commands are in files of their own.
  */
 #include <errno.h>
 #include <string.h>
@@ -311,8 +311,8 @@ int ssc_new(struct scsi_unit *u)
 	return 0;
 }
 
-/* Mode parameters, what is prevented or allowed: of those who were there before.  A unit that lost power has its tape at
- * the beginning; after any other reset the head stays, and so does what was written. */
+/* Mode parameters, what is prevented or allowed: of those who were there before.  A unit that lost power has its tape
+ * at the beginning; after any other reset the head stays, and so does what was written. */
 void ssc_reset(struct scsi_unit *u, enum scsi_reset what)
 {
 	struct ssc *s = &u->ssc;

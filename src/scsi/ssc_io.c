@@ -70,7 +70,8 @@ bool transfer_go(struct scsi_unit *u, struct scsi_task *t, int64_t left)
 		r = drive_locate(d, partition, object);
 	}
 	if (r == TAPE_E_EOD)
-		task_sense(t, &(struct sense){ .key = BLANK_CHECK, .code = ASC_END_OF_DATA, .valid = true, .info = left });
+		task_sense(t, &(struct sense){ .key = BLANK_CHECK, .code = ASC_END_OF_DATA, .valid = true,
+					       .info = left });
 	else if (r)
 		task_failed(t, err_fold(r));
 	return !r;
@@ -129,8 +130,8 @@ static const struct op ops[] = {
 	{ 0x10, -1, "WRITE FILEMARKS(6)", { 0x10, 0x01, 0xff, 0xff, 0xff }, 1800, ON_TAPE, ssc_write_filemarks_6 },
 	{ 0x13, -1, "VERIFY(6)", { 0x13, 0x3f, 0xff, 0xff, 0xff }, 20000, ON_TAPE | OP_OUT, ssc_verify_6 },
 	{ 0x80, -1, "WRITE FILEMARKS(16)", { 0x80, 0x0d, WHERE }, 1800, ON_TAPE, ssc_write_filemarks_16 },
-	{ 0x82, -1, "ALLOW OVERWRITE", { 0x82, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 60, ON_TAPE,
-	  allow_overwrite },
+	{ 0x82, -1, "ALLOW OVERWRITE", { 0x82, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 60,
+	  ON_TAPE, allow_overwrite },
 	{ 0x88, -1, "READ(16)", { 0x88, 0x03, WHERE }, 1500, ON_TAPE, ssc_read_16 },
 	{ 0x8a, -1, "WRITE(16)", { 0x8a, 0x0d, WHERE }, 1500, ON_TAPE | OP_OUT, ssc_write_16 },
 	{ 0x8f, -1, "VERIFY(16)", { 0x8f, 0x3f, WHERE }, 20000, ON_TAPE | OP_OUT, ssc_verify_16 },

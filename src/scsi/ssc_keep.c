@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ssc_keep: what of a drive outlives a kill of the process, so that a new unit over the same memory goes on as if nothing
- * had happened: each record that an initiator was told is written is on the tape once, and so is the one in flight.
+ * ssc_keep: what of a drive outlives a kill of the process, so that a new unit over the same memory goes on as if
+ * nothing had happened: each record that an initiator was told is written is on the tape once, and so is the one in
+ * flight.
  *
  * Appending, and what a kill behind each step leaves:
  *  1. the tape takes the objects (in its memory)	not there, or there if the tape commits by itself now and then
  *  2. the log takes them, not counting yet		as 1
  *  3. state, answer and log count at once		they are told, and the log has what the tape lacks
- *  If the log has no room, 2 is: the tape is committed, the log will be empty with the next step.  A kill behind that leaves
- *  a tape with everything, and a log of which everything is on the tape.
+ *  If the log has no room, 2 is: the tape is committed, the log will be empty with the next step.  A kill behind that
+ *  leaves a tape with everything, and a log of which everything is on the tape.
  *
  * Writing where something lies ahead, erasing, formatting: what the log says would have another tape below it.
  *  1. the tape is committed				all that was told is on the tape
  *  2. a step: the log is empty, the state says where it will be cut
- *  3. the tape is cut, takes objects, is committed	the tape as it was, or as it is now; the state says that both may be
+ *  3. the tape is cut, takes objects, is committed	the tape as it was, or as it is now: by the state it may
  *  4. state and answer count
  *
- * If the tape cannot store what was told (it says so later, and its end goes back), nothing that it has is in memory only: the
- * log is empty from then on.  A commit that fails and loses nothing leaves the log as it is.
+ * If the tape cannot store what was told (it says so later, and its end goes back), nothing that it has is in memory
+ * only: the log is empty from then on.  A commit that fails and loses nothing leaves the log as it is.
  *
- * A new unit takes the drive if the old one had it, and compares what the state says of the tape with the tape.  Objects of
- * the log that the tape has must be the same there; those that it lacks are appended, and committed.  If the tape has
- * more, that is of the command in flight: it is executed again, and objects that are there and equal are stepped over
- * (ssc_io.c).  If they do not agree, or there were keys (which are kept nowhere), or the state is of another vtape: the unit is
- * as switched on anew.
+ * A new unit takes the drive if the old one had it, and compares what the state says of the tape with the tape.
+ * Objects of the log that the tape has must be the same there; those that it lacks are appended, and committed.  If
+ * the tape has more, that is of the command in flight: it is executed again, and objects that are there and equal are
+ * stepped over (ssc_write.c).  If they do not agree, or there were keys (which are kept nowhere), or the state is of
+ * another vtape: the unit is as switched on anew.
  */
 #include <assert.h>
 #include <errno.h>
@@ -252,7 +253,8 @@ static int replay_entry(void *ctx, const struct memory_entry *e)
 	return r || there >= e->marks ? r : append(x, e, e->marks - (uint32_t)there);
 }
 
-/* The tape is as it was when the state was saved, but for what may have been appended or cut by the command in flight. */
+/* The tape is as it was when the state was saved, but for what may have been appended or cut by the command in
+ * flight. */
 static bool tape_fits(const struct keep *k, const struct replay *x, uint64_t generation)
 {
 	if (k->partition >= x->partitions)

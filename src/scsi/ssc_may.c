@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ssc_may: may the tape be changed here and now?  Write protection and secondary copies, a cartridge that the drive only
- * reads, WORM, retention locks, append-only mode; and what has to be done before it is changed.  What the tape itself
- * knows better (which filemarks at a WORM tape's end were written since it was loaded) it is left to refuse.
+ * ssc_may: may the tape be changed here and now?  Write protection and secondary copies, a cartridge that the drive
+ * only reads, WORM, retention locks, append-only mode; and what has to be done before it is changed.  What the tape
+ * itself knows better (which filemarks at a WORM tape's end were written since it was loaded) it is left to refuse.
  */
 #include "scsi/mam.h"
 
@@ -30,8 +30,8 @@ static int records_ahead(struct volume *v, const struct tape_pos *at, bool *out)
 }
 
 /*
- * WORM, as facts of the makers' drives have it: 30/0C where records would be written over, 50/01 where an append would have
- * to be elsewhere.  To an initiator a retention lock is the switch on the cartridge.
+ * WORM, as facts of the makers' drives have it: 30/0C where records would be written over, 50/01 where an append
+ * would have to be elsewhere.  To an initiator a retention lock is the switch on the cartridge.
  */
 void ssc_refused(struct scsi_unit *u, struct scsi_task *t)
 {

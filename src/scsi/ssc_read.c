@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ssc_read: READ and VERIFY, with all that a record can be other than asked for: of another length, a filemark, the end of
- * data, damaged, sealed.
+ * ssc_read: READ and VERIFY, with all that a record can be other than asked for: of another length, a filemark, the
+ * end of data, damaged, sealed.
  *
- * A record goes from the engine into the initiator's buffer.  Only one that is sealed takes a way round, through our own.
- * A record that cannot be given for want of its key is still ahead afterwards, so that the read can be repeated with it;
- * one that is damaged has been passed, so that the next one can be read.
+ * A record goes from the engine into the initiator's buffer.  Only one that is sealed takes a way round, through our
+ * own.  A record that cannot be given for want of its key is still ahead afterwards, so that the read can be repeated
+ * with it; one that is damaged has been passed, so that the next one can be read.
  */
 #include <errno.h>
 
@@ -24,7 +24,8 @@ struct got {
 
 static bool is_key_error(int code)
 {
-	return code == ASC_SECURITY || code == ASC_UNABLE_TO_DECRYPT || code == ASC_UNENCRYPTED || code == ASC_WRONG_KEY;
+	return code == ASC_SECURITY || code == ASC_UNABLE_TO_DECRYPT || code == ASC_UNENCRYPTED ||
+	       code == ASC_WRONG_KEY;
 }
 
 static int step_back(struct drive *d)
@@ -85,7 +86,8 @@ static void put_checksum(const struct ssc_mode *m, uint8_t *to, size_t room, str
 	g->len += LBP_BYTES;
 }
 
-/* The next record into @room bytes at @to, as it goes over the wire.  0; TAPE_E_FILEMARK, TAPE_E_EOD, READ_REFUSED; < 0. */
+/* The next record into @room bytes at @to, as it goes over the wire.  0; TAPE_E_FILEMARK, TAPE_E_EOD,
+ * READ_REFUSED; < 0. */
 static int read_record(struct scsi_unit *u, uint8_t *to, size_t room, struct got *g)
 {
 	struct ssc *s = &u->ssc;

@@ -2,9 +2,9 @@
 /*
  * ssc_write: WRITE and WRITE FILEMARKS.
  *
- * A command of several records has all of them written although the first of them meets early warning: that it is near
- * is told at the end (SSC-4, WRITE(6)).  If the tape could not store what an earlier command was told is written, that is a
- * deferred error of the command that finds it, and this one has written nothing.
+ * A command of several records has all of them written although the first of them meets early warning: that it is
+ * near is told at the end (SSC-4, WRITE(6)).  If the tape could not store what an earlier command was told is
+ * written, that is a deferred error of the command that finds it, and this one has written nothing.
  *
  * The order of steps that a kill may come between is in ssc_keep.c.
  */
@@ -32,26 +32,41 @@ static bool writing_begins(struct scsi_unit *u, struct scsi_task *t, struct writ
 
 /* ---- how it ended ----------------------------------------------------------------------------------------------- */
 
-/* The head has been put where what is stored ends: before our beginning, if what was told earlier is gone. */
-static void write_failed(struct scsi_unit *u, struct scsi_task *t, int r, const struct writing *w, int64_t left)
+/* @s says what is not written. */
+static void write_error(struct scsi_unit *u, struct scsi_task *t, int r, struct sense *s)
 {
-	struct sense s = { .key = MEDIUM_ERROR, .code = ASC_WRITE_ERROR, .valid = true, .info = left };
-	struct tape_pos now = w->begin;
-
 	log_error("drive nst%u: %s", u->ssc.number, err_text(r));
 	u->ssc.count.write_errors++;
 	ssc_alert(u, ALERT_WRITE_FAILED);
+	s->key = MEDIUM_ERROR;
+	s->code = ASC_WRITE_ERROR;
+	if (r == -ENOSPC || r == -EDQUOT) {
+		s->key = VOLUME_OVERFLOW;
+		s->code = ASC_END_OF_MEDIUM;
+		s->eom = true;
+		library_no_space(u->cfg.lib, u->ssc.volume);
+	}
+	task_sense(t, s);
+}
+
+void ssc_writes_lost(struct scsi_unit *u, struct scsi_task *t, int r)
+{
+	struct sense s = { .deferred = true };
+
+	write_error(u, t, r, &s);
+}
+
+/* The head has been put where what is stored ends: before our beginning, if what was told earlier is gone. */
+static void write_failed(struct scsi_unit *u, struct scsi_task *t, int r, const struct writing *w, int64_t left)
+{
+	struct sense s = { .valid = true, .info = left };
+	struct tape_pos now = w->begin;
+
 	if (!drive_position(u->ssc.drive, &now) && now.partition == w->begin.partition && now.object < w->begin.object) {
 		s.deferred = true;
 		s.valid = false;
 	}
-	if (r == -ENOSPC || r == -EDQUOT) {
-		s.key = VOLUME_OVERFLOW;
-		s.code = ASC_END_OF_MEDIUM;
-		s.eom = true;
-		library_no_space(u->cfg.lib, u->ssc.volume);
-	}
-	task_sense(t, &s);
+	write_error(u, t, r, &s);
 }
 
 /* Told once when the head comes behind it. */
@@ -82,8 +97,8 @@ static void writing_ended(struct scsi_unit *u, struct scsi_task *t, int r, const
 		write_failed(u, t, kept, w, left);
 	} else if (r == TAPE_E_FULL) {
 		library_no_space(u->cfg.lib, u->ssc.volume);
-		task_sense(t, &(struct sense){ .key = VOLUME_OVERFLOW, .code = ASC_END_OF_MEDIUM, .eom = true, .valid = true,
-					       .info = left });
+		task_sense(t, &(struct sense){ .key = VOLUME_OVERFLOW, .code = ASC_END_OF_MEDIUM, .eom = true,
+					       .valid = true, .info = left });
 	} else if (r == TAPE_E_PROTECTED) {
 		ssc_refused(u, t);
 	} else if (w->early) {
@@ -142,7 +157,8 @@ static bool is_there(struct ssc *s, const uint8_t *p, size_t n)
 	return !r && len == n && !memcmp(s->clear.data, p, n);
 }
 
-static uint32_t records_there(struct scsi_unit *u, struct scsi_task *t, const struct transfer *x, const struct writing *w)
+static uint32_t records_there(struct scsi_unit *u, struct scsi_task *t, const struct transfer *x,
+			      const struct writing *w)
 {
 	struct ssc *s = &u->ssc;
 	uint32_t i;

@@ -6,8 +6,10 @@
  *   sense.c       answers: CHECK CONDITION and its sense data, parameter data
  *   model.c       the tables of models
  *   spc.c, reserve.c, inquiry.c, rsoc.c   commands of every unit
- *   ssc.c         a drive: who has the tape, what is loaded;  ssc_may.c  what may be written;  ssc_keep.c  what outlives a kill
- *   ssc_io.c, ssc_move.c, ssc_medium.c, ssc_mode.c, ssc_log.c, ssc_density.c, ssc_security.c   its commands
+ *   ssc.c         a drive: who has the tape, what is loaded
+ *   ssc_may.c, ssc_keep.c   what may be written; what outlives a kill
+ *   ssc_io.c, ssc_read.c, ssc_write.c, ssc_move.c, ssc_medium.c, ssc_mode.c, ssc_log.c, ssc_density.c,
+ *   ssc_security.c   its commands
  *   mam.c         the cartridge's memory
  *   crypt.c       records that are stored encrypted;  lbp.c  checksums that come with records
  *   smc.c, smc_element.c, smc_mode.c   a changer and its commands
@@ -169,7 +171,7 @@ struct ssc {
 	const struct medium *medium;	/* what that volume is in this drive; NULL: none */
 	bool modified;			/* since the load: mam_modify() was called */
 	bool prevented;			/* PREVENT MEDIUM REMOVAL */
-	uint64_t out;			/* UNLOAD left it in the drive, out of reach until LOAD or a robot takes it; 0: none */
+	uint64_t out;			/* UNLOAD left it in the drive, until LOAD or a robot takes it; 0: none */
 	uint32_t overwrite_partition;	/* ALLOW OVERWRITE: once, at that place */
 	uint64_t overwrite_object;
 	bool overwrite_allowed;
@@ -178,12 +180,12 @@ struct ssc {
 	struct ssc_mode mode;
 	struct ssc_counters count;
 	struct crypt crypt;
-	struct buf bounce, clear;	/* a record, where it cannot go straight to the initiator: as stored, in clear */
+	struct buf bounce, clear;	/* a record that cannot go straight to the initiator: as stored, in clear */
 	struct ssc_left left;		/* where the tape was when it was given back */
 	uint64_t told_end[TAPE_PARTITIONS_MAX];	/* of data, as memory and log have it (ssc_keep.c) */
 	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
 					 * (ssc_keep.c) */
-	uint64_t ahead;			/* objects behind the head that a killed command may have written (ssc_keep.c) */
+	uint64_t ahead;			/* objects here that a killed command may have written (ssc_keep.c) */
 	bool plain;			/* compression of the tape in the drive is switched off by us */
 };
 
@@ -197,7 +199,8 @@ bool ssc_take(struct scsi_unit *u, struct scsi_task *t);
 int ssc_give_back(struct scsi_unit *u);		/* commits; 0 if it was not ours */
 /* Before anything is changed on the tape: write protection, WORM, append-only, MAM's counter.  False: answered. */
 bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t);
-/* For ssc_may_write(): the drive is ours for writing (false: answered); the tape is compressed as the mode page wants it. */
+/* For ssc_may_write(): the drive is ours for writing (false: answered); the tape is compressed as the mode page
+ * wants it. */
 bool ssc_take_for_writing(struct scsi_unit *u, struct scsi_task *t);
 void ssc_choose_compression(struct scsi_unit *u);
 /* The tape refused a change with TAPE_E_PROTECTED: says why (write protection, WORM, a lock). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A drive whose process is killed: between any two of its steps, during any command.  The linker puts the functions below
- * before the real ones (--wrap); where a test wants it, one of them takes what a kill at that moment would leave, the command
- * runs to its end and does not count, and a new unit goes on from there.  The transport brings the command again, as the
- * kernel's ring does.
+ * A drive whose process is killed: between any two of its steps, during any command.  The linker puts the functions
+ * below before the real ones (--wrap); where a test wants it, one of them takes what a kill at that moment would
+ * leave, the command runs to its end and does not count, and a new unit goes on from there.  The transport brings the
+ * command again, as the kernel's ring does.
  */
 #include "unit/scsi/rig.h"
 
@@ -53,7 +53,8 @@ WRAPPED(int, drive_format, (struct drive *d, uint32_t n), (d, n))
 WRAPPED(int, kv_write, (struct kv *kv, struct kv_batch *b, bool sync), (kv, b, sync))
 WRAPPED_VOID(memory_log_record, (struct memory *m, uint32_t p, uint64_t o, const void *x, size_t n), (m, p, o, x, n))
 WRAPPED_VOID(memory_log_marks, (struct memory *m, uint32_t p, uint64_t o, uint32_t n), (m, p, o, n))
-WRAPPED_VOID(memory_step, (struct memory *m, const void *s, size_t n, uint64_t q, const struct scsi_task *t), (m, s, n, q, t))
+WRAPPED_VOID(memory_step, (struct memory *m, const void *s, size_t n, uint64_t q, const struct scsi_task *t),
+	     (m, s, n, q, t))
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
@@ -144,7 +145,8 @@ static void told(const struct command *c, unsigned flags_and_key, uint16_t code)
 {
 	sequence++;
 	execute(c);
-	if (rig->t.status != SCSI_CHECK_CONDITION || rig->t.sense[2] != flags_and_key || get_be16(rig->t.sense + 12) != code)
+	if (rig->t.status != SCSI_CHECK_CONDITION || rig->t.sense[2] != flags_and_key ||
+	    get_be16(rig->t.sense + 12) != code)
 		fail_msg("%02x: status %02x, sense %02x %04x", c->cdb[0], rig->t.status, rig->t.sense[2],
 			 get_be16(rig->t.sense + 12));
 }
@@ -379,7 +381,8 @@ static void a_worm_tape_has_each_record_once(void **state)
 		bool again = execute_killed(c, k + 1);
 
 		if (rig->t.status)
-			fail_msg("killed at step %u: sense %02x %04x", k + 1, rig->t.sense[2], get_be16(rig->t.sense + 12));
+			fail_msg("killed at step %u: sense %02x %04x", k + 1, rig->t.sense[2],
+				 get_be16(rig->t.sense + 12));
 		n += 5;
 		assert_int_equal(at().object, n);
 		again |= execute_killed(MARKS(1, k & 1), k + 1);
