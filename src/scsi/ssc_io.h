@@ -27,6 +27,9 @@ bool transfer_fits(struct scsi_task *t, const struct transfer *x);
 bool transfer_go(struct scsi_unit *u, struct scsi_task *t, int64_t left);
 uint32_t transfer_record_max(const struct scsi_unit *u);
 
+/* The tape could not store what earlier commands were told is written (@r < 0): @t ends with a deferred error. */
+void ssc_writes_lost(struct scsi_unit *u, struct scsi_task *t, int r);
+
 void ssc_read_6(struct scsi_unit *u, struct scsi_task *t);
 void ssc_read_16(struct scsi_unit *u, struct scsi_task *t);
 void ssc_verify_6(struct scsi_unit *u, struct scsi_task *t);

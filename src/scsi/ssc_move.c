@@ -3,20 +3,21 @@
  * ssc_move: where the head goes, and where it is.  REWIND, SPACE, LOCATE, READ POSITION.
  *
  * A real drive writes what is in its buffer before it moves away from there; so do we: what was accepted is on disk
- * before the head moves.  A motion of ours is a look into a map, over before a status could be given, so IMMED changes
- * nothing: the answer is always the whole one, and no error comes later.
+ * before the head moves; if that fails it is a deferred error, and nothing moves.  A motion of ours is a look into a
+ * map, over before a status could be given, so IMMED changes nothing: the answer is always the whole one, and no error
+ * comes later.
  *
  * What a motion meets is told as SSC-4 has it.  INFORMATION is what is left of the count, never negative: st(4) and its
  * kin count with it in both directions.
  */
-#include "scsi/unit.h"
+#include "scsi/ssc_io.h"
 
 static bool written_out(struct scsi_unit *u, struct scsi_task *t)
 {
 	int r = err_fold(drive_flush(u->ssc.drive));
 
 	if (r)
-		task_failed(t, r);
+		ssc_writes_lost(u, t, r);
 	else
 		ssc_committed(u);
 	return !r;

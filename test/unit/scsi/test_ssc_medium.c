@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ssc_medium: loading, locking, erasing, formatting, capacity.  The tape is written through the engine. */
+#include <pthread.h>
+
 #include "unit/scsi/rig.h"
 
 #define READY 0, 0, 0, 0, 0, 0
@@ -250,6 +252,45 @@ static void a_robot_that_comes_for_the_tape_gets_it(void **state)
 	assert_false(info(g).open);
 }
 
+/* The process is killed when the tape is out and nobody has been told yet: the command comes again. */
+static void an_unload_that_is_done_again_finds_it_done(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	write_records(g, 3);
+	GOOD(g, 0, REWIND);
+	assert_int_equal(library_unload(g->store->lib, 0), 0);
+	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+}
+
+static void *robot(void *ctx)
+{
+	struct rig *g = ctx;
+
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(library_drive_ask(g->store->lib, 0), 0);
+	return NULL;
+}
+
+/* From another thread, between any two commands: the host does not notice. */
+static void a_robot_asks_while_commands_run(void **state)
+{
+	struct rig *g = rig_of(state);
+	pthread_t thread;
+
+	write_records(g, 1);
+	assert_int_equal(pthread_create(&thread, NULL, robot, g), 0);
+	for (uint32_t i = 2; i < 100; i++) {
+		GOOD(g, 100, 0x0a, 0, 0, 0, 100, 0);
+		GOOD(g, 20, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+		assert_int_equal(get_be32(g->data + 4), i);
+	}
+	pthread_join(thread, NULL);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+}
+
 /* ---- PREVENT ALLOW ---------------------------------------------------------------------------------------------- */
 
 static void what_is_prevented_does_not_come_out(void **state)
@@ -269,6 +310,17 @@ static void what_is_prevented_does_not_come_out(void **state)
 	/* Without a medium, too. */
 	GOOD(g, 0, PREVENT(1));
 	GOOD(g, 0, PREVENT(0));
+}
+
+static void what_is_prevented_stays_so_over_a_kill(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, PREVENT(1));
+	rig_kill(g, SCSI_DRIVE, "ibm-lto7");
+	CHECKED(g, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED, 0, LOAD_UNLOAD(0));
+	GOOD(g, 0, PREVENT(0));
+	GOOD(g, 0, LOAD_UNLOAD(0));
 }
 
 static void a_lock_of_the_mount_holds_as_well(void **state)
@@ -347,6 +399,18 @@ static void what_may_not_be_written_is_not_erased_or_formatted(void **state)
 		assert_int_equal(tape_stat(g).end.objects, 3);
 		GOOD(g, 0, REWIND);
 	}
+}
+
+static void a_cartridge_that_is_only_read_is_not_erased_or_formatted(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L5")), 0);
+	rig_settle(g);
+	CHECKED(g, DATA_PROTECT, 0x3005, 0, ERASE(0));
+	CHECKED(g, DATA_PROTECT, 0x3005, 0, FORMAT(0));
+	CHECKED(g, DATA_PROTECT, 0x3005, 0, SET_CAPACITY(65535));
 }
 
 static void a_locked_volume_is_not_erased(void **state)
@@ -547,12 +611,16 @@ int main(void)
 		T(a_tape_that_is_out_stays_so_over_a_kill),
 		T(what_a_program_opens_in_the_mount_is_loaded_again),
 		T(a_robot_that_comes_for_the_tape_gets_it),
+		T(an_unload_that_is_done_again_finds_it_done),
+		T(a_robot_asks_while_commands_run),
 		T(what_is_prevented_does_not_come_out),
+		T(what_is_prevented_stays_so_over_a_kill),
 		T(a_lock_of_the_mount_holds_as_well),
 		T(a_changer_s_door_is_none_of_a_drive),
 		T(a_reset_lets_go),
 		T(erase_makes_the_end_of_data_here),
 		T(what_may_not_be_written_is_not_erased_or_formatted),
+		T(a_cartridge_that_is_only_read_is_not_erased_or_formatted),
 		T(a_locked_volume_is_not_erased),
 		T(format_makes_as_many_partitions_as_the_mode_page_wants),
 		T(format_begins_at_the_beginning),

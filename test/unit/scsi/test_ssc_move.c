@@ -85,6 +85,28 @@ static void what_was_written_is_on_disk_before_the_head_moves(void **state)
 	assert_int_equal(st.end.objects, 3);
 }
 
+/* The store fails: what was told is written is not, so it is a deferred error, and the command moves nothing. */
+static void a_motion_tells_that_what_was_written_is_lost(void **state)
+{
+	static const struct { int error; enum sense_key key; uint16_t code; uint8_t bits; } rows[] = {
+		{ -EIO, MEDIUM_ERROR, ASC_WRITE_ERROR, 0 }, { -ENOSPC, VOLUME_OVERFLOW, ASC_END_OF_MEDIUM, 0x40 }
+	};
+	struct rig *g = rig_of(state);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t errors = g->u->ssc.count.write_errors;
+
+		tape(g, 0, "rrrm");
+		kv_mem_plan_fault(g->store->kv, 1, rows[i].error);
+		CHECKED(g, rows[i].key, rows[i].code, 0, SPACE_6(BLOCKS, -1));
+		assert_int_equal(g->t.sense[0], 0x71);
+		assert_int_equal(stream(g), rows[i].bits);
+		assert_int_equal(g->u->ssc.count.write_errors, errors + 1);
+		kv_mem_plan_fault(g->store->kv, 0, -EIO);
+		GOOD(g, 0, REWIND);
+	}
+}
+
 /* ---- SPACE ------------------------------------------------------------------------------------------------------ */
 
 static void blocks_end_behind_a_filemark_with_what_is_left_of_the_count(void **state)
@@ -474,6 +496,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(rewind_goes_to_the_beginning_of_its_partition_and_gives_the_drive_back),
 		T(what_was_written_is_on_disk_before_the_head_moves),
+		T(a_motion_tells_that_what_was_written_is_lost),
 		T(blocks_end_behind_a_filemark_with_what_is_left_of_the_count),
 		T(blocks_end_at_the_end_of_data),
 		T(blocks_end_at_the_beginning_of_the_partition),
