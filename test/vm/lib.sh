@@ -8,7 +8,7 @@
 #   $tape $tape_sg $changer           # /dev/nst0, its /dev/sgN, the changer's
 #
 # $VTAPE and $VTAPED are the programs; $scratch is a folder in the machine's memory.
-set -euo pipefail
+set -euEo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 step() { echo "-- $*"; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
@@ -43,6 +43,7 @@ in_machine() {
   for file in ${VM_DEBS:-}; do dpkg --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink; done
   ldconfig
   trap 'ending $?' EXIT
+  trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR
 }
 
 ending() {
