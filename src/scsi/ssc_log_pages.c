@@ -145,9 +145,9 @@ static void device_put(struct log *l)
 
 	log_number(l, 0x0000, LIST, 4, c->loads);
 	log_number(l, 0x0001, LIST, 4, 0);	/* cleaning operations */
-	log_number(l, 0x000f, LIST, 4, c->loads);
-	log_number(l, 0x0010, LIST, 4, c->write_errors);
-	log_number(l, 0x0011, LIST, 4, c->read_errors);
+	log_number(l, 0x000d, LIST, 4, c->loads);
+	log_number(l, 0x000e, LIST, 4, c->write_errors);
+	log_number(l, 0x000f, LIST, 4, c->read_errors);
 	log_text(l, 0x0040, TEXT, 32, l->u->id.serial);
 	log_text(l, 0x0041, TEXT, 32, l->u->id.serial);
 	log_number(l, 0x0080, LIST, 1, l->u->ssc.prevented);

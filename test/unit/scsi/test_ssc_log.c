@@ -380,7 +380,8 @@ static void the_drives_statistics(void **state)
 	g->u->ssc.count.read_errors = 5;
 	sense(g, 0x14);
 	assert_int_equal(number(g, 0x0000), 1);
-	assert_int_equal(number(g, 0x0011), 5);
+	assert_int_equal(number(g, 0x000d), 1);
+	assert_int_equal(number(g, 0x000f), 5);
 	assert_memory_equal(parameter(g, 0x0041, &len), g->u->id.serial, strlen(g->u->id.serial));
 	assert_int_equal(len, 32);
 }
