@@ -15,6 +15,10 @@
 #include <assert.h>
 #include <errno.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "scsi/memory.h"
 
 #define AREA_MAGIC "vtapeMEM"
@@ -260,6 +264,23 @@ bool memory_log_room(const struct memory *m, size_t n)
 	return m->own || (left >= sizeof(struct entry) && filled_up(n) >= n && filled_up(n) <= left - sizeof(struct entry));
 }
 
+/* Written once, and as a rule never read: past the caches, which takes half the time, and leaves in them what is. */
+static void put_bytes(uint8_t *to, const uint8_t *p, size_t n)
+{
+#ifdef __SSE2__
+	while (n && (uintptr_t)to % 64) {
+		*to++ = *p++;
+		n--;
+	}
+	for (; n >= 64; n -= 64, to += 64, p += 64)
+		for (unsigned i = 0; i < 64; i += 16)
+			_mm_stream_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+	_mm_sfence();
+#endif
+	if (n)
+		memcpy(to, p, n);
+}
+
 static void log_append(struct memory *m, const struct entry *e, const void *p)
 {
 	uint8_t *to;
@@ -269,8 +290,7 @@ static void log_append(struct memory *m, const struct entry *e, const void *p)
 	assert(memory_log_room(m, e->n));
 	to = half_of(m, m->half) + m->log_len;
 	memcpy(to, e, sizeof(*e));
-	if (e->n)
-		memcpy(to + sizeof(*e), p, e->n);
+	put_bytes(to + sizeof(*e), p, e->n);
 	m->log_len += sizeof(*e) + filled_up(e->n);
 }
 
