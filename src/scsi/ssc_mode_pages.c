@@ -54,8 +54,9 @@ static bool protection_take(struct scsi_unit *u, const uint8_t *p, size_t len, s
 		*fault = (struct mode_fault){ 5, 5 };
 		return false;
 	}
+	/* LBP_W, LBP_R: of nothing. */
 	if (!p[4] && p[6]) {
-		*fault = (struct mode_fault){ 6, p[6] & 0x80 ? 7 : 6 };
+		*fault = (struct mode_fault){ 6, 31 - __builtin_clz(p[6]) };
 		return false;
 	}
 	c->mode.lbp_method = p[4];
