@@ -291,6 +291,8 @@ static int restore_tape(struct scsi_unit *u, const struct keep *k)
 	bool cut;
 	int r;
 
+	if (!v)
+		return DOES_NOT_FIT;
 	volume_stat(v, &st);
 	x.partitions = st.partitions;
 	ends_of(v, st.partitions, x.end);

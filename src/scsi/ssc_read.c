@@ -115,9 +115,10 @@ static int read_record(struct scsi_unit *u, uint8_t *to, size_t room, struct got
 
 /* ---- what else there is than a record --------------------------------------------------------------------------- */
 
+/* @left: of what was asked for; < 0: nothing was counted. */
 static void read_ended(struct scsi_unit *u, struct scsi_task *t, int r, const struct got *g, int64_t left)
 {
-	struct sense s = { .valid = true, .info = left };
+	struct sense s = { .valid = left >= 0, .info = left >= 0 ? left : 0 };
 
 	if (r < 0 && r != -EBADMSG) {
 		u->ssc.count.read_errors++;
@@ -253,7 +254,8 @@ static void verify_far(struct scsi_unit *u, struct scsi_task *t, struct verify *
 	while (!r) {
 		r = verify_read(u, v, &g);
 		if (!r && v->how & VERIFY_FIXED && g.len != v->x.wire) {
-			task_sense(t, &(struct sense){ .ili = true, .valid = !to_end, .info = v->x.length - v->marks });
+			task_sense(t, &(struct sense){ .ili = true, .valid = !to_end,
+						       .info = to_end ? 0 : v->x.length - v->marks });
 			return;
 		}
 		if (r == TAPE_E_FILEMARK && (to_end || ++v->marks < v->x.length))
@@ -261,7 +263,7 @@ static void verify_far(struct scsi_unit *u, struct scsi_task *t, struct verify *
 	}
 	if (r == TAPE_E_FILEMARK || (to_end && r == TAPE_E_EOD))
 		return;
-	read_ended(u, t, r, &g, to_end ? 0 : v->x.length - v->marks);
+	read_ended(u, t, r, &g, to_end ? -1 : (int64_t)v->x.length - v->marks);
 }
 
 static void verify_near(struct scsi_unit *u, struct scsi_task *t, struct verify *v)

@@ -520,6 +520,28 @@ static void programmable_early_warning_is_told_once(void **state)
 	assert_sense(g, EOM, 0x0007, 0);
 }
 
+static void a_full_disk_is_the_end_of_the_tape(void **state)
+{
+	struct rig *g = rig_of(state);
+	unsigned n = 0;
+	uint64_t noise = 99;
+
+	packs_mem_set_space(g->store->packs, 40 << 20, 1ull << 40);
+	do {
+		fill_noise(&noise, g->data, 1 << 20);
+		WRITE(g, 1 << 20);
+		if (++n > 60)
+			fail_msg("it never ends");
+	} while (g->t.status == SCSI_GOOD || (g->t.sense[2] == EOM && get_be16(g->t.sense + 12) == 0x0002));
+	assert_sense(g, EOM | VOLUME_OVERFLOW, 0x0002, 1 << 20);
+	assert_int_equal(at(g).object, n - 1);
+	MARKS(g, 1);
+	assert_int_equal(at(g).object, n);
+	assert_true(events(g->store, EVENT_NO_SPACE, NULL) > 0);
+	packs_mem_set_space(g->store->packs, 1ull << 40, 1ull << 40);
+	assert_int_equal(WRITE(g, 1 << 20), SCSI_GOOD);
+}
+
 /* ---- an explicit position --------------------------------------------------------------------------------------- */
 
 #define AT16(op, how, partition, object, n) \
@@ -597,6 +619,13 @@ static void verify_goes_to_the_end_of_data(void **state)
 	GOOD(g, 0, 0x13, 0x20, 0, 0, 0, 0);
 	assert_int_equal(at(g).object, 9);
 	GOOD(g, 0, 0x13, 0x20, 0, 0, 0, 0);
+	/* A wrong length ends it, and nothing was counted. */
+	g->u->ssc.mode.block_len = 100;
+	REWIND(g);
+	CMD(g, 0, 0x13, 0x21, 0, 0, 0, 0);
+	assert_int_equal(g->t.sense[0], 0x70);
+	assert_int_equal(g->t.sense[2], ILI);
+	assert_int_equal(at(g).object, 2);
 	CMD(g, 0, 0x13, 0x28, N24(1), 0);
 	assert_bad_cdb(g, 1);
 	CMD(g, 100, 0x13, 0x22, N24(1), 0);
@@ -834,6 +863,7 @@ int main(void)
 		ON_A_SMALL_TAPE(the_end_is_told_with_the_bytes_that_are_not_written),
 		ON_A_SMALL_TAPE(the_end_is_told_with_the_records_that_are_not_written),
 		ON_A_SMALL_TAPE(several_fixed_records_behind_early_warning_are_all_written),
+		ON_A_TAPE(a_full_disk_is_the_end_of_the_tape),
 		ON_A_TAPE(programmable_early_warning_is_told_once),
 		ON_A_TAPE(reads_and_writes_go_where_they_are_told),
 		ON_A_TAPE(verify_reads_without_giving),
