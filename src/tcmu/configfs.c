@@ -125,6 +125,24 @@ static int modules(const char *configfs)
 	return 0;
 }
 
+/* The kernel writes down who is registered for persistent reservations, and without the folder for it refuses PERSISTENT
+ * RESERVE OUT (target_core_pr.c), which LTFS begins with.  Nobody else makes it but targetcli's package. */
+static void reservations_folder(const char *configfs)
+{
+	char root[PATH_BYTES], path[PATH_BYTES];
+	unsigned made = 0;
+	int r;
+
+	get(configfs, "dbroot", root, sizeof(root));
+	if (root[0] != '/')
+		return;
+	r = io_path(path, sizeof(path), "%s/pr", root);
+	r = r ? r : folder(root, &made);
+	r = r ? r : folder(path, &made);
+	if (r)
+		log_warn("%s/pr cannot be made (%s): hosts cannot reserve the drives", root, words(r));
+}
+
 /* ---- a backstore ------------------------------------------------------------------------------------------------ */
 
 /* Settings in their order.  One that is not @must may be unknown to an older kernel. */
@@ -169,6 +187,7 @@ int tcmu_backstore_make(const char *configfs, const struct tcmu_backstore *b, bo
 	*found = !strcmp(enabled, "1");
 	if (*found)
 		return 0;
+	reservations_folder(configfs);
 	r = folder(hba, &hba_made);
 	r = r ? r : folder(dir, &made);
 	if (r)

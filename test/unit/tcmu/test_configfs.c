@@ -402,6 +402,24 @@ static void nodes_are_found_by_the_address(void **state)
 }
 
 #define HERE(f) cmocka_unit_test_setup_teardown(f, begin, end)
+static void the_kernel_has_where_to_write_down_reservations(void **state)
+{
+	const struct tcmu_backstore b = { 0, "nst0", "vtape", 64 };
+	char db[128];
+	bool found;
+
+	snprintf(db, sizeof(db), "%s/db", root);
+	attribute(root, "dbroot", db);
+	notes[0] = 0;
+	assert_int_equal(tcmu_backstore_make(root, &b, &found), 0);
+	assert_non_null(strstr(notes, "mkdir db\nmkdir db/pr\n"));
+	/* If it cannot be had there is a drive all the same. */
+	assert_int_equal(tcmu_backstore_remove(root, 0, "nst0"), 0);
+	refused = "mkdir db";
+	refused_errno = EROFS;
+	assert_int_equal(tcmu_backstore_make(root, &b, &found), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +438,7 @@ int main(void)
 		HERE(other_backstores_stay),
 		HERE(one_that_is_exported_is_not_removed),
 		HERE(nodes_are_found_by_the_address),
+		HERE(the_kernel_has_where_to_write_down_reservations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
