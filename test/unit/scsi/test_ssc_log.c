@@ -429,9 +429,7 @@ static void two_partitions(struct rig *g)
 	GOOD(g, 64, 0x5a, 0, 0x11, 0, 0, 0, 0, 0, 64, 0);
 	g->data[0] = g->data[1] = 0;
 	g->data[19] = 1;
-	g->data[20] |= 0x20;
-	put_be16(g->data + 24, 1);
-	put_be16(g->data + 26, 0xffff);
+	g->data[20] |= 0x40;		/* SDP: of equal size */
 	GOOD(g, g->t.data_in, 0x55, 0x10, 0, 0, 0, 0, 0, 0, (uint8_t)g->t.data_in, 0);
 	GOOD(g, 0, FORMAT(1));
 }
