@@ -157,6 +157,11 @@ int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
 /* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED: as
  * volume_truncate(), unless it was blank; -EINVAL. */
 int volume_format(struct volume *v, uint32_t partitions);
+/* The same with capacities: partition p ends after @bytes[p] bytes of records, or (0) has its part of what the others
+ * leave of the volume's capacity. */
+int volume_format_sized(struct volume *v, uint32_t partitions, const uint64_t bytes[TAPE_PARTITIONS_MAX]);
+/* Of a partition, as it is now that the volume has the capacity that it has.  0: as much as the disk holds. */
+uint64_t volume_capacity(struct volume *v, uint32_t partition);
 /* Everything appended is on disk when this returns 0. */
 int volume_commit(struct volume *v);
 
@@ -282,5 +287,6 @@ int drive_locate(struct drive *d, uint32_t partition, uint64_t object);
 int drive_locate_file(struct drive *d, uint32_t partition, uint64_t file);
 int drive_erase(struct drive *d);				/* end of data is here */
 int drive_format(struct drive *d, uint32_t partitions);		/* only at the beginning of partition 0: else -EINVAL */
+int drive_format_sized(struct drive *d, uint32_t partitions, const uint64_t bytes[TAPE_PARTITIONS_MAX]);
 
 #endif

@@ -52,7 +52,7 @@ static void volume_is(struct scsi_unit *u, uint64_t volume)
 		crypt_clear(&s->crypt);
 	s->volume = volume;
 	s->medium = medium_of(u, volume);
-	s->modified = s->overwrite_allowed = s->warned = s->pew_warned = s->plain = false;
+	s->modified = s->overwrite_allowed = s->pew_warned = s->plain = false;
 	s->left.valid = false;
 	s->ahead = 0;
 	c->written_records = c->written_bytes = c->read_records = c->read_bytes = 0;
@@ -248,14 +248,14 @@ void ssc_choose_compression(struct scsi_unit *u)
 
 static int capacity_of(struct scsi_unit *u, struct volume *v, uint32_t partition, uint64_t *all, uint64_t *left)
 {
-	uint64_t capacity = volume_attr(v)->capacity_bytes, avail, total;
+	uint64_t capacity = volume_capacity(v, partition), avail, total;
 	struct tape_tally end;
 	int r = volume_end(v, partition, &end);
 
 	if (r)
 		return err_fold(r);
 	if (capacity) {
-		*all = capacity / volume_partitions(v);
+		*all = capacity;
 		*left = *all > end.bytes ? *all - end.bytes : 0;
 		return 0;
 	}

@@ -162,20 +162,66 @@ static bool at_beginning(struct scsi_unit *u, struct scsi_task *t)
 	return t->status == SCSI_GOOD;
 }
 
+/* Bytes of a size in the page's units (PSUM): bytes, kB, MB, or 10^n. */
+static uint64_t in_bytes(const struct ssc_mode *m, uint16_t size)
+{
+	static const uint8_t exponent[] = { 0, 3, 6 };
+	unsigned psum = m->partition_flags >> 3 & 0x03, n = psum < 3 ? exponent[psum] : m->partition_units & 0x0f;
+	uint64_t bytes = size;
+
+	while (n--)
+		if (__builtin_mul_overflow(bytes, 10, &bytes))
+			return UINT64_MAX;
+	return bytes;
+}
+
+enum { IDP = 0x20 };	/* the initiator says how large partitions are */
+
+/*
+ * Sizes of partitions as the page asks for them; 0: what the others leave.  None is smaller than a fiftieth of the tape,
+ * about what the smallest of an LTO cartridge is; LTFS, which asks for one of a gigabyte for its indexes, counts on that.
+ * If they do not fit, or the drive is to choose, all are of equal size (all 0).
+ */
+static void sizes_wanted(struct scsi_unit *u, uint32_t partitions, uint64_t bytes[TAPE_PARTITIONS_MAX])
+{
+	const struct ssc_mode *m = &u->ssc.mode;
+	uint64_t capacity = volume_attr(drive_volume(u->ssc.drive))->capacity_bytes;
+	uint64_t whole = capacity ? capacity : u->ssc.medium->capacity_mb * 1000000ull;
+	uint64_t least = whole / 50, left = whole - least;
+	uint32_t largest = 0;
+
+	memset(bytes, 0, TAPE_PARTITIONS_MAX * sizeof(*bytes));
+	if (!(m->partition_flags & IDP) || partitions < 2)
+		return;
+	for (uint32_t p = 1; p < partitions; p++)
+		if (m->partition_size[p] > m->partition_size[largest])
+			largest = p;
+	for (uint32_t p = 0; p < partitions; p++) {
+		if (p == largest)	/* the rest, also if it is not asked for: nothing is left over */
+			continue;
+		bytes[p] = in_bytes(m, m->partition_size[p]);
+		bytes[p] = bytes[p] < least ? least : bytes[p];
+		if (bytes[p] > left) {
+			memset(bytes, 0, TAPE_PARTITIONS_MAX * sizeof(*bytes));
+			return;
+		}
+		left -= bytes[p];
+	}
+}
+
 /* A blank tape that gets other partitions is another tape, too: what outlives a kill has to know. */
 static void format(struct scsi_unit *u, struct scsi_task *t, uint32_t partitions)
 {
+	uint64_t bytes[TAPE_PARTITIONS_MAX];
 	int r = u->ssc.cuts ? 0 : ssc_keep_cut(u);
 
-	changed(u, t, r ? r : drive_format(u->ssc.drive, partitions));
+	sizes_wanted(u, partitions, bytes);
+	changed(u, t, r ? r : drive_format_sized(u->ssc.drive, partitions, bytes));
 	if (t->status == SCSI_GOOD)
 		ssc_partitions_done(u);
 }
 
-/*
- * Format 0: one partition.  1: as mode page 11h wants it.  2: both, one behind the other.  The partitions are of equal
- * capacity, whatever sizes the page asks for.
- */
+/* Format 0: one partition.  1: as mode page 11h wants it.  2: both, one behind the other. */
 static void format_medium(struct scsi_unit *u, struct scsi_task *t)
 {
 	unsigned how = t->cdb[2] & 0x0f;

@@ -143,6 +143,11 @@ int drive_erase(struct drive *d)
 
 int drive_format(struct drive *d, uint32_t partitions)
 {
+	return drive_format_sized(d, partitions, (const uint64_t[TAPE_PARTITIONS_MAX]){ 0 });
+}
+
+int drive_format_sized(struct drive *d, uint32_t partitions, const uint64_t bytes[TAPE_PARTITIONS_MAX])
+{
 	LOCK_SCOPE(&d->lock);
 	int r;
 
@@ -150,7 +155,7 @@ int drive_format(struct drive *d, uint32_t partitions)
 		return TAPE_E_NO_MEDIUM;
 	if (d->partition || d->at.objects)
 		return err_explain(-EINVAL, "a tape is formatted at its beginning");
-	r = volume_format(d->vol, partitions);
+	r = volume_format_sized(d->vol, partitions, bytes);
 	if (r)
 		return r;
 	drive_cut_here(d);

@@ -50,6 +50,29 @@ static int disk_room(struct volume *v, uint64_t n)
 	return v->space < SPACE_LOW ? TAPE_E_EARLY_WARNING : 0;
 }
 
+/* With `lock`. */
+static uint64_t capacity_of(const struct volume *v, uint32_t p)
+{
+	uint64_t all = v->attr.capacity_bytes, left = all;
+	uint32_t rests = 0;
+
+	if (v->head.size[p])
+		return all && v->head.size[p] > all ? all : v->head.size[p];
+	for (uint32_t i = 0; i < v->head.partitions; i++) {
+		left -= v->head.size[i] < left ? v->head.size[i] : left;
+		rests += !v->head.size[i];
+	}
+	/* Nothing left is no room, and not a tape without an end. */
+	return all && left < rests ? 1 : left / rests;
+}
+
+uint64_t volume_capacity(struct volume *v, uint32_t p)
+{
+	LOCK_SCOPE(&v->lock);
+
+	return p < v->head.partitions ? capacity_of(v, p) : 0;
+}
+
 int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint64_t n)
 {
 	LOCK_SCOPE(&v->lock);
@@ -57,8 +80,8 @@ int volume_room(struct volume *v, uint32_t p, const struct tape_tally *at, uint6
 
 	if (v->attr.protect)
 		return TAPE_E_PROTECTED;
-	if (v->attr.capacity_bytes)
-		tape = tape_room(v->attr.capacity_bytes / v->head.partitions, at->bytes, n);
+	if (capacity_of(v, p))
+		tape = tape_room(capacity_of(v, p), at->bytes, n);
 	/* A filemark takes a few bytes of a row: the store's reserve has them. */
 	disk = tape == TAPE_E_FULL || !n ? 0 : disk_room(v, n);
 	return disk ? disk : tape;

@@ -258,6 +258,11 @@ static int may_format(const struct volume *v, uint32_t partitions, bool blank)
 
 int volume_format(struct volume *v, uint32_t partitions)
 {
+	return volume_format_sized(v, partitions, (const uint64_t[TAPE_PARTITIONS_MAX]){ 0 });
+}
+
+int volume_format_sized(struct volume *v, uint32_t partitions, const uint64_t bytes[TAPE_PARTITIONS_MAX])
+{
 	LOCK_SCOPE(&v->writing);
 	struct head next = { .partitions = partitions };
 	struct volume_stat st;
@@ -273,6 +278,7 @@ int volume_format(struct volume *v, uint32_t partitions)
 	LOCK_SCOPE(&v->lock);
 	next.generation = v->head.generation;
 	next.begun_ns = v->head.begun_ns;
+	memcpy(next.size, bytes, partitions * sizeof(*bytes));
 	for (uint32_t p = 0; p < TAPE_PARTITIONS_MAX; p++)
 		restart_partition(v, p, &next.part[p].end);
 	adopt_head(v, &next, !v->fresh && st.end.objects);

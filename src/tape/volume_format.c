@@ -256,6 +256,14 @@ static int head_partition_pack(const struct head_partition *p, struct buf *out)
 	return r;
 }
 
+static bool head_is_sized(const struct head *h)
+{
+	for (unsigned i = 0; i < h->partitions; i++)
+		if (h->size[i])
+			return true;
+	return false;
+}
+
 int head_pack(const struct head *h, struct buf *out)
 {
 	const uint64_t fields[] = { h->begun_ns, h->written_ns, h->ended_ns, h->unique_bytes, h->stored_bytes };
@@ -267,6 +275,8 @@ int head_pack(const struct head *h, struct buf *out)
 	r = r ? r : buf_put_u8(out, (uint8_t)h->partitions);
 	for (unsigned i = 0; !r && i < h->partitions; i++)
 		r = head_partition_pack(&h->part[i], out);
+	for (unsigned i = 0; !r && head_is_sized(h) && i < h->partitions; i++)
+		r = buf_put_le64(out, h->size[i]);
 	return r ? r : seal(out, from);
 }
 
@@ -316,6 +326,12 @@ int head_unpack(const void *p, size_t n, uint64_t generation, struct head *out)
 		r = head_partition_unpack(&c, &h.part[i]);
 	if (r)
 		return r;
+	/* Sizes are there if one of them counts. */
+	if (!c.bad && cursor_left(&c)) {
+		for (unsigned i = 0; i < h.partitions; i++)
+			h.size[i] = cursor_le64(&c);
+		c.bad = c.bad || !head_is_sized(&h);
+	}
 	if (c.bad || cursor_left(&c))
 		return err_explain(-EUCLEAN, "a volume's head does not hold together");
 	*out = h;

@@ -26,6 +26,7 @@ struct head {
 	uint64_t unique_bytes, stored_bytes;
 	uint32_t partitions;
 	struct head_partition part[TAPE_PARTITIONS_MAX];
+	uint64_t size[TAPE_PARTITIONS_MAX];	/* bytes of records that it may have; 0: a part of what is left */
 };
 
 void head_fini(struct head *h);			/* frees; @h is all zero and usable again */

@@ -67,6 +67,7 @@ static struct volume_stat tape_stat(struct rig *g)
 	return st;
 }
 
+static void resize(struct catalog_volume *v, void *ctx) { v->capacity_bytes = *(uint64_t *)ctx; }
 static struct catalog_volume row(struct rig *g) { return row_of(g->store, g->u->ssc.volume); }
 
 /* ---- LOAD UNLOAD ------------------------------------------------------------------------------------------------ */
@@ -452,6 +453,52 @@ static void format_makes_as_many_partitions_as_the_mode_page_wants(void **state)
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOCATE(1, 0));
 }
 
+/* Of 5 GB; the size of the first is what is left. */
+static void partitions_are_as_large_as_the_mode_page_wants(void **state)
+{
+	static const struct { uint8_t flags, unit; uint16_t want[3]; uint64_t mb[3]; } rows[] = {
+		{ 0x3c, 9, { 0xffff, 1 }, { 4000, 1000 } },
+		{ 0x3c, 9, { 1, 0xffff }, { 1000, 4000 } },
+		{ 0x3c, 6, { 0xffff, 1 }, { 4900, 100 } },		/* no less than a fiftieth */
+		{ 0x34, 0, { 0xffff, 700 }, { 4300, 700 } },		/* megabytes, as st has it */
+		{ 0x2c, 0, { 0xffff, 65000 }, { 4900, 100 } },		/* kilobytes */
+		{ 0x3c, 9, { 2, 1 }, { 4000, 1000 } },			/* the largest has the rest */
+		{ 0x3c, 8, { 10, 0xffff, 5 }, { 1000, 3500, 500 } },
+		{ 0x3c, 15, { 0xffff, 9999 }, { 2500, 2500 } },		/* does not fit: equal */
+		{ 0x3c, 9, { 0xffff, 5 }, { 2500, 2500 } },
+		{ 0x5c, 9, { 0xffff, 1 }, { 2500, 2500 } },		/* SDP: the drive chooses */
+	};
+	struct rig *g = rig_of(state);
+	uint64_t bytes = 5000000000, all, left;
+
+	assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, resize, &bytes), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		unsigned partitions = rows[i].mb[2] ? 3 : 2;
+		uint8_t *page = g->data + 16;
+		uint8_t len;
+
+		GOOD(g, 255, 0x5a, 0, 0x11, 0, 0, 0, 0, 0, 255, 0);
+		len = (uint8_t)g->t.data_in;
+		put_be16(g->data, 0);
+		page[3] = (uint8_t)(partitions - 1);
+		page[4] = rows[i].flags;
+		page[6] = rows[i].unit;
+		for (unsigned p = 0; p < partitions; p++)
+			put_be16(page + 8 + 2 * p, rows[i].want[p]);
+		GOOD(g, len, 0x55, 0x10, 0, 0, 0, 0, 0, 0, len, 0);
+		GOOD(g, 0, LOCATE(0, 0));
+		GOOD(g, 0, FORMAT(1));
+		for (unsigned p = 0; p < partitions; p++) {
+			assert_int_equal(ssc_capacity(g->u, p, &all, &left), 0);
+			assert_int_equal(all, rows[i].mb[p] * 1000000);
+		}
+		/* They are told back. */
+		GOOD(g, 255, 0x5a, 0, 0x11, 0, 0, 0, 0, 0, 255, 0);
+		for (unsigned p = 0; p < partitions; p++)
+			assert_int_equal(get_be16(page + 8 + 2 * p), rows[i].mb[p]);
+	}
+}
+
 static void format_begins_at_the_beginning(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -512,8 +559,6 @@ static void a_kill_behind_a_format_of_a_blank_tape_is_not_seen(void **state)
 }
 
 /* ---- SET CAPACITY ----------------------------------------------------------------------------------------------- */
-
-static void resize(struct catalog_volume *v, void *ctx) { v->capacity_bytes = *(uint64_t *)ctx; }
 
 static void a_proportion_of_the_capacity_and_the_whole_again(void **state)
 {
@@ -623,6 +668,7 @@ int main(void)
 		T(a_cartridge_that_is_only_read_is_not_erased_or_formatted),
 		T(a_locked_volume_is_not_erased),
 		T(format_makes_as_many_partitions_as_the_mode_page_wants),
+		T(partitions_are_as_large_as_the_mode_page_wants),
 		T(format_begins_at_the_beginning),
 		T(formats_that_there_are_not),
 		T(a_cartridge_of_two_partitions_does_not_get_more),

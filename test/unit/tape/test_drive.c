@@ -280,6 +280,46 @@ static void reading_many_equal_records(void **state)
 	assert_eod(s);
 }
 
+/* The first has 1 MB, the second what it leaves of 10 MB; each ends by itself. */
+static void partitions_may_have_sizes_of_their_own(void **state)
+{
+	static const uint64_t bytes[TAPE_PARTITIONS_MAX] = { 1000000 };
+	static uint8_t record[500000];
+	struct store *s = *state;
+	struct volume_attr attr = *volume_attr(s->vol);
+	int r, n = 0;
+
+	attr.capacity_bytes = 10000000;
+	volume_set_attr(s->vol, &attr);
+	assert_int_equal(drive_format_sized(s->drive, 2, bytes), 0);
+	assert_int_equal(volume_capacity(s->vol, 0), 1000000);
+	assert_int_equal(volume_capacity(s->vol, 1), 9000000);
+	assert_int_equal(volume_capacity(s->vol, 2), 0);
+	for (n = 0; (r = drive_write_record(s->drive, record, sizeof(record))) != TAPE_E_FULL; n++)
+		assert_true(r == 0 || r == TAPE_E_EARLY_WARNING);
+	assert_int_equal(n, 2);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	for (n = 0; (r = drive_write_record(s->drive, record, sizeof(record))) != TAPE_E_FULL; n++)
+		assert_true(r == 0 || r == TAPE_E_EARLY_WARNING);
+	assert_int_equal(n, 18);
+	/* The volume's capacity has the last word; nothing left is no room. */
+	attr.capacity_bytes = 1000;
+	volume_set_attr(s->vol, &attr);
+	assert_int_equal(volume_capacity(s->vol, 0), 1000);
+	assert_int_equal(volume_capacity(s->vol, 1), 1);
+	attr.capacity_bytes = 0;
+	volume_set_attr(s->vol, &attr);
+	assert_int_equal(volume_capacity(s->vol, 0), 1000000);
+	assert_int_equal(volume_capacity(s->vol, 1), 0);
+	/* Formatted without sizes they are equal again. */
+	attr.capacity_bytes = 9000;
+	volume_set_attr(s->vol, &attr);
+	assert_int_equal(drive_locate(s->drive, 0, 0), 0);
+	assert_int_equal(drive_format(s->drive, 3), 0);
+	for (uint32_t p = 0; p < 3; p++)
+		assert_int_equal(volume_capacity(s->vol, p), 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +334,7 @@ int main(void)
 		with_store(spacing_by_nothing_stays),
 		with_store(spacing_tells_how_far_it_came),
 		with_store(a_file_is_located_in_any_partition),
+		with_store(partitions_may_have_sizes_of_their_own),
 		with_store(a_damaged_record_is_stepped_past),
 		with_store(a_backup_that_comes_again_heals),
 		with_store(reading_many_equal_records),

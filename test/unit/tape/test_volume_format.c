@@ -40,6 +40,28 @@ static void a_head_comes_back(void **state)
 	buf_fini(&b);
 }
 
+static void sizes_of_partitions_come_back_if_one_counts(void **state)
+{
+	struct head h = a_head(), got = { 0 };
+	struct buf plain = BUF_INIT, b = BUF_INIT;
+
+	assert_int_equal(head_pack(&h, &plain), 0);
+	h.size[1] = 1ull << 40;
+	assert_int_equal(head_pack(&h, &b), 0);
+	assert_int_equal(b.len, plain.len + 16);
+	assert_int_equal(head_unpack(b.data, b.len, 3, &got), 0);
+	assert_int_equal(got.size[0], 0);
+	assert_int_equal(got.size[1], 1ull << 40);
+	head_fini(&got);
+	/* None that counts: such a head is never written. */
+	memset(b.data + b.len - 24, 0, 16);
+	put_le64(b.data + b.len - 8, sum64(b.data, b.len - 8));
+	assert_int_equal(head_unpack(b.data, b.len, 3, &got), -EUCLEAN);
+	head_fini(&h);
+	buf_fini(&plain);
+	buf_fini(&b);
+}
+
 static void a_damaged_head_is_refused_wherever_the_damage_is(void **state)
 {
 	struct head h = a_head(), got = { 0 };
@@ -259,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_comes_back),
+		cmocka_unit_test(sizes_of_partitions_come_back_if_one_counts),
 		cmocka_unit_test(a_damaged_head_is_refused_wherever_the_damage_is),
 		cmocka_unit_test(a_head_that_contradicts_itself_is_refused),
 		cmocka_unit_test(pages_come_back),
