@@ -38,7 +38,7 @@ struct keep {
 	uint32_t version, bytes;
 	uint64_t volume, out;
 	uint8_t holds, writes, cuts, keys;
-	uint8_t modified, prevented, overwrite_allowed, warned, pew_warned;
+	uint8_t modified, prevented, overwrite_allowed, pew_warned;
 	uint8_t left_valid, timestamp_origin;
 	uint32_t attentions;
 	uint32_t overwrite_partition;
@@ -105,7 +105,6 @@ static void step(struct scsi_unit *u, bool cuts, uint64_t sequence, const struct
 	k.prevented = s->prevented;
 	k.out = s->out;
 	k.overwrite_allowed = s->overwrite_allowed;
-	k.warned = s->warned;
 	k.pew_warned = s->pew_warned;
 	k.left_valid = s->left.valid;
 	k.timestamp_origin = u->timestamp_origin;
@@ -324,7 +323,6 @@ static void take_over(struct scsi_unit *u, const struct keep *k)
 	s->overwrite_allowed = k->overwrite_allowed;
 	s->overwrite_partition = k->overwrite_partition;
 	s->overwrite_object = k->overwrite_object;
-	s->warned = k->warned;
 	s->pew_warned = k->pew_warned;
 	s->alerts = k->alerts;
 	s->left = k->left;

@@ -190,7 +190,6 @@ static void read_tape(struct scsi_unit *u, struct scsi_task *t, const struct tra
 		read_fixed(u, t, x);
 	else
 		read_variable(u, t, x);
-	u->id.bytes_in += t->data_in;
 }
 
 /* False: answered, or there is nothing to do. */

@@ -70,20 +70,18 @@ static void write_failed(struct scsi_unit *u, struct scsi_task *t, int r, const 
 }
 
 /* Told once when the head comes behind it. */
-static bool programmable_warning(struct scsi_unit *u, struct scsi_task *t, const struct tape_pos *at)
+static void programmable_warning(struct scsi_unit *u, struct scsi_task *t, const struct tape_pos *at)
 {
 	bool beyond, before = u->ssc.pew_warned;
 	int r = ssc_beyond_programmable(u, at, &beyond);
 
 	if (r) {
 		task_failed(t, err_fold(r));
-		return true;
+		return;
 	}
 	u->ssc.pew_warned = beyond;
-	if (!beyond || before)
-		return false;
-	task_sense(t, &(struct sense){ .code = ASC_EARLY_WARNING, .eom = true, .valid = true });
-	return true;
+	if (beyond && !before)
+		task_sense(t, &(struct sense){ .code = ASC_EARLY_WARNING, .eom = true, .valid = true });
 }
 
 /* @left: not written.  What is written is safe from a kill now, and the answer says how near the end is. */
@@ -102,10 +100,8 @@ static void writing_ended(struct scsi_unit *u, struct scsi_task *t, int r, const
 	} else if (r == TAPE_E_PROTECTED) {
 		ssc_refused(u, t);
 	} else if (w->early) {
-		u->ssc.warned = true;
 		task_sense(t, &(struct sense){ .code = ASC_END_OF_MEDIUM, .eom = true, .valid = true });
 	} else {
-		u->ssc.warned = false;
 		programmable_warning(u, t, &at);
 	}
 }
@@ -220,7 +216,6 @@ static void write_tape(struct scsi_unit *u, struct scsi_task *t, const struct tr
 		task_check(t, DATA_PROTECT, ASC_SECURITY);
 		r = 0;
 	}
-	u->id.bytes_out += i * x->wire;
 	if (t->status == SCSI_GOOD)
 		writing_ended(u, t, r, &w, transfer_left(x, i));
 	else
