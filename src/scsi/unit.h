@@ -175,7 +175,7 @@ struct ssc {
 	uint32_t overwrite_partition;	/* ALLOW OVERWRITE: once, at that place */
 	uint64_t overwrite_object;
 	bool overwrite_allowed;
-	bool warned, pew_warned;	/* early warning was told since it was not near the end */
+	bool pew_warned;		/* programmable early warning was told since the head came behind it */
 	uint64_t alerts;		/* TapeAlert flags: bit n - 1 is flag n */
 	struct ssc_mode mode;
 	struct ssc_counters count;
