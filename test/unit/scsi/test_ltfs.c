@@ -532,8 +532,11 @@ static void write_attributes(struct host *h)
 
 static void mkltfs(struct host *h)
 {
+	struct volume_stat st;
+
+	assert_int_equal(library_stat(h->g->store->lib, h->g->u->ssc.volume, &st), 0);
 	open_device(h);
-	load_tape(h, 1);
+	load_tape(h, st.partitions);
 	/* The whole capacity. */
 	load(h);
 	WORKS(h, 0, 0x0b, 0, 0, 0xff, 0xff, 0);
@@ -916,6 +919,29 @@ static void a_tape_that_gets_full_says_so_in_time(void **state)
 	assert_int_equal(get_be16(h->g->t.sense + 12), 0x0002);
 }
 
+/* The index partition is small, so that the data partition has nearly all of the cartridge. */
+static void the_data_partition_has_nearly_all(void **state)
+{
+	struct host *h = *state;
+	uint64_t capacity = 6000000000000;
+
+	assert_int_equal(library_volume_change(h->g->store->lib, h->g->u->ssc.volume, resize, &capacity), 0);
+	mkltfs(h);
+	h = again(state);
+	mount(h);
+	assert_int_equal(partition_value(h, 0x0202, 0, 2), 120000);
+	assert_int_equal(partition_value(h, 0x0202, 1, 2), 5880000);
+	/* Without a capacity too: then the data partition is as large as the disk. */
+	capacity = 0;
+	assert_int_equal(library_volume_change(h->g->store->lib, h->g->u->ssc.volume, resize, &capacity), 0);
+	release_tape(h);
+	close_device(h);
+	mkltfs(h = again(state));
+	h = again(state);
+	mount(h);
+	assert_int_equal(partition_value(h, 0x0202, 0, 2), 120000);
+}
+
 /* Write mode 1: only what ALLOW OVERWRITE lets it may be written over, as the index partition wants it. */
 static void append_only_mode(void **state)
 {
@@ -1047,6 +1073,7 @@ int main(void)
 		T(the_end_of_data_is_mended_by_an_erase),
 		T(unformat_makes_one_partition),
 		T(a_tape_that_gets_full_says_so_in_time),
+		T(the_data_partition_has_nearly_all),
 		T(append_only_mode),
 		T(blocks_may_be_protected),
 		T(a_kill_in_the_middle_of_a_sync_is_not_noticed),
