@@ -132,8 +132,8 @@ static bool place_fits(struct scsi_unit *u, struct scsi_task *t)
 
 static void answer(struct scsi_task *t, struct buf *b, int r)
 {
-	if (r < 0) {
-		task_failed(t, r);
+	if (r < 0 || b->len < 4) {
+		task_failed(t, r < 0 ? r : err_origin(-EUCLEAN));
 		return;
 	}
 	put_be32(b->data, (uint32_t)(b->len - 4));

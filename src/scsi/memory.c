@@ -9,8 +9,8 @@
  * what was before the step or what is after it.  No barrier of a processor is asked for: a killed thread has done all
  * its stores up to one of them; the compiler alone must keep their order.
  *
- * What it guarantees nothing about is a machine that stops: pages of a file may be on disk in any mixture then.  The head
- * names the boot, and an area of another one is fresh.
+ * What it guarantees nothing about is a machine that stops: pages of a file may be on disk in any mixture then.  The
+ * head names the boot, and an area of another one is fresh.
  */
 #include <assert.h>
 #include <errno.h>
@@ -135,34 +135,38 @@ static bool area_holds(const struct memory *m, const struct area *head)
 
 int memory_open(void *p, size_t len, struct memory **out)
 {
+	void *own = NULL;
+	const struct slot *s;
 	struct memory *m;
 	struct area head;
 
 	if (p && (len < sizeof(struct area) || (uintptr_t)p % 8))
-		return err_explain(-EINVAL, "a unit's memory of %zu bytes is too small: it takes %u", len, SCSI_MEMORY_MIN);
-	m = calloc(1, sizeof(*m));
-	if (!m)
-		return err_origin(-ENOMEM);
-	if (p) {
-		m->area = p;
-		m->half_bytes = (len - sizeof(struct area)) / 2 & ~(size_t)7;
-	} else {
+		return err_explain(-EINVAL, "a unit's memory of %zu bytes is too small: it takes %u", len,
+				   SCSI_MEMORY_MIN);
+	if (!p) {
 		len = sizeof(struct area);
-		m->area = m->own = calloc(1, len);
-		if (!m->own) {
-			free(m);
+		p = own = calloc(1, len);
+		if (!p)
 			return err_origin(-ENOMEM);
-		}
 	}
+	m = calloc(1, sizeof(*m));
+	if (!m) {
+		free(own);
+		return err_origin(-ENOMEM);
+	}
+	m->area = p;
+	m->own = own;
+	m->half_bytes = (len - sizeof(struct area)) / 2 & ~(size_t)7;
 	head_of(&head, len);
-	m->fresh = !area_holds(m, &head);
-	if (m->fresh) {
+	s = area_holds(m, &head) ? now(m) : NULL;
+	m->fresh = !s;
+	if (!s) {
 		/* No generation first: a head that is right then never stands before slots of another. */
 		__atomic_store_n(&m->area->generation, 0, __ATOMIC_RELEASE);
 		memcpy(m->area, &head, offsetof(struct area, generation));
 	} else {
-		m->half = now(m)->half;
-		m->log_len = now(m)->log_len;
+		m->half = s->half;
+		m->log_len = s->log_len;
 	}
 	*out = m;
 	return 0;
@@ -259,9 +263,9 @@ void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequenc
 
 bool memory_log_room(const struct memory *m, size_t n)
 {
-	size_t left = m->half_bytes - m->log_len;
+	size_t left = m->half_bytes - m->log_len, need = filled_up(n);
 
-	return m->own || (left >= sizeof(struct entry) && filled_up(n) >= n && filled_up(n) <= left - sizeof(struct entry));
+	return m->own || (left >= sizeof(struct entry) && need >= n && need <= left - sizeof(struct entry));
 }
 
 /* Written once, and as a rule never read: past the caches, which takes half the time, and leaves in them what is. */
@@ -272,9 +276,8 @@ static void put_bytes(uint8_t *to, const uint8_t *p, size_t n)
 		*to++ = *p++;
 		n--;
 	}
-	for (; n >= 64; n -= 64, to += 64, p += 64)
-		for (unsigned i = 0; i < 64; i += 16)
-			_mm_stream_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+	for (; n >= 16; n -= 16, to += 16, p += 16)
+		_mm_stream_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)(const void *)p));
 	_mm_sfence();
 #endif
 	if (n)
