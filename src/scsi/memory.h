@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scsi/memory.h: memory that outlives a kill of the process, and what is in it: a state of up to MEMORY_STATE_MAX bytes, the
- * answer to the last command, and a log of what was said to be written and is not on disk yet.
+ * scsi/memory.h: memory that outlives a kill of the process, and what is in it: a state of up to MEMORY_STATE_MAX
+ * bytes, the answer to the last command, and a log of what was said to be written and is not on disk yet.
  *
- * The three change together, in one step (memory_step()): a kill leaves them as before or as after it.  Nothing is written to a
- * disk, and a machine that stops takes it along; then memory_open() finds it fresh.
+ * The three change together, in one step (memory_step()): a kill leaves them as before or as after it.  Nothing is
+ * written to a disk, and a machine that stops takes it along; then memory_open() finds it fresh.
  */
 #ifndef SCSI_MEMORY_H
 #define SCSI_MEMORY_H
@@ -14,16 +14,16 @@
 #define MEMORY_STATE_MAX 2048u
 
 struct memory;
-/* @p: @len bytes, borrowed, of foreign content: what does not hold together is taken for fresh.  NULL: a memory on the heap that
- * outlives nothing, without a log. */
+/* @p: @len bytes, borrowed, of foreign content: what does not hold together is taken for fresh.  NULL: a memory on
+ * the heap that outlives nothing, without a log. */
 int memory_open(void *p, size_t len, struct memory **out);
 struct memory *memory_close(struct memory *m, bool keep);	/* without @keep it is fresh again */
 bool memory_fresh(const struct memory *m);			/* there was nothing in it when it was opened */
 size_t memory_state(const struct memory *m, void *out, size_t cap);	/* bytes copied; 0: none */
 /* The answer to the command of that number, if it is the last that was remembered. */
 bool memory_answer(const struct memory *m, uint64_t sequence, struct scsi_task *t);
-/* State, answer and what was appended to the log since the last step count from now on.  @t NULL: the last answer stays,
- * for nobody may have fetched it yet. */
+/* State, answer and what was appended to the log since the last step count from now on.  @t NULL: the last answer
+ * stays, for nobody may have fetched it yet. */
 void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequence, const struct scsi_task *t);
 
 /* The log.  Room for one more record of @n bytes?  If not, who asks commits the tape and clears the log. */

@@ -2,11 +2,11 @@
 /*
  * configfs: the objects of the kernel's SCSI target, made and removed.
  *
- * A backstore (core/user_<hba>/<name>) is set up before it is enabled, and before anything exports it: later the kernel
- * takes no timeout for commands.  None it gets: a command waits for a daemon that comes again.  A loopback target is made
- * from above (fabric, target, portal group, nexus, LUN), each unit with its own, because a LUN that comes into a group in
- * use, or a host in recovery, disturbs the others.  What is there already is taken; what fails is undone as far as it was
- * made here.
+ * A backstore (core/user_<hba>/<name>) is set up before it is enabled, and before anything exports it: later the
+ * kernel takes no timeout for commands.  None it gets: a command waits for a daemon that comes again.  A loopback
+ * target is made from above (fabric, target, portal group, nexus, LUN), each unit with its own, because a LUN that
+ * comes into a group in use, or a host in recovery, disturbs the others.  What is there already is taken; what fails
+ * is undone as far as it was made here.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -120,13 +120,14 @@ static int modules(const char *configfs)
 			mount("configfs", "/sys/kernel/config", "configfs", 0, NULL);
 	}
 	if (io_path(path, sizeof(path), "%s/core", configfs) || !there(path))
-		return err_explain(-ENOTSUP, "this kernel has no SCSI target (%s): it takes the modules target_core_user and "
-				   "tcm_loop, configfs, and root", configfs);
+		return err_explain(-ENOTSUP, "this kernel has no SCSI target (%s): it takes the modules "
+				   "target_core_user and tcm_loop, configfs, and root", configfs);
 	return 0;
 }
 
-/* The kernel writes down who is registered for persistent reservations, and without the folder for it refuses PERSISTENT
- * RESERVE OUT (target_core_pr.c), which LTFS begins with.  Nobody else makes it but targetcli's package. */
+/* The kernel writes down who is registered for persistent reservations, and without the folder for it refuses
+ * PERSISTENT RESERVE OUT (target_core_pr.c), which LTFS begins with.  Nobody else makes it but targetcli's
+ * package. */
 static void reservations_folder(const char *configfs)
 {
 	char root[PATH_BYTES], path[PATH_BYTES];
@@ -167,8 +168,8 @@ static int settings(const char *dir, const struct tcmu_backstore *b)
 	for (unsigned i = 0; i < ARRAY_LEN(set); i++) {
 		r = put(dir, set[i].attribute, set[i].value);
 		if (r && set[i].must)
-			return err_explain(r, "the backstore %s cannot be set up (%s, %.*s): %s", b->name, set[i].attribute,
-					   (int)strcspn(set[i].value, "\n"), set[i].value, words(r));
+			return err_explain(r, "the backstore %s cannot be set up (%s, %.*s): %s", b->name,
+					   set[i].attribute, (int)strcspn(set[i].value, "\n"), set[i].value, words(r));
 	}
 	return 0;
 }
@@ -262,7 +263,8 @@ static int loopback_is(const struct loopback *l, const char *backstore)
 	int r = 0;
 
 	if (!is || !want || strcmp(is, want))
-		r = err_explain(-EEXIST, "the loopback target %s exports something else (%s)", l->target, is ? is : "gone");
+		r = err_explain(-EEXIST, "the loopback target %s exports something else (%s)", l->target,
+				is ? is : "gone");
 	free(is);
 	free(want);
 	return r;
@@ -300,7 +302,8 @@ int tcmu_loopback_make(const char *configfs, unsigned hba, const char *name, uin
 		r = -errno;
 	if (r) {
 		loopback_undo(&l);
-		return err_explain(r, "the loopback target %s of backstore %s cannot be made: %s", l.target, name, words(r));
+		return err_explain(r, "the loopback target %s of backstore %s cannot be made: %s", l.target, name,
+				   words(r));
 	}
 	return 0;
 }

@@ -2,10 +2,10 @@
 /*
  * device: a backstore of the kernel, served.
  *
- * A thread for each: what is in the ring, then the kernel is woken, then it waits for an event or the word to stop.  The
- * uio device can be opened once; that is the lock against a second daemon.  The file that outlives a kill has the ring's
- * memory first and the unit's behind it, and all its pages from the start: a file system that is full must say so here,
- * not by a signal in the middle of a command.
+ * A thread for each: what is in the ring, then the kernel is woken, then it waits for an event or the word to stop.
+ * The uio device can be opened once; that is the lock against a second daemon.  The file that outlives a kill has the
+ * ring's memory first and the unit's behind it, and all its pages from the start: a file system that is full must say
+ * so here, not by a signal in the middle of a command.
  *
  * What it leaves to others: what is done (ring.c, scsi/), and that there is such a device (configfs.c).
  */
@@ -121,7 +121,8 @@ static int map_ring(struct tcmu_device *d)
 	if (d->map == MAP_FAILED) {
 		r = -errno;
 		d->map = NULL;
-		return err_explain(r, "the ring of %s, %zu bytes, cannot be mapped: %s", d->name, d->map_len, strerror(-r));
+		return err_explain(r, "the ring of %s, %zu bytes, cannot be mapped: %s", d->name, d->map_len,
+				   strerror(-r));
 	}
 	/* A uio device made anew has another inode in sysfs, until the machine starts anew. */
 	snprintf(path, sizeof(path), UIO "/%s/", d->uio);

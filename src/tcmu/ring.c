@@ -4,9 +4,9 @@
  * steps).
  *
  * What is in the mapping is read as foreign bytes: every offset and length is checked against the mapping and against
- * what belongs where, and one that does not fit ends the serving.  A command whose data lies in one piece is executed in
- * place; else it goes over the memory's bounce, which a kill leaves as it was: what a READ has put there must still be
- * there when its answer is given again.
+ * what belongs where, and one that does not fit ends the serving.  A command whose data lies in one piece is executed
+ * in place; else it goes over the memory's bounce, which a kill leaves as it was: what a READ has put there must
+ * still be there when its answer is given again.
  *
  * Who wakes, waits and maps is device.c.
  */
@@ -30,7 +30,7 @@ struct steps {
 #define BOUNCE_AT 4096u
 _Static_assert(sizeof(struct steps) <= BOUNCE_AT, "steps and bounce fit the memory");
 
-/* @at: number (34 bits), offset of its entry in units of 8 (29), whether answer is its answer and may be in the entry. */
+/* @at: number (34 bits), offset of its entry in units of 8 (29), whether @answer is its answer (1). */
 #define AT_ANSWERED 1u
 #define AT_NOWHERE 0x1fffffffu		/* an offset that no entry has: it would not fit behind it */
 static uint64_t at_of(uint64_t number, uint32_t offset8, unsigned answered)
@@ -66,15 +66,20 @@ static struct tcmu_mailbox *mailbox(const struct tcmu_ring *r)
 	return (struct tcmu_mailbox *)(void *)r->map;
 }
 
+static uint32_t *number_at(const struct tcmu_ring *r, size_t offset)
+{
+	return (uint32_t *)(void *)(r->map + offset);
+}
+
 /* What the kernel wrote before it moved the head is seen behind this. */
 static uint32_t head_now(const struct tcmu_ring *r)
 {
-	return __atomic_load_n((uint32_t *)(void *)(r->map + offsetof(struct tcmu_mailbox, cmd_head)), __ATOMIC_ACQUIRE);
+	return __atomic_load_n(number_at(r, offsetof(struct tcmu_mailbox, cmd_head)), __ATOMIC_ACQUIRE);
 }
 
 static uint32_t tail_now(const struct tcmu_ring *r)
 {
-	return __atomic_load_n((uint32_t *)(void *)(r->map + offsetof(struct tcmu_mailbox, cmd_tail)), __ATOMIC_RELAXED);
+	return __atomic_load_n(number_at(r, offsetof(struct tcmu_mailbox, cmd_tail)), __ATOMIC_RELAXED);
 }
 
 static uint32_t behind(const struct tcmu_ring *r, uint32_t offset, uint32_t len)
@@ -85,8 +90,7 @@ static uint32_t behind(const struct tcmu_ring *r, uint32_t offset, uint32_t len)
 /* What we wrote into the entry is seen by who sees this. */
 static void tail_moves(const struct tcmu_ring *r, uint32_t offset, uint32_t len)
 {
-	__atomic_store_n((uint32_t *)(void *)(r->map + offsetof(struct tcmu_mailbox, cmd_tail)), behind(r, offset, len),
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(number_at(r, offsetof(struct tcmu_mailbox, cmd_tail)), behind(r, offset, len), __ATOMIC_RELEASE);
 }
 
 static int mailbox_check(const struct tcmu_ring *r)
@@ -102,7 +106,7 @@ static int mailbox_check(const struct tcmu_ring *r)
 		return err_explain(-EUCLEAN, "this kernel is too old: its TCMU cannot deliver short reads");
 	if (mb->cmdr_off < sizeof(*mb) || mb->cmdr_off % 8 || mb->cmdr_size % 8 ||
 	    mb->cmdr_size < 2 * sizeof(struct tcmu_cmd_entry) || (uint64_t)mb->cmdr_off + mb->cmdr_size > r->len)
-		return err_explain(-EUCLEAN, "the kernel's ring, %u bytes at %u, does not fit the %zu bytes that it has",
+		return err_explain(-EUCLEAN, "the kernel's ring, %u bytes at %u, does not fit the %zu bytes there are",
 				   mb->cmdr_size, mb->cmdr_off, r->len);
 	return 0;
 }
@@ -325,8 +329,8 @@ static int command(struct tcmu_ring *r, struct scsi_unit *u, uint32_t offset, ui
 }
 
 /*
- * The kernel has told the initiators' side already.  Commands are executed one after another, in the order of the ring: what
- * an abort is for has ended before it is read, so there is nothing to abort.
+ * The kernel has told the initiators' side already.  Commands are executed one after another, in the order of the
+ * ring: what an abort is for has ended before it is read, so there is nothing to abort.
  */
 static void task_management(struct scsi_unit *u, const struct tcmu_tmr_entry *e)
 {
@@ -397,8 +401,8 @@ int tcmu_ring_serve(struct tcmu_ring *ring, struct scsi_unit *u, unsigned *done)
 
 	*done = 0;
 	if (head >= ring->cmdr_size || tail >= ring->cmdr_size || head % 8 || tail % 8)
-		return err_explain(-EUCLEAN, "the kernel's ring has its head at %u and its tail at %u of %u", head, tail,
-				   ring->cmdr_size);
+		return err_explain(-EUCLEAN, "the kernel's ring has its head at %u and its tail at %u of %u", head,
+				   tail, ring->cmdr_size);
 	while (!r && tail != head) {
 		r = serve_one(ring, u, &tail, head);
 		*done += !r;

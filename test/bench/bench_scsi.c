@@ -4,10 +4,10 @@
  *
  *	bench_scsi [FOLDER [MIB [ROUNDS [LOG_MIB]]]]	FOLDER is made and left behind; "": a temporary one, removed
  *
- * No kernel: the ring is on the heap (unit/tcmu/kernel.h), the data lies in its data area, one command is in flight, and the
- * waking is not counted.  Each side has a store of its own on disk; records are 256 KiB, first new data, then the same
- * again, all duplicates, then read.  Rounds alternate; of each the best counts, and the ratio is of those.  Beside the time
- * on the wall: the processors' time of all threads, which other programs on the machine disturb less.
+ * No kernel: the ring is on the heap (unit/tcmu/kernel.h), the data lies in its data area, one command is in flight,
+ * and the waking is not counted.  Each side has a store of its own on disk; records are 256 KiB, first new data, then
+ * the same again, all duplicates, then read.  Rounds alternate; of each the best counts, and the ratio is of those.
+ * Beside the time on the wall: the processors' time of all threads, which other programs on the machine disturb less.
  */
 #include <errno.h>
 #include <ftw.h>

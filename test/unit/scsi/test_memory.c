@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory that outlives a kill.  A program takes step after step, each a state, an answer and a log that belong together;
- * killed at any instruction (it is run one by one), or at any time, it leaves one of the steps, whole.
+ * Memory that outlives a kill.  A program takes step after step, each a state, an answer and a log that belong
+ * together; killed at any instruction (it is run one by one), or at any time, it leaves one of the steps, whole.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -80,7 +80,8 @@ static int expect_entry(void *ctx, const struct memory_entry *e)
 		x->i = 0;
 	}
 	if (x->i < records(x->k)) {
-		if (e->marks || e->partition != x->k % 2 || e->object != x->k * 10 + x->i || e->n != size_of(x->k, x->i))
+		if (e->marks || e->partition != x->k % 2 || e->object != x->k * 10 + x->i ||
+		    e->n != size_of(x->k, x->i))
 			return 2;
 		for (size_t at = 0; at < e->n; at++) {
 			if (e->p[at] != byte_of(x->k, x->i, at))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * kernel: the other side of a ring, in memory: what drivers/target/target_core_user.c does to it, for tests without a
- * kernel.  Entries are blanked and filled at the head, with a PAD where the ring ends; completions are taken from behind.
+ * kernel.  Entries are blanked and filled at the head, with a PAD where the ring ends; completions are taken from
+ * behind.
  */
 #ifndef TEST_TCMU_KERNEL_H
 #define TEST_TCMU_KERNEL_H
@@ -38,7 +39,9 @@ static inline void kernel_new(struct kernel *k, void *map, size_t len, uint32_t 
 
 static inline uint32_t kernel_tail(struct kernel *k)
 {
-	return __atomic_load_n((uint32_t *)(void *)(k->map + offsetof(struct tcmu_mailbox, cmd_tail)), __ATOMIC_ACQUIRE);
+	uint8_t *tail = k->map + offsetof(struct tcmu_mailbox, cmd_tail);
+
+	return __atomic_load_n((uint32_t *)(void *)tail, __ATOMIC_ACQUIRE);
 }
 
 static inline void kernel_head_moves(struct kernel *k, uint32_t n)
@@ -69,7 +72,8 @@ static inline struct tcmu_cmd_entry *kernel_room(struct kernel *k, uint32_t n)
 }
 
 /* The command's id; 0: the ring is full. */
-static inline uint16_t kernel_submit(struct kernel *k, const uint8_t *cdb, size_t cdb_len, const struct piece *p, unsigned n)
+static inline uint16_t kernel_submit(struct kernel *k, const uint8_t *cdb, size_t cdb_len, const struct piece *p,
+				     unsigned n)
 {
 	size_t base = offsetof(struct tcmu_cmd_entry, req.iov) + n * sizeof(struct iovec), len;
 	struct tcmu_cmd_entry *e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ring, with a kernel in memory (kernel.h) on the other side and a unit of the test's own behind it, which counts what
- * it executes and whose data tells how often.  It is killed at every instruction, and at any time.
+ * The ring, with a kernel in memory (kernel.h) on the other side and a unit of the test's own behind it, which counts
+ * what it executes and whose data tells how often.  It is killed at every instruction, and at any time.
  */
 #include <errno.h>
 #include <sched.h>
@@ -164,7 +164,8 @@ static struct completion completed(struct world *w)
 	return c;
 }
 
-static const uint8_t tur[6] = { 0 }, write6[6] = { 0x0a }, read6[6] = { 0x08, 0, 200 }, read_sense6[6] = { 0x08, 1, 100 };
+static const uint8_t tur[6] = { 0 }, write6[6] = { 0x0a }, read6[6] = { 0x08, 0, 200 },
+		     read_sense6[6] = { 0x08, 1, 100 };
 
 /* ---- what it does ----------------------------------------------------------------------------------------------- */
 
