@@ -306,7 +306,8 @@ static int restore_tape(struct scsi_unit *u, const struct keep *k)
 		return r;
 	if (!ends_fit(k, &x, cut))
 		return DOES_NOT_FIT;
-	if (cut || x.end[k->partition] > k->end[k->partition])
+	/* Of a cut one cannot tell by numbers: if what is there is what was to be written, it is as good as written. */
+	if (k->cuts || x.end[k->partition] > k->end[k->partition])
 		s->ahead = x.end[k->partition] - k->object;
 	return err_fold(drive_locate(s->drive, k->partition, k->object));
 }
