@@ -178,9 +178,9 @@ static uint64_t in_bytes(const struct ssc_mode *m, uint16_t size)
 enum { IDP = 0x20 };	/* the initiator says how large partitions are */
 
 /*
- * Sizes of partitions as the page asks for them; 0: what the others leave.  None is smaller than a fiftieth of the tape,
- * about what the smallest of an LTO cartridge is; LTFS, which asks for one of a gigabyte for its indexes, counts on that.
- * If they do not fit, or the drive is to choose, all are of equal size (all 0).
+ * Sizes of partitions as the page asks for them; 0: what the others leave.  None is smaller than a fiftieth of the
+ * tape, about what the smallest of an LTO cartridge is: LTFS, which asks for one of a gigabyte for its indexes, counts
+ * on that.  If they do not fit, or the drive is to choose, all are of equal size (all 0).
  */
 static void sizes_wanted(struct scsi_unit *u, uint32_t partitions, uint64_t bytes[TAPE_PARTITIONS_MAX])
 {
