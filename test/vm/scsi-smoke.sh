@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The ring, the kernel's objects and the nodes that come of them, without the daemon: scsi-smoke.sh TCMU_SERVE.
-# mt, tar and dd over a tape that mtx has loaded; the server is killed while dd writes, and while it reads, and another one
-# goes on; then all of it is taken away again.
+# mt, tar and dd over a tape that mtx has loaded; the server is killed while dd writes, and while it reads, and another
+# one goes on; then all of it is taken away again.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/lib.sh"
 requires mt tar dd cmp mtx sg_inq sg_turs
-in_machine 400 "$@"
+in_machine 900 "$@"
 serve=${1:?}
 tape=/dev/nst0
 "$VTAPE" init $scratch/store >/dev/null
@@ -15,13 +15,19 @@ begin() {
   : >$scratch/nodes
   "$serve" $scratch/store >$scratch/nodes 2>$scratch/server.log &
   server=$!
-  until_true 30 grep -q ready $scratch/nodes
+  for ((tries = 0; tries < 600; tries++)); do
+    ! grep -q ready $scratch/nodes || return 0
+    kill -0 $server 2>/dev/null || break
+    sleep 0.2
+  done
+  cat $scratch/server.log
+  fail "the server did not come up ($tries)"
 }
 at() { mt -f $tape tell | sed -nE 's/^At block ([0-9]+)\..*/\1/p'; }
 
 step 'up'
 began=$EPOCHREALTIME
-begin || { cat $scratch/server.log; fail 'it did not come up'; }
+begin
 step "up after $(awk "BEGIN { print $EPOCHREALTIME - $began }") s"
 cat $scratch/nodes
 read -r _ st sg < <(grep ^tape $scratch/nodes)
@@ -58,7 +64,7 @@ for _ in 1 2 3; do
   wait $server 2>/dev/null || true
   kill -0 $dd || step '(dd had ended before)'
   sleep 0.3
-  begin || { cat $scratch/server.log; fail 'it did not come again'; }
+  begin
 done
 wait $dd || fail "dd ended with $?"
 assert_eq "$(at)" 734 'records and a mark'
@@ -74,7 +80,7 @@ for _ in 1 2 3; do
   kill -9 $server
   wait $server 2>/dev/null || true
   kill -0 $dd || step '(dd had ended before)'
-  begin || { cat $scratch/server.log; fail 'it did not come again'; }
+  begin
 done
 wait $dd || fail "dd ended with $?"
 cmp $scratch/back $scratch/data || fail 'what was read is not what was written'
@@ -89,14 +95,18 @@ assert_eq "$(at)" 3 'position'
 mt -f $tape status | grep -q 'File number=0, block number=3' || fail "st's position"
 
 step 'down'
-mt -f $tape offline || true
+mt -f $tape offline || step '(offline is refused)'
 kill $server
 wait $server || { cat $scratch/server.log; fail 'it did not end well'; }
-! ls /sys/kernel/config/target/core/user_0 2>/dev/null || fail 'the backstores are still there'
+! ls -d /sys/kernel/config/target/core/user_0 2>/dev/null || fail 'the backstores are still there'
 ! ls -d /sys/kernel/config/target/loopback/naa.* 2>/dev/null || fail 'the targets are still there'
 [ ! -e /dev/shm/tape0 ] || fail 'the memory is still there'
 ! dmesg | grep -iE 'ring is broken|BUG:|Oops|Call Trace' || fail 'the kernel has something to say'
+
+step 'and once more'
 begin
-mt -f /dev/nst0 status >/dev/null
+read -r _ _ sg < <(grep ^tape $scratch/nodes)
+sg_inq "/dev/$sg" >/dev/null || fail 'sg_inq'
+
 kill $server
-wait $server || fail 'the second time'
+wait $server || { cat $scratch/server.log; fail 'it did not end well the second time'; }
