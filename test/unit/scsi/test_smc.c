@@ -426,6 +426,52 @@ static void without_auto_unload_a_tape_is_unloaded_first(void **state)
 	no_more_drive(g, p);
 }
 
+/* A host that writes as long as there is a tape, and rewinds now and then; how many commands ended how. */
+struct host { struct scsi_unit *drive; bool end; unsigned good, other; };
+
+static void *write_and_write(void *ctx)
+{
+	static const uint8_t cdbs[4][6] = { { 0x0a, 0, BE24(1000) }, { 0x0a, 0, BE24(1000) }, { 0x10, 0, 0, 0, 1 }, { 0x01 } };
+	struct host *h = ctx;
+	uint8_t data[1000] = { 1 };
+
+	for (unsigned i = 0; !__atomic_load_n(&h->end, __ATOMIC_RELAXED); i++) {
+		struct scsi_task t = { .data = data, .data_len = sizeof(data) };
+
+		memcpy(t.cdb, cdbs[i % 4], 6);
+		scsi_execute(h->drive, i + 1, &t);
+		__atomic_add_fetch(t.status == SCSI_GOOD ? &h->good : &h->other, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Nobody waits for the other for ever; what is refused is refused for a reason. */
+static void a_robot_and_a_host_at_one_drive_at_once(void **state)
+{
+	struct rig *g = rig_of(state);
+	struct pair p = with_a_drive(g);
+	struct host h = { .drive = p.drive };
+	unsigned moved = 0;
+	pthread_t host;
+
+	assert_int_equal(pthread_create(&host, NULL, write_and_write, &h), 0);
+	while (moved < 100 || __atomic_load_n(&h.good, __ATOMIC_RELAXED) < 20 ||
+	       __atomic_load_n(&h.other, __ATOMIC_RELAXED) < 20) {
+		bool in = name_at(g, bay(0))[0];
+		enum scsi_status r = in ? CMD(g, 0, MOVE(BAY(0), SLOT(0))) : CMD(g, 0, MOVE(SLOT(0), BAY(0)));
+
+		if (r == SCSI_GOOD) {
+			moved++;
+			continue;
+		}
+		assert_int_equal(r, SCSI_CHECK_CONDITION);
+		assert_int_equal(get_be16(g->t.sense + 12), ASC_REMOVAL_PREVENTED);
+	}
+	__atomic_store_n(&h.end, true, __ATOMIC_RELAXED);
+	pthread_join(host, NULL);
+	no_more_drive(g, p);
+}
+
 static void a_move_is_on_disk_when_it_is_answered(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -515,6 +561,7 @@ int main(void)
 		ON_A_CHANGER(an_exchange_changes_the_tape_of_a_drive_that_is_in_use),
 		ON_A_CHANGER(a_tape_that_is_held_stays_and_nothing_of_it_is_lost),
 		ON_A_CHANGER(without_auto_unload_a_tape_is_unloaded_first),
+		ON_A_CHANGER(a_robot_and_a_host_at_one_drive_at_once),
 		ON_A_CHANGER(a_move_is_on_disk_when_it_is_answered),
 		ON_A_CHANGER(an_operator_s_hand_in_a_port_is_an_attention),
 		ON_A_CHANGER(ports_are_held_shut_on_demand),
