@@ -14,6 +14,8 @@
  * and has a key; no more data than there is room for.  The same command by the same name has the same answer.  Data lies
  * in an allocation of its own length, so that the sanitizers see a byte too many.
  */
+#include <errno.h>
+
 #include "fuzz/fuzz.h"
 #include "scsi/unit.h"
 
@@ -45,6 +47,7 @@ struct rig {
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
 int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until);
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
 {
@@ -55,6 +58,12 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 int __wrap_pthread_join(pthread_t thread, void **result)
 {
 	return 0;
+}
+
+/* Nobody else will let go of the drive meanwhile. */
+int __wrap_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+{
+	return ETIMEDOUT;
 }
 
 /* ---- a library -------------------------------------------------------------------------------------------------- */
