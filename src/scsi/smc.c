@@ -4,7 +4,8 @@
  * stays where a person or another door has put them: the changer keeps no inventory of its own.
  *
  * Guarantees: a MOVE MEDIUM or EXCHANGE MEDIUM that was answered is on disk; one that was cut off by a kill of the
- * process is done once (unit.h, struct smc_begun).  Addresses of elements, and what is told of them, are smc_element.c's.
+ * process is done once (unit.h, struct smc_begun).  Addresses of elements, and what is told of them, are
+ * smc_element.c's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -215,39 +216,19 @@ static void move_failed(struct scsi_task *t, int r)
 	}
 }
 
-/* A tape that is to leave its drive: whoever has the drive open is asked for it, or the tape has to be unloaded first.
- * False: answered. */
-static bool drive_lets_go(struct scsi_unit *u, struct scsi_task *t, struct library_place from)
-{
-	struct library_drive info;
-	int r;
-
-	if (from.kind != LIBRARY_DRIVE)
-		return true;
-	r = library_drive_info(u->cfg.lib, from.number, &info);
-	if (!r && !u->smc.auto_unload && !info.out) {
-		task_check(t, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED_BY_DRIVE);
-		return false;
-	}
-	if (!r && u->smc.auto_unload)
-		r = library_drive_ask(u->cfg.lib, from.number);
-	if (r)
-		move_failed(t, r);
-	return !r;
-}
-
-/* The tape is fetched from @at.  If that is a drive that has not let go of it (UNLOAD), it is asked to, or refuses: as the
- * model has it, or the vendor's mode page.  False: answered. */
+/* The tape is fetched from @at.  A drive that has not let go of it (UNLOAD) is asked to, or refuses: as the model has
+ * it, or the vendor's mode page.  False: answered. */
 static bool let_go(struct scsi_unit *u, struct scsi_task *t, struct library_place at)
 {
 	struct library_drive info;
 	int r = at.kind == LIBRARY_DRIVE ? library_drive_info(u->cfg.lib, at.number, &info) : 0;
 
 	if (!r && at.kind == LIBRARY_DRIVE && !info.out) {
-		if (info.locked || !u->smc.auto_unload)
-			r = -EBUSY;
-		else
-			r = library_drive_ask(u->cfg.lib, at.number);
+		if (!u->smc.auto_unload) {
+			task_check(t, ILLEGAL_REQUEST, ASC_REMOVAL_PREVENTED_BY_DRIVE);
+			return false;
+		}
+		r = info.locked ? -EBUSY : library_drive_ask(u->cfg.lib, at.number);
 	}
 	if (r)
 		move_failed(t, r);
@@ -276,8 +257,6 @@ static void move_medium(struct scsi_unit *u, struct scsi_task *t)
 		bad_cdb_as(t, ASC_DESTINATION_FULL, 6);
 		return;
 	}
-	if (!drive_lets_go(u, t, from))
-		return;
 	if (!let_go(u, t, from))
 		return;
 	begin(u, t, volume, 0);
@@ -312,8 +291,6 @@ static void exchange_medium(struct scsi_unit *u, struct scsi_task *t)
 		bad_cdb_as(t, ASC_DESTINATION_FULL, 8);
 		return;
 	}
-	if (!drive_lets_go(u, t, from) || !drive_lets_go(u, t, to))
-		return;
 	if (!let_go(u, t, from) || !let_go(u, t, to))
 		return;
 	begin(u, t, volume, second);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * smc_mode: a changer's mode parameters and log pages (SMC-3, SPC-4).  Where elements are, what goes where; the only
- * thing that an initiator can change is the vendor's page: whether a MOVE MEDIUM takes a tape out of a drive that has not
- * been unloaded.  Nothing is saved.
+ * thing that an initiator can change is the vendor's page: whether a MOVE MEDIUM takes a tape out of a drive that has
+ * not been unloaded.  Nothing is saved.
  *
  * The vendor's page: byte 0 20h, byte 1 02h, byte 2 bit 0: AUTO UNLOAD, byte 3 reserved.
  */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Linux' st driver with every operation of mt, tar with several archives and sizes of blocks, dd with records of odd lengths.
-# Positions are st's and the drive's; what is read back is compared.
+# Linux' st driver with every operation of mt, tar with several archives and sizes of blocks, dd with records of odd
+# lengths.  Positions are st's and the drive's; what is read back is compared.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/lib.sh"
 requires mt tar dd cmp mtx

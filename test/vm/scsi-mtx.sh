@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The changer with mtx, loaderinfo and Linux' ch: status, load, unload, transfer, exchange, import and export, what it refuses.
-# Tapes are told apart by what is on them, not by what the changer says.
+# The changer with mtx, loaderinfo and Linux' ch: status, load, unload, transfer, exchange, import and export, what it
+# refuses.  Tapes are told apart by what is on them, not by what the changer says.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/lib.sh"
 requires mtx mt tar loaderinfo

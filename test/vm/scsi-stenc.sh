@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# stenc sets a key, so that records are encrypted: without it, or with another one, they cannot be read; what was written in
-# clear can.  What lies on the disk has nothing of the text in it.
+# stenc sets a key, so that records are encrypted: without it, or with another one, they cannot be read; what was written
+# in clear can.  What lies on the disk has nothing of the text in it.
 # SPDX-License-Identifier: BSD-2-Clause
 . "$(dirname "$0")/lib.sh"
 requires stenc mt dd cmp mtx

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A changer: moves and exchanges, what is refused with which sense, attentions, and each move once whatever is killed. */
+/* A changer: moves and exchanges, what is refused with which sense, attentions; each move once, whatever is killed. */
 #include "unit/scsi/changer.h"
 
 /* ---- where the process can be killed ---------------------------------------------------------------------------- */
@@ -193,7 +193,8 @@ static void what_an_initiator_set_outlives_a_kill(void **state)
 
 static void a_tape_goes_from_everywhere_to_everywhere(void **state)
 {
-	static const uint16_t way[] = { SLOT(0), BAY(0), BAY(1), PORT(1), PORT(0), SLOT(7), PORT(0), BAY(0), SLOT(0), SLOT(5) };
+	static const uint16_t way[] = { SLOT(0), BAY(0), BAY(1), PORT(1), PORT(0), SLOT(7), PORT(0), BAY(0), SLOT(0),
+					SLOT(5) };
 	struct rig *g = rig_of(state);
 
 	for (size_t i = 1; i < ARRAY_LEN(way); i++)
@@ -244,7 +245,8 @@ static void addresses_of_nothing_are_refused(void **state)
 	assert_int_equal(get_be16(g->t.sense + 16), 2);
 	/* Nothing is turned over. */
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xa5, 0, 0, 0, BE16(SLOT(0)), BE16(SLOT(7)), 0, 0, 1, 0);
-	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xa6, 0, 0, 0, BE16(SLOT(0)), BE16(SLOT(1)), BE16(SLOT(7)), 2, 0);
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0xa6, 0, 0, 0, BE16(SLOT(0)), BE16(SLOT(1)),
+		BE16(SLOT(7)), 2, 0);
 	assert_string_equal(name_at(g, slot(0)), "A00001L6");
 	assert_string_equal(name_at(g, slot(1)), "A00002L6");
 }

@@ -2,9 +2,11 @@
 /* A changer's mode pages and log pages, to the byte. */
 #include "unit/scsi/changer.h"
 
-static const uint8_t addresses[] = { 0x1d, 18, 0x00, 0x01, 0, 1, 0x04, 0x00, 0, 8, 0x03, 0x00, 0, 2, 0x01, 0x00, 0, 2, 0, 0 };
+static const uint8_t addresses[] = { 0x1d, 18, 0x00, 0x01, 0, 1, 0x04, 0x00, 0, 8,
+				     0x03, 0x00, 0, 2, 0x01, 0x00, 0, 2, 0, 0 };
 static const uint8_t geometry[] = { 0x1e, 2, 0, 0 };
-static const uint8_t capabilities[] = { 0x1f, 18, 0x0e, 0, 0, 0x0e, 0x0e, 0x0e, 0, 0, 0, 0, 0, 0x0e, 0x0e, 0x0e, 0, 0, 0, 0 };
+static const uint8_t capabilities[] = { 0x1f, 18, 0x0e, 0, 0, 0x0e, 0x0e, 0x0e, 0, 0, 0, 0,
+					0, 0x0e, 0x0e, 0x0e, 0, 0, 0, 0 };
 static const uint8_t vendors[] = { 0x20, 2, 1, 0 };
 
 static void where_elements_are_is_page_1d(void **state)
