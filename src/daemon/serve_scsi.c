@@ -242,7 +242,7 @@ int serve_changer_list(struct call *c)
 
 int serve_changer_move(struct call *c)
 {
-	struct library_place from, to;
+	struct library_place from = { 0 }, to = { 0 };
 	int r = call_place(c, "from", &from);
 
 	r = r ? r : call_place(c, "to", &to);
@@ -283,7 +283,7 @@ int serve_changer_import(struct call *c)
 
 int serve_changer_export(struct call *c)
 {
-	struct library_place at;
+	struct library_place at = { 0 };
 	int r = call_place(c, "from", &at);
 
 	if (!r && at.kind != LIBRARY_PORT)

@@ -3,6 +3,8 @@
  * inquiry: who a unit is.  Standard INQUIRY data (SPC-4 6.6.2) and the vital product data pages: SPC-4's of every unit,
  * SSC-4's of drives.  All of it is made from the model's row and the identity; nothing here changes a unit.
  */
+#include <stdio.h>
+
 #include "scsi/unit.h"
 
 #define STANDARD_LEN 96u
@@ -121,7 +123,7 @@ static size_t automation_serial(struct scsi_unit *u, uint8_t *b)
 	cfg.kind = SCSI_CHANGER;
 	if (catalog_unit_get(library_catalog(u->cfg.lib), CATALOG_UNIT_CHANGER, &cfg.identity)) {
 		cfg.identity = (struct catalog_unit){ .number = CATALOG_UNIT_CHANGER };
-		strcpy(cfg.identity.model, scsi_model_default(SCSI_CHANGER));
+		snprintf(cfg.identity.model, sizeof(cfg.identity.model), "%s", scsi_model_default(SCSI_CHANGER));
 	}
 	if (scsi_identity(&cfg, &info))
 		return 0;

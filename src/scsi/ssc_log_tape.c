@@ -273,7 +273,7 @@ void log_capacity(struct log *l)
 
 	if (l->u->ssc.volume)
 		l->r = sizes_of(l->u, &s);
-	for (uint16_t p = 0; p < (s.partitions > 2 ? 4 : 2); p += 2) {
+	for (unsigned p = 0; p < (s.partitions > 2 ? 4u : 2u); p += 2) {
 		log_number(l, (uint16_t)(2 * p + 1), LIST, 4, s.left[p] >> 20);
 		log_number(l, (uint16_t)(2 * p + 2), LIST, 4, s.left[p + 1] >> 20);
 		log_number(l, (uint16_t)(2 * p + 3), LIST, 4, s.all[p] >> 20);

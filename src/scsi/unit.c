@@ -44,18 +44,18 @@ static int by_code(const void *a, const void *b)
 
 static int ops_new(const struct op_group *const *groups, struct op_index *x)
 {
-	size_t n = 0;
+	size_t n = 1;	/* one more than there are: never none */
 
 	for (const struct op_group *const *g = groups; *g; g++)
 		n += (*g)->count;
-	x->op = calloc(n, sizeof(*x->op));
+	x->op = calloc(n, sizeof(const struct op *));	/* NOLINT(bugprone-sizeof-expression): pointers it is */
 	if (!x->op)
 		return err_origin(-ENOMEM);
 	n = 0;
 	for (const struct op_group *const *g = groups; *g; g++)
 		for (size_t i = 0; i < (*g)->count; i++)
 			x->op[n++] = &(*g)->op[i];
-	qsort(x->op, n, sizeof(*x->op), by_code);
+	qsort(x->op, n, sizeof(const struct op *), by_code);	/* NOLINT(bugprone-sizeof-expression) */
 	for (size_t i = 0; i < n; i++)
 		x->first[x->op[i]->code + 1]++;
 	for (unsigned c = 0; c < 256; c++)

@@ -165,17 +165,20 @@ struct ssc_left {
 
 struct ssc {
 	unsigned number;		/* the library's drive */
+	uint32_t overwrite_partition;	/* ALLOW OVERWRITE: once, at that place */
 	struct drive *drive;		/* ours now; NULL: not taken */
-	bool writes;			/* taken for writing */
 	uint64_t volume;		/* in the drive when last looked; 0: none */
 	const struct medium *medium;	/* what that volume is in this drive; NULL: none */
+	bool writes;			/* taken for writing */
 	bool modified;			/* since the load: mam_modify() was called */
 	bool prevented;			/* PREVENT MEDIUM REMOVAL */
-	uint64_t out;			/* UNLOAD left it in the drive, until LOAD or a robot takes it; 0: none */
-	uint32_t overwrite_partition;	/* ALLOW OVERWRITE: once, at that place */
-	uint64_t overwrite_object;
 	bool overwrite_allowed;
 	bool pew_warned;		/* programmable early warning was told since the head came behind it */
+	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
+					 * (ssc_keep.c) */
+	bool plain;			/* compression of the tape in the drive is switched off by us */
+	uint64_t out;			/* UNLOAD left it in the drive, until LOAD or a robot takes it; 0: none */
+	uint64_t overwrite_object;
 	uint64_t alerts;		/* TapeAlert flags: bit n - 1 is flag n */
 	struct ssc_mode mode;
 	struct ssc_counters count;
@@ -183,10 +186,7 @@ struct ssc {
 	struct buf bounce, clear;	/* a record that cannot go straight to the initiator: as stored, in clear */
 	struct ssc_left left;		/* where the tape was when it was given back */
 	uint64_t told_end[TAPE_PARTITIONS_MAX];	/* of data, as memory and log have it (ssc_keep.c) */
-	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
-					 * (ssc_keep.c) */
 	uint64_t ahead;			/* objects here that a killed command may have written (ssc_keep.c) */
-	bool plain;			/* compression of the tape in the drive is switched off by us */
 };
 
 int ssc_new(struct scsi_unit *u);
