@@ -84,17 +84,18 @@ static int unit_make(void *ctx, void *memory, size_t len, struct scsi_unit **out
 	return scsi_unit_new(&u->cfg, out);
 }
 
+/* While something else exports it, an iSCSI target, it stays and is served: whoever uses it would hang. */
 static int unit_down(struct unit *u)
 {
-	int r = 0, first = 0;
+	int first = 0, r;
 
-	if (!u->device)
-		return 0;
 	if (u->loopback)
 		first = tcmu_loopback_remove(TCMU_CONFIGFS, u->info.naa);
-	u->device = tcmu_device_stop(u->device, false);
 	r = tcmu_backstore_remove(TCMU_CONFIGFS, HBA, u->backstore);
-	return first ? first : r;
+	if (r)
+		return r;
+	u->device = tcmu_device_stop(u->device, false);
+	return first;
 }
 
 /* If it fails nothing of it is left. */
@@ -118,21 +119,25 @@ static int unit_up(struct unit *u)
 	}
 	if (u->loopback)
 		r = tcmu_loopback_make(TCMU_CONFIGFS, HBA, u->backstore, u->info.naa, &found);
-	if (r)
-		unit_down(u);
+	if (r && unit_down(u) && u->device)
+		u->device = tcmu_device_stop(u->device, false);
 	return r;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
 
+/* From the last on; ends at the first that stays. */
 static int all_down(struct scsi_service *s)
 {
 	int r = 0;
 
-	while (s->units) {
-		int one = unit_down(&s->unit[--s->units]);
+	for (; s->units; s->units--) {
+		struct unit *u = &s->unit[s->units - 1];
+		int one = unit_down(u);
 
 		r = r ? r : one;
+		if (u->device)
+			break;
 	}
 	return r;
 }
@@ -444,10 +449,19 @@ int scsi_service_new(struct library *lib, const uint8_t uuid[16], struct scsi_se
 
 struct scsi_service *scsi_service_free(struct scsi_service *s)
 {
+	int r;
+
 	if (!s)
 		return NULL;
-	if (all_down(s))
-		log_warn("the SCSI units are not all gone from the kernel");
+	r = all_down(s);
+	if (r)
+		log_warn("SCSI units stay in the kernel until the store is mounted again: %s", err_text(r));
+	/* Commands wait for the next daemon. */
+	while (s->units) {
+		struct unit *u = &s->unit[--s->units];
+
+		u->device = tcmu_device_stop(u->device, true);
+	}
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 	return NULL;

@@ -46,6 +46,16 @@ tar -C /usr -b 8192 -cf /dev/nst0 include
 mt-st -f /dev/nst0 rewind
 tar -C /usr -b 8192 -df /dev/nst0
 
-step 'the unit goes with the mount, and comes again'
+step 'what is exported stays; then it goes'
+fails vt scsi down
+grep -q 'still exports it' $scratch/said || fail "$(cat $scratch/said)"
+mt-st -f /dev/nst0 rewind || fail 'it is not served any more'
+(
+  cd /sys/kernel/config/target/iscsi/$iqn
+  echo 0 >tpgt_1/enable
+  rm tpgt_1/lun/lun_0/*nst0
+  rmdir tpgt_1/lun/lun_0 tpgt_1/np/* tpgt_1
+  rmdir ../$iqn
+)
 vt scsi down
 [ ! -e "/sys/kernel/config/target/core/$core" ] || fail 'the backstore is still there'

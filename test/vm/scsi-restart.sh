@@ -16,7 +16,7 @@ again() {
 }
 
 step "$kills kills while dd writes"
-head -c $((24 << 20)) /dev/urandom >$scratch/data
+head -c $((64 << 20)) /dev/urandom >$scratch/data
 dd if=$scratch/data of="$tape" bs=64k status=none &
 writer=$!
 for ((i = 0; i < kills; i++)); do

@@ -80,7 +80,8 @@ static bool belongs(const char *path, size_t i)
 	return slash && !strncmp(slash + 1, attributes[i].above, strlen(attributes[i].above));
 }
 
-int mkdir(const char *path, mode_t mode)
+int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode)
 {
 	if (refuses("mkdir ", path))
 		return -1;
@@ -98,7 +99,8 @@ int mkdir(const char *path, mode_t mode)
 	return 0;
 }
 
-int rmdir(const char *path)
+int __wrap_rmdir(const char *path);
+int __wrap_rmdir(const char *path)
 {
 	char sub[512];
 
@@ -116,7 +118,8 @@ int rmdir(const char *path)
 	return 0;
 }
 
-int symlink(const char *to, const char *path)
+int __wrap_symlink(const char *to, const char *path);
+int __wrap_symlink(const char *to, const char *path)
 {
 	if (refuses("link ", path))
 		return -1;
@@ -124,7 +127,8 @@ int symlink(const char *to, const char *path)
 	return (int)syscall(SYS_symlinkat, to, AT_FDCWD, path);
 }
 
-int unlink(const char *path)
+int __wrap_unlink(const char *path);
+int __wrap_unlink(const char *path)
 {
 	if (syscall(SYS_unlinkat, AT_FDCWD, path, 0))
 		return -1;
@@ -132,7 +136,8 @@ int unlink(const char *path)
 	return 0;
 }
 
-ssize_t write(int fd, const void *p, size_t n)
+ssize_t __wrap_write(int fd, const void *p, size_t n);
+ssize_t __wrap_write(int fd, const void *p, size_t n)
 {
 	char link[32], path[512], value[128];
 	ssize_t len;
