@@ -324,13 +324,16 @@ static void run_steps(void *p, uint64_t from, uint64_t to)
 static void killed_at_any_instruction_it_has_one_of_two_steps(void **state)
 {
 	enum { STEPS = 12 };
-	uint8_t *p = shared(), *before = calloc(1, AREA), *copy = malloc(AREA);
+	uint8_t *p, *before, *copy;
 	uint64_t at = 0, found, changes = 0;
 	int status;
 	pid_t pid;
 
 	if (getenv("LD_PRELOAD") && strstr(getenv("LD_PRELOAD"), "vgpreload"))
 		skip();	/* it would be valgrind's own instructions */
+	p = shared();
+	before = calloc(1, AREA);
+	copy = malloc(AREA);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
