@@ -20,7 +20,7 @@ static const struct medium lto4 = { "L4", "LU", 0x46, 0x48, 0x4c, 12725, 127, 89
 				    "LTO-CVE", "U-416", "Ultrium 4/16T" };
 static const struct medium lto5 = { "L5", "LV", 0x58, 0x58, 0x5c, 15142, 127, 1280, 1500000, 2,
 				    "LTO-CVE", "U-516", "Ultrium 5/16T" };
-static const struct medium lto6 = { "L6", "LW", 0x5a, 0x68, 0x6c, 15142, 127, 2176, 2500000, 2,
+static const struct medium lto6 = { "L6", "LW", 0x5a, 0x68, 0x6c, 15142, 127, 2176, 2500000, 4,
 				    "LTO-CVE", "U-616", "Ultrium 6/16T" };
 static const struct medium lto7 = { "L7", "LX", 0x5c, 0x78, 0x7c, 19107, 127, 3584, 6000000, 4,
 				    "LTO-CVE", "U-732", "Ultrium 7/32T" };

@@ -44,7 +44,7 @@ bool transfer_fits(struct scsi_task *t, const struct transfer *x)
 {
 	if (t->data_len / x->wire >= x->count)
 		return true;
-	task_check(t, ABORTED_COMMAND, ASC_TIMED_OUT);
+	task_check(t, ABORTED_COMMAND, ASC_DATA_PHASE);
 	return false;
 }
 

@@ -13,8 +13,8 @@ key() { head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$1"; echo >>"$1
 status() { stenc -f "$tape" --detail 2>&1 | tee $scratch/stenc; }
 key $scratch/key
 key $scratch/other
-yes 'in clear, and easy to find' | head -c 500000 >$scratch/clear
-yes 'a secret that is easy to find' | head -c 500000 >$scratch/secret
+head -c 500000 < <(yes 'in clear, and easy to find') >$scratch/clear
+head -c 500000 < <(yes 'a secret that is easy to find') >$scratch/secret
 read_tape() { dd if="$tape" bs=64k status=none; }
 
 step 'as it comes: off'

@@ -527,13 +527,21 @@ static void formats_that_there_are_not(void **state)
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, 0x04, 0, 0, 0, 1, 0);
 }
 
+/* Another drive, and that tape in it. */
+static void put_into(struct rig *g, const char *model, const char *name)
+{
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	g->u = scsi_unit_free(g->u, false);
+	rig_plug(g, SCSI_DRIVE, model);
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, name)), 0);
+	rig_settle(g);
+}
+
 static void a_cartridge_of_two_partitions_does_not_get_more(void **state)
 {
 	struct rig *g = rig_of(state);
 
-	GOOD(g, 0, LOAD_UNLOAD(0));
-	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L6")), 0);
-	rig_settle(g);
+	put_into(g, "ibm-lto6", "A00001L5");
 	/* In the mount it got more; without a wish they stay as they are. */
 	GOOD(g, 0, LOCATE(0, 0));
 	assert_int_equal(drive_format(g->u->ssc.drive, 4), 0);
@@ -543,6 +551,33 @@ static void a_cartridge_of_two_partitions_does_not_get_more(void **state)
 	assert_int_equal(tape_stat(g).partitions, 2);
 	GOOD(g, 0, FORMAT(2));
 	assert_int_equal(tape_stat(g).partitions, 2);
+}
+
+/* The page tells of three more, takes three, and each partition of what is made can be written and read. */
+static void from_lto_6_on_there_are_four_partitions(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	put_into(g, "ibm-lto6", "A00001L6");
+	want(g, 3);
+	GOOD(g, 255, 0x5a, 0, 0x11, 0, 0, 0, 0, 0, 255, 0);
+	assert_int_equal(g->data[16 + 2], 3);
+	assert_int_equal(g->data[16 + 3], 3);
+	GOOD(g, 0, LOCATE(0, 0));
+	GOOD(g, 0, FORMAT(1));
+	assert_int_equal(tape_stat(g).partitions, 4);
+	for (uint8_t p = 0; p < 4; p++) {
+		GOOD(g, 0, LOCATE(p, 0));
+		memset(g->data, 'a' + p, 100);
+		GOOD(g, 100, 0x0a, 0, 0, 0, 100, 0);
+	}
+	for (uint8_t p = 0; p < 4; p++) {
+		GOOD(g, 0, LOCATE(p, 0));
+		GOOD(g, 100, 0x08, 0, 0, 0, 100, 0);
+		assert_int_equal(g->t.data_in, 100);
+		assert_int_equal(g->data[99], 'a' + p);
+	}
+	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_CDB_FIELD, 0, LOCATE(4, 0));
 }
 
 static void a_kill_behind_a_format_of_a_blank_tape_is_not_seen(void **state)
@@ -672,6 +707,7 @@ int main(void)
 		T(format_begins_at_the_beginning),
 		T(formats_that_there_are_not),
 		T(a_cartridge_of_two_partitions_does_not_get_more),
+		T(from_lto_6_on_there_are_four_partitions),
 		T(a_kill_behind_a_format_of_a_blank_tape_is_not_seen),
 		T(a_proportion_of_the_capacity_and_the_whole_again),
 		T(an_unlimited_volume_has_what_a_cartridge_has),
