@@ -588,11 +588,18 @@ static void partitions_that_cannot_be_are_refused(void **state)
 	assert_int_equal(mode(g)->partition_flags, 0);
 }
 
-static void a_cartridge_of_its_time_has_two_partitions(void **state)
+static void lto_5_has_two_partitions_and_what_came_later_four(void **state)
 {
 	struct rig *g = rig_of(state);
 	const uint8_t *p;
 
+	p = sense(g, 0x11, 0);
+	assert_int_equal(p[2], 3);
+	assert_int_equal(p[1], 0x0e);
+	assert_int_equal(g->t.data_in, 32);
+	assert_int_equal(library_unload(g->store->lib, 0), 0);
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L5")), 0);
+	rig_settle(g);
 	p = sense(g, 0x11, 0);
 	assert_int_equal(p[2], 1);
 	assert_int_equal(p[1], 0x0a);
@@ -846,7 +853,7 @@ int main(void)
 		ON_IBM(ltfs_makes_two_partitions),
 		ON_IBM(st_makes_partitions), ON_IBM(partitions_are_kept_by_a_format_that_nobody_set),
 		ON_IBM(partitions_that_cannot_be_are_refused),
-		cmocka_unit_test_setup_teardown(a_cartridge_of_its_time_has_two_partitions, hpe, rig_free),
+		cmocka_unit_test_setup_teardown(lto_5_has_two_partitions_and_what_came_later_four, hpe, rig_free),
 		ON_IBM(a_list_is_taken_as_a_whole_or_not), ON_IBM(wrong_headers_are_refused),
 		ON_IBM(a_block_length_is_not_more_than_a_record),
 		ON_IBM(pages_that_are_not_there_or_of_another_length_are_refused), ON_IBM(what_is_not_changeable_stays),
