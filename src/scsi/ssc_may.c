@@ -55,31 +55,54 @@ void ssc_refused(struct scsi_unit *u, struct scsi_task *t)
 	task_check(t, DATA_PROTECT, ASC_WRITE_PROTECTED);
 }
 
-/* ALLOW OVERWRITE holds for one command.  The object number of one for FORMAT MEDIUM is UINT64_MAX. */
+/* SET CAPACITY makes the tape blank, too. */
+static bool formats(const struct scsi_task *t)
+{
+	return t->cdb[0] == OP_FORMAT || t->cdb[0] == OP_SET_CAPACITY;
+}
+
+/* ALLOW OVERWRITE holds for one command.  FORMAT MEDIUM has a word of its own there, the object number UINT64_MAX. */
 static bool overwrite_allowed(struct ssc *s, const struct scsi_task *t, const struct tape_pos *at)
 {
-	bool format = s->overwrite_object == UINT64_MAX && t->cdb[0] == OP_FORMAT;
+	bool format = s->overwrite_object == UINT64_MAX;
 	bool here = s->overwrite_partition == at->partition && s->overwrite_object == at->object;
-	bool allowed = s->overwrite_allowed && (format || here);
+	bool allowed = s->overwrite_allowed && (t->cdb[0] == OP_FORMAT ? format : here);
 
 	s->overwrite_allowed = false;
 	return allowed;
 }
 
-/* Something lies ahead. */
+/* What would be lost: all of it, also that of other partitions, if the tape is made anew; else what lies ahead. */
+static int look_ahead(struct scsi_unit *u, const struct scsi_task *t, const struct tape_pos *at, bool *any,
+		      bool *records)
+{
+	struct volume *v = drive_volume(u->ssc.drive);
+	struct volume_stat st;
+
+	if (formats(t)) {
+		volume_stat(v, &st);
+		*any = *records = st.end.objects;
+		return 0;
+	}
+	*any = !drive_at_eod(u->ssc.drive);
+	return *any && only_grows(volume_attr(v)) ? records_ahead(v, at, records) : 0;
+}
+
+/* Is anything lost, and may it be?  False: answered. */
 static bool may_cut(struct scsi_unit *u, struct scsi_task *t, const struct tape_pos *at)
 {
 	struct ssc *s = &u->ssc;
-	struct volume *v = drive_volume(s->drive);
-	bool records = false;
-	int r = only_grows(volume_attr(v)) ? records_ahead(v, at, &records) : 0;
+	bool any, records = false;
+	int r = look_ahead(u, t, at, &any, &records);
 
 	if (r) {
 		task_failed(t, err_fold(r));
 		return false;
 	}
+	if (!any)
+		return true;
 	/* Whether filemarks alone may go is the tape's to say. */
-	if (records) {
+	if (records && only_grows(volume_attr(drive_volume(s->drive)))) {
 		ssc_refused(u, t);
 		return false;
 	}
@@ -111,12 +134,6 @@ static bool protected(struct scsi_unit *u, struct scsi_task *t)
 	return true;
 }
 
-/* SET CAPACITY makes the tape blank, too. */
-static bool formats(const struct scsi_task *t)
-{
-	return t->cdb[0] == OP_FORMAT || t->cdb[0] == OP_SET_CAPACITY;
-}
-
 bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t)
 {
 	struct ssc *s = &u->ssc;
@@ -128,7 +145,7 @@ bool ssc_may_write(struct scsi_unit *u, struct scsi_task *t)
 		return false;
 	r = drive_position(s->drive, &at);
 	at_end = !r && drive_at_eod(s->drive);
-	if (!r && !at_end && !may_cut(u, t, &at))
+	if (!r && !may_cut(u, t, &at))
 		return false;
 	ssc_choose_compression(u);
 	if (!r)

@@ -278,6 +278,52 @@ static void append_only_wants_to_be_asked(void **state)
 	GOOD(g, 0, 0x04, 0, 0, 0, 0, 0);
 }
 
+/* Partition 0 is blank: there is no end of data to be behind of, and all of partition 1 to lose. */
+static void append_only_keeps_other_partitions_from_a_format(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(drive_format(g->u->ssc.drive, 2), 0);
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 1, 0);
+	GOOD(g, 100, WRITE(g, 100));
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 0, 0);
+	g->u->ssc.mode.append_only = 1;
+	CHECKED(g, DATA_PROTECT, 0x300c, 0, 0x04, 0, 0, 0, 0, 0);
+	CHECKED(g, DATA_PROTECT, 0x300c, 0, 0x0b, 0, 0, 0xff, 0xff, 0);
+	/* Leave to write over what lies here is none to make the tape anew. */
+	GOOD(g, 0, 0x82, 0, 1);
+	CHECKED(g, DATA_PROTECT, 0x300c, 0, 0x04, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 1, 0);
+	GOOD(g, 100, 0x08, 0, N24(100), 0);
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 0, 0);
+	GOOD(g, 0, 0x82, 0, 2);
+	GOOD(g, 0, 0x04, 0, 0, 0, 0, 0);
+	/* A blank tape has nothing to lose. */
+	GOOD(g, 0, 0x04, 0, 0, 0, 0, 0);
+}
+
+/* A lock, and all that is on the tape lies in partition 1. */
+static void a_format_that_is_refused_leaves_the_cartridge_s_memory(void **state)
+{
+	static const uint8_t label[] = { 0, 0, 0, 21, 0x08, 0x09, 1, 0, 16, 'i', 'n', 'd', 'e', 'x', ' ', ' ', ' ', ' ', ' ',
+					 ' ', ' ', ' ', ' ', ' ', ' ' };
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(drive_format(g->u->ssc.drive, 2), 0);
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 1, 0);
+	GOOD(g, 100, WRITE(g, 100));
+	GOOD(g, 0, 0x2b, 2, 0, 0, N24(0), 0, 0, 0);
+	memcpy(g->data, label, sizeof(label));
+	GOOD(g, sizeof(label), 0x8d, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, sizeof(label), 0, 0);
+	assert_int_equal(library_volume_lock(g->store->lib, g->u->ssc.volume, clock_retention_ns() + 3600000000000), 0);
+	CHECKED(g, DATA_PROTECT, 0x2700, 0, 0x04, 0, 0, 0, 0, 0);
+	CHECKED(g, DATA_PROTECT, 0x2700, 0, 0x0b, 0, 0, 0xff, 0xff, 0);
+	GOOD(g, 255, 0x8c, 0, 0, 0, 0, 0, 0, 1, 0x08, 0x09, 0, 0, 0, 255, 0, 0);
+	assert_memory_equal(g->data + 4, label + 4, sizeof(label) - 4);
+}
+
 static void compression_off_is_off(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -374,6 +420,8 @@ int main(void)
 		WITH_A_TAPE(a_locked_tape_is_appended_to),
 		WITH_A_TAPE(a_worm_tape_tells_overwriting_from_a_wrong_place),
 		WITH_A_TAPE(append_only_wants_to_be_asked),
+		WITH_A_TAPE(append_only_keeps_other_partitions_from_a_format),
+		WITH_A_TAPE(a_format_that_is_refused_leaves_the_cartridge_s_memory),
 		WITH_A_TAPE(compression_off_is_off),
 		WITH_A_TAPE(capacity_is_told_with_what_is_left),
 		WITH_A_TAPE(a_reset_leaves_the_tape_and_nothing_that_was_set),
