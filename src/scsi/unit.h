@@ -9,7 +9,7 @@
  *   ssc.c         a drive: who has the tape, what is loaded
  *   ssc_may.c, ssc_keep.c   what may be written; what outlives a kill
  *   ssc_io.c, ssc_read.c, ssc_write.c, ssc_move.c, ssc_medium.c, ssc_mode.c, ssc_log.c, ssc_density.c,
- *   ssc_security.c   its commands
+ *   ssc_security.c, ssc_security_set.c   its commands
  *   mam.c         the cartridge's memory
  *   crypt.c       records that are stored encrypted;  lbp.c  checksums that come with records
  *   smc.c, smc_element.c, smc_mode.c   a changer and its commands
