@@ -104,9 +104,11 @@ int library_where(struct library *lib, uint64_t volume, struct library_place *ou
 int library_move(struct library *lib, struct library_place from, struct library_place to);
 /* What is in @a goes to @b, what was in @b goes to @c (@c may be @a).  Nothing has moved if it fails. */
 int library_exchange(struct library *lib, struct library_place a, struct library_place b, struct library_place c);
-/* An operator's hand: from outside into port @port (-ENOENT: it is not outside), and out of a port. */
+/* An operator's hand: from outside into port @port (-ENOENT: it is not outside), and out of a port; -EBUSY while the
+ * ports are locked. */
 int library_import(struct library *lib, uint64_t volume, uint32_t port);
 int library_export(struct library *lib, uint32_t port);
+void library_ports_lock(struct library *lib, bool locked);
 /* Grows with every change of what is where, a drive's too; ports: with those of ports by hand. */
 void library_place_changes(struct library *lib, uint64_t *all, uint64_t *ports);
 

@@ -94,6 +94,7 @@ struct places {
 	struct { uint64_t volume; bool imported; } port[LIBRARY_PORTS_MAX];
 	struct { uint64_t volume; struct library_place source; } drive[LIBRARY_DRIVES_MAX];
 	uint64_t changes, port_changes;
+	bool locked;			/* the ports, on the operator's side */
 };
 
 /* Who was refused something, by a lock or by a full disk, and when that was told. */

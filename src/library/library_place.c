@@ -373,6 +373,19 @@ void library_place_changes(struct library *lib, uint64_t *all, uint64_t *ports)
 
 /* ---- by hand --------------------------------------------------------------------------------------------------- */
 
+void library_ports_lock(struct library *lib, bool locked)
+{
+	LOCK_SCOPE(&lib->places.lock);
+	lib->places.locked = locked;
+}
+
+/* With `place`. */
+static int ports_open(const struct library *lib)
+{
+	return lib->places.locked ?
+	       err_explain(-EBUSY, "the ports are locked by a host that uses the changer (sg_prevent --allow lets go)") : 0;
+}
+
 /* With `place`. */
 static int import_allowed(struct library *lib, const struct catalog_volume *row, struct library_place port)
 {
@@ -386,6 +399,9 @@ static int import_allowed(struct library *lib, const struct catalog_volume *row,
 		return err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
 	if (place_at(lib, port))
 		return err_explain(-EEXIST, "%s has a volume in it", place_name(port, name));
+	r = ports_open(lib);
+	if (r)
+		return r;
 	r = place_of(lib, row->id, &at);
 	if (!r && at.kind != LIBRARY_OUTSIDE)
 		r = err_explain(-ENOENT, "volume %s is not outside: it is in %s", row->name, place_name(at, name));
@@ -428,7 +444,9 @@ int library_export(struct library *lib, uint32_t port)
 	volume = place_at(lib, at);
 	if (!volume || volume == PLACE_COMING)
 		return err_explain(-ENOENT, "%s is empty", place_name(at, name));
-	r = err_fold(catalog_place_put(lib->cat, volume, &place));
+	r = ports_open(lib);
+	if (!r)
+		r = err_fold(catalog_place_put(lib->cat, volume, &place));
 	if (r)
 		return r;
 	place_set(lib, at, 0);

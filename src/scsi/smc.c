@@ -65,9 +65,16 @@ static bool state_get(struct scsi_unit *u)
 
 /* ---- the unit --------------------------------------------------------------------------------------------------- */
 
+/* Also for an operator at the ports. */
+static void prevent(struct scsi_unit *u, bool on)
+{
+	u->smc.prevented = on;
+	library_ports_lock(u->cfg.lib, on);
+}
+
 static void smc_defaults(struct scsi_unit *u)
 {
-	u->smc.prevented = false;
+	prevent(u, false);
 	u->smc.auto_unload = !u->changer_model->unload_first;
 	u->smc.search.given = 0;
 }
@@ -79,19 +86,21 @@ int smc_new(struct scsi_unit *u)
 	library_place_changes(u->cfg.lib, &all, &u->smc.seen_ports);
 	library_places(u->cfg.lib, &u->smc.slots, &u->smc.ports);
 	smc_defaults(u);
-	state_get(u);
+	if (state_get(u))
+		prevent(u, u->smc.prevented);
 	return 0;
 }
 
 void smc_free(struct scsi_unit *u)
 {
+	prevent(u, false);
 	u->smc = (struct smc){ 0 };
 }
 
 void smc_reset(struct scsi_unit *u, enum scsi_reset what)
 {
 	if (what == SCSI_NEXUS_LOST)	/* SPC-4: ends only what that initiator prevented; it cannot be told whose it was */
-		u->smc.prevented = false;
+		prevent(u, false);
 	else
 		smc_defaults(u);
 	smc_save(u, 0, NULL);
@@ -347,7 +356,7 @@ static void open_close_import_export(struct scsi_unit *u, struct scsi_task *t)
 
 static void prevent_allow_medium_removal(struct scsi_unit *u, struct scsi_task *t)
 {
-	u->smc.prevented = t->cdb[4] & 0x01;
+	prevent(u, t->cdb[4] & 0x01);
 }
 
 /* Byte 1 of most: bits 5-7 were the LUN in SCSI-2, and Linux' ch still puts it there.  Bits 6 and 7 of the control byte

@@ -307,6 +307,26 @@ static void an_operator_puts_tapes_into_ports_and_takes_them_out(void **state)
 	assert_refused(library_import(s->lib, b, 0), -EEXIST, "port 0 has");
 }
 
+static void ports_that_are_locked_are_locked_for_the_operator(void **state)
+{
+	struct store *s = *state;
+
+	assert_int_equal(library_move(s->lib, SLOT(0), PORT(0)), 0);
+	library_ports_lock(s->lib, true);
+	assert_refused(library_export(s->lib, 0), -EBUSY, "the ports are locked by a host");
+	assert_in(s, a, PORT(0));
+	/* The robot is on the inner side. */
+	assert_int_equal(library_move(s->lib, PORT(0), SLOT(0)), 0);
+	assert_int_equal(library_move(s->lib, SLOT(0), PORT(0)), 0);
+	library_ports_lock(s->lib, false);
+	assert_int_equal(library_export(s->lib, 0), 0);
+	library_ports_lock(s->lib, true);
+	assert_refused(library_import(s->lib, a, 0), -EBUSY, "the ports are locked by a host");
+	assert_in(s, a, OUTSIDE);
+	library_ports_lock(s->lib, false);
+	assert_int_equal(library_import(s->lib, a, 0), 0);
+}
+
 static void a_place_that_has_a_tape_does_not_go(void **state)
 {
 	struct store *s = *state;
@@ -606,6 +626,7 @@ int main(void)
 		FILLED(an_exchange_is_one_move),
 		FILLED(an_exchange_that_fails_in_the_middle_is_undone),
 		FILLED(an_operator_puts_tapes_into_ports_and_takes_them_out),
+		FILLED(ports_that_are_locked_are_locked_for_the_operator),
 		FILLED(a_place_that_has_a_tape_does_not_go),
 		FILLED(how_many_there_are_leaves_up_alone),
 		FILLED(sixty_thousand_slots_are_soon_set_up_and_asked),

@@ -516,10 +516,24 @@ static void ports_are_held_shut_on_demand(void **state)
 	GOOD(g, 0, 0x1b, 0, BE16(PORT(0)), 1, 0);
 	/* The robot may still put something there. */
 	GOOD(g, 0, MOVE(SLOT(0), PORT(0)));
+	/* An operator may not take it, and not after a kill either. */
+	assert_int_equal(library_export(g->store->lib, 0), -EBUSY);
+	rig_kill(g, SCSI_CHANGER, NULL);
+	assert_int_equal(library_export(g->store->lib, 0), -EBUSY);
 	GOOD(g, 0, 0x1e, 0, 0, 0, 0, 0);
 	GOOD(g, 0, 0x1b, 0, 0, 0, 2, 0);
+	assert_int_equal(library_export(g->store->lib, 0), 0);
+	rig_settle(g);
 	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	assert_int_equal(library_import(g->store->lib, 1, 0), -EBUSY);
 	scsi_reset(g->u, SCSI_LUN_RESET);
+	assert_int_equal(library_import(g->store->lib, 1, 0), 0);
+	rig_settle(g);
+	/* A library whose changer is switched off has nobody who could let go. */
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	g->u = scsi_unit_free(g->u, false);
+	assert_int_equal(library_export(g->store->lib, 0), 0);
+	rig_plug(g, SCSI_CHANGER, NULL);
 	rig_settle(g);
 	GOOD(g, 0, 0x1b, 0, BE16(PORT(0)), 0, 0);
 	CHECKED(g, ILLEGAL_REQUEST, ASC_INVALID_ELEMENT, 0, 0x1b, 0, BE16(SLOT(0)), 0, 0);
