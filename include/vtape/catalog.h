@@ -144,7 +144,7 @@ struct catalog_mam { uint32_t partition; uint16_t id; enum catalog_mam_format fo
 int catalog_mam_put(struct catalog *c, uint64_t volume, const struct catalog_mam *a, const void *p, size_t n);
 int catalog_mam_get(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t id,
 		    enum catalog_mam_format *format, struct buf *out);				/* _NONE */
-/* In order of id, from @from on. */
+/* In order of id, from @from on; one that is damaged comes with @p NULL and @n 0. */
 int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t from,
 		     int (*each)(void *ctx, const struct catalog_mam *a, const void *p, size_t n), void *ctx);
 

@@ -154,9 +154,12 @@ int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uin
 		if (klen != first.len)
 			continue;	/* the check tells of it */
 		a.id = get_be16(key + klen - 2);
-		r = mam_decode(row, len, &a.format, &p, &n);
-		if (!r)
-			r = each(ctx, &a, p, n);
+		if (mam_decode(row, len, &a.format, &p, &n)) {
+			a.format = MAM_BINARY;
+			p = NULL;
+			n = 0;
+		}
+		r = each(ctx, &a, p, n);
 		if (r)
 			return r;
 	}

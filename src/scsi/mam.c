@@ -27,7 +27,7 @@ static int value_get(struct mam_view *v, const struct mam_attribute *a, struct b
 	int r;
 
 	if (a->host) {
-		r = catalog_mam_get(catalog_of(v->u), v->u->ssc.volume, v->partition, a->id, &stored, out);
+		r = mam_row(v->u, v->partition, a->id, &stored, out);
 		*format = (uint8_t)stored;
 		return r;
 	}
@@ -86,7 +86,7 @@ static int list_append(struct scsi_unit *u, uint32_t partition, uint16_t first, 
 			continue;
 		r = 0;
 		if (there && a->host)
-			r = catalog_mam_get(catalog_of(u), u->ssc.volume, partition, a->id, &format, &value);
+			r = mam_row(u, partition, a->id, &format, &value);
 		if (r == CATALOG_E_NONE)
 			continue;
 		put_be16(id, a->id);
@@ -232,7 +232,7 @@ static int item_growth(struct scsi_unit *u, uint32_t partition, const struct ite
 {
 	CLEANUP(buf_fini) struct buf old = BUF_INIT;
 	enum catalog_mam_format format;
-	int r = catalog_mam_get(catalog_of(u), u->ssc.volume, partition, i->a->id, &format, &old);
+	int r = mam_row(u, partition, i->a->id, &format, &old);
 
 	if (r < 0)
 		return r;

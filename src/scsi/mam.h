@@ -44,6 +44,8 @@ int mam_reference(struct scsi_unit *u, uint32_t *out);
 /* The drive is about to be another's, and everything is on disk: counters and fingerprint are kept.  What cannot be
  * kept is logged: the change reference grows once more for it. */
 void mam_settled(struct scsi_unit *u);
+/* A row of the loaded tape; CATALOG_E_NONE also if it is damaged, which is logged once for each load. */
+int mam_row(struct scsi_unit *u, uint32_t partition, uint16_t id, enum catalog_mam_format *format, struct buf *out);
 /* Before a FORMAT MEDIUM: the reference grows, the partitions' attributes go.  As mam_modify(). */
 int mam_format(struct scsi_unit *u);
 

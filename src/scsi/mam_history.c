@@ -26,11 +26,24 @@ static int row_put(struct scsi_unit *u, uint16_t id, const struct buf *row)
 	return err_fold(catalog_mam_put(catalog_of(u), u->ssc.volume, &a, row->data, row->len));
 }
 
+int mam_row(struct scsi_unit *u, uint32_t partition, uint16_t id, enum catalog_mam_format *format, struct buf *out)
+{
+	int r = catalog_mam_get(catalog_of(u), u->ssc.volume, partition, id, format, out);
+
+	if (r != -EUCLEAN)
+		return r;
+	if (!u->ssc.memory_damage_told)
+		log_warn("drive nst%u: the cartridge's memory is damaged, attribute %04x counts as none (vtape check --repair)",
+			 u->ssc.number, id);
+	u->ssc.memory_damage_told = true;
+	return CATALOG_E_NONE;
+}
+
 /* No row: an empty one. */
 static int row_get(struct scsi_unit *u, uint16_t id, struct buf *row)
 {
 	enum catalog_mam_format format;
-	int r = catalog_mam_get(catalog_of(u), u->ssc.volume, 0, id, &format, row);
+	int r = mam_row(u, 0, id, &format, row);
 
 	if (r == CATALOG_E_NONE) {
 		row->len = 0;

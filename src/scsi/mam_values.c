@@ -85,7 +85,7 @@ static int size_add(void *ctx, const struct catalog_mam *a, const void *p, size_
 	uint64_t *sum = ctx;
 	const struct mam_attribute *known = mam_attribute(a->id);
 
-	if (known && known->host)
+	if (p && known && known->host)
 		*sum += MAM_HEADER + n;
 	return 0;
 }

@@ -52,7 +52,7 @@ static void volume_is(struct scsi_unit *u, uint64_t volume)
 		crypt_clear(&s->crypt);
 	s->volume = volume;
 	s->medium = medium_of(u, volume);
-	s->modified = s->overwrite_allowed = s->pew_warned = s->plain = false;
+	s->modified = s->overwrite_allowed = s->pew_warned = s->plain = s->memory_damage_told = false;
 	s->left.valid = false;
 	s->ahead = 0;
 	c->written_records = c->written_bytes = c->read_records = c->read_bytes = 0;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "scsi/mam.h"
 #include "scsi/mode.h"
 
 /* ---- into the drive and out of it ------------------------------------------------------------------------------- */
@@ -245,11 +246,11 @@ static void format_medium(struct scsi_unit *u, struct scsi_task *t)
  */
 static const struct catalog_mam whole_row = { .partition = UINT32_MAX, .id = 0x0001, .format = MAM_BINARY };
 
-static int whole_of(struct catalog *c, const struct catalog_volume *row, uint64_t *whole)
+static int whole_of(struct scsi_unit *u, const struct catalog_volume *row, uint64_t *whole)
 {
 	enum catalog_mam_format format;
 	struct buf b = BUF_INIT;
-	int r = catalog_mam_get(c, row->id, whole_row.partition, whole_row.id, &format, &b);
+	int r = mam_row(u, whole_row.partition, whole_row.id, &format, &b);
 
 	*whole = row->capacity_bytes;
 	if (!r && b.len == 16 && get_le64(b.data + 8) == row->capacity_bytes)
@@ -294,7 +295,7 @@ static void set_capacity(struct scsi_unit *u, struct scsi_task *t)
 	if (!at_beginning(u, t) || !ssc_may_write(u, t))
 		return;
 	r = catalog_volume_by_id(c, volume, &row);
-	r = r ? r : whole_of(c, &row, &whole);
+	r = r ? r : whole_of(u, &row, &whole);
 	if (r) {
 		task_failed(t, err_fold(r));
 		return;

@@ -176,6 +176,7 @@ struct ssc {
 	bool pew_warned;		/* programmable early warning was told since the head came behind it */
 	bool cuts;			/* this command cuts off what lies ahead: on disk before it is answered
 					 * (ssc_keep.c) */
+	bool memory_damage_told;	/* since the load: of a row of the cartridge's memory */
 	bool plain;			/* compression of the tape in the drive is switched off by us */
 	uint64_t out;			/* UNLOAD left it in the drive, until LOAD or a robot takes it; 0: none */
 	uint64_t overwrite_object;

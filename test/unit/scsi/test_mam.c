@@ -337,6 +337,80 @@ static void a_history_that_makes_no_sense_is_none(void **state)
 	assert_int_equal(number(g, 0, 0x0003), 1);
 }
 
+/* ---- rows that are damaged --------------------------------------------------------------------------------------- */
+
+/* The row of a cartridge's memory, as the catalog has it (key A, volume, partition, identifier), is not one any more. */
+static void damage_row(struct rig *g, uint32_t partition, uint16_t id)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	uint8_t key[15] = { 'A' };
+
+	put_be64(key + 1, g->u->ssc.volume);
+	put_be32(key + 9, partition);
+	put_be16(key + 13, id);
+	assert_int_equal(kv_batch_new(&b), 0);
+	assert_int_equal(kv_batch_put(b, KV_CATALOG, key, sizeof(key), "x", 1), 0);
+	assert_int_equal(kv_write(g->store->kv, b, true), 0);
+}
+
+static void what_is_damaged_is_not_there_and_the_rest_is(void **state)
+{
+	static const uint8_t list[] = { 0, 0, 0, 26, 0x08, 0x00, 1, 0, 8, 'v', 'e', 'n', 'd', 'o', 'r', ' ', ' ',
+					0x08, 0x02, 1, 0, 8, '1', '.', '0', ' ', ' ', ' ', ' ', ' ' };
+	struct rig *g = rig_of(state);
+	uint8_t b[1024];
+	size_t len, whole;
+	bool seen = false;
+
+	memcpy(g->data, list, sizeof(list));
+	GOOD(g, sizeof(list), WRITE_AT(0, sizeof(list)));
+	GOOD(g, 0x10000, READ_AT(0, 0, 0, 0xffff));
+	whole = g->t.data_in;
+	damage_row(g, 0, 0x0800);
+	GOOD(g, 0x10000, READ_AT(0, 0, 0, 0xffff));
+	assert_int_equal(g->t.data_in, whole - 13);
+	assert_true(read_one(g, 0, 0x0802, b, &len));
+	assert_memory_equal(b, "1.0     ", 8);
+	assert_true(read_one(g, 0, 0x0401, b, &len));
+	assert_false(read_one(g, 0, 0x0800, b, &len));
+	GOOD(g, 0x10000, READ_AT(1, 0, 0, 0xffff));
+	for (size_t i = 4; i < g->t.data_in; i += 2) {
+		assert_int_not_equal(get_be16(g->data + i), 0x0800);
+		seen |= get_be16(g->data + i) == 0x0802;
+	}
+	assert_true(seen);
+	/* What is written again is whole again. */
+	memcpy(g->data, list, sizeof(list));
+	GOOD(g, sizeof(list), WRITE_AT(0, sizeof(list)));
+	assert_true(read_one(g, 0, 0x0800, b, &len));
+	assert_memory_equal(b, "vendor  ", 8);
+}
+
+/* Also what it knows of its own life: the drive takes, reads, writes and formats such a tape. */
+static void a_damaged_history_begins_anew(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, TO_EOD);
+	GOOD(g, 100, WRITE_6(100));
+	GOOD(g, 0, REWIND);
+	damage_row(g, 0, 0x0009);
+	damage_row(g, 0, 0x0c00);
+	damage_row(g, 0, 0x080c);
+	assert_int_not_equal(number(g, 0, 0x0009), 0);
+	GOOD(g, 0, UNLOAD);
+	GOOD(g, 0, LOAD);
+	rig_settle(g);
+	assert_int_equal(number(g, 0, 0x0003), 1);
+	GOOD(g, 0, TO_EOD);
+	GOOD(g, 100, WRITE_6(100));
+	GOOD(g, 0, REWIND);
+	damage_row(g, UINT32_MAX, 0x0001);
+	GOOD(g, 0, 0x0b, 0, 0, 0x80, 0, 0);
+	GOOD(g, 0, FORMAT(0));
+	GOOD(g, 0x10000, READ_AT(0, 0, 0, 0xffff));
+}
+
 /* ---- WRITE ATTRIBUTE -------------------------------------------------------------------------------------------- */
 
 static void ltfs_writes_and_reads_its_attributes(void **state)
@@ -731,6 +805,7 @@ int main(void)
 		LOADED(of_the_cartridge_and_of_the_device), LOADED(loads_add_up), LOADED(counts_outlive_a_kill),
 		LOADED(a_history_that_makes_no_sense_is_none), LOADED(ltfs_writes_and_reads_its_attributes),
 		LOADED(each_partition_has_its_own), LOADED(a_length_of_0_takes_it_away),
+		LOADED(what_is_damaged_is_not_there_and_the_rest_is), LOADED(a_damaged_history_begins_anew),
 		LOADED(what_may_not_be_written_is_refused), LOADED(a_list_is_written_as_a_whole_or_not),
 		LOADED(the_memory_is_full_at_its_end), LOADED(a_protected_cartridges_memory_is_too),
 		LOADED(it_is_0_until_something_is_written), LOADED(it_grows_once_with_what_is_written_in_a_load),
