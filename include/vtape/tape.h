@@ -149,7 +149,11 @@ int volume_stretch(struct volume *v, uint32_t partition, uint64_t object, uint64
  * 64 MiB if that is smaller, or the disk is nearly full; TAPE_E_FULL; TAPE_E_PROTECTED; an earlier append's error,
  * reported now: then the end has moved back to the last whole object that was stored, and writing may go on there. */
 int volume_append_record(struct volume *v, uint32_t partition, const void *data, size_t n);
-int volume_append_filemark(struct volume *v, uint32_t partition);
+int volume_append_filemarks(struct volume *v, uint32_t partition, uint64_t n);	/* at least one; one run of the map */
+static inline int volume_append_filemark(struct volume *v, uint32_t partition)
+{
+	return volume_append_filemarks(v, partition, 1);
+}
 /* Everything from @object on is cut off; see "Generations" above.  TAPE_E_PROTECTED: write protected; or WORM or
  * locked, and it is more than filemarks written since the volume was opened (a mark that a close left and that is
  * taken back). -ERANGE beyond the end. */
@@ -164,6 +168,10 @@ int volume_format_sized(struct volume *v, uint32_t partitions, const uint64_t by
 uint64_t volume_capacity(struct volume *v, uint32_t partition);
 /* Everything appended is on disk when this returns 0. */
 int volume_commit(struct volume *v);
+/* By another thread than who appends, which goes on meanwhile: what is stored by now is on disk.  Has ended before the
+ * volume is closed.  An error loses nothing: volume_commit() tries again and tells it. */
+int volume_commit_beside(struct volume *v);
+uint64_t volume_committed(struct volume *v, uint32_t partition);	/* objects of it that are on disk */
 
 /* Random access to the stream; one per reader, forgets by itself when the volume is cut. */
 struct volume_reader;

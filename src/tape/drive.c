@@ -145,17 +145,16 @@ int drive_next(struct drive *d, struct tape_object *out)
 	return 0;
 }
 
-void drive_step(struct drive *d, const struct tape_object *o)
+void drive_step(struct drive *d, const struct tape_object *o, unsigned n)
 {
-	d->at.objects++;
-	d->at.bytes += o->len;
-	d->at.odd += o->len & 1;
+	d->at.objects += n;
+	d->at.bytes += (uint64_t)o->len * n;
+	d->at.odd += (uint64_t)(o->len & 1) * n;
 	if (o->mark) {
-		d->at.marks++;
+		d->at.marks += n;
 		d->file_start = d->at.objects;
 	}
-	if (d->ahead)
-		d->ahead--;
+	d->ahead -= d->ahead < n ? d->ahead : n;
 }
 
 void drive_cut_here(struct drive *d)

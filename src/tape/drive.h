@@ -33,7 +33,7 @@ int drive_stand_at(struct drive *d, uint32_t partition, uint64_t object);
 /* Storing failed, objects at the end may be gone: stands at the end if it stood behind it.  Returns @error. */
 int drive_stand_back(struct drive *d, int error);
 int drive_next(struct drive *d, struct tape_object *out);	/* 0, or TAPE_E_EOD */
-void drive_step(struct drive *d, const struct tape_object *o);	/* past @o, which comes next */
+void drive_step(struct drive *d, const struct tape_object *o, unsigned n);	/* past @n times @o, which come next */
 void drive_cut_here(struct drive *d);				/* nothing is ahead any more */
 
 #endif

@@ -47,14 +47,14 @@ int drive_read_record(struct drive *d, void *buf, size_t cap, size_t *len)
 	if (r)
 		return r;
 	if (o.mark) {
-		drive_step(d, &o);
+		drive_step(d, &o, 1);
 		return TAPE_E_FILEMARK;
 	}
 
 	r = read_bytes(d, buf, o.len < cap ? o.len : cap);
 	if (r && r != -EBADMSG)
 		return drive_stand_back(d, r);
-	drive_step(d, &o);
+	drive_step(d, &o, 1);
 	if (r)
 		return r;
 	*len = o.len;

@@ -41,22 +41,22 @@ static int begin_write(struct drive *d, uint64_t n)
 	return r;
 }
 
-/* The outcome @r of appending @o here.  Early warning is a success. */
-static int end_write(struct drive *d, int r, const struct tape_object *o)
+/* The outcome @r of appending @n times @o here.  Early warning is a success. */
+static int end_write(struct drive *d, int r, const struct tape_object *o, unsigned n)
 {
 	if (r < 0)
 		return drive_stand_back(d, r);
 	if (r == 0 || r == TAPE_E_EARLY_WARNING)
-		drive_step(d, o);
+		drive_step(d, o, n);
 	return r;
 }
 
-static int write_filemark(struct drive *d)
+static int write_filemarks(struct drive *d, unsigned n)
 {
 	const struct tape_object mark = { .mark = true };
 	int r = begin_write(d, 0);
 
-	return r ? r : end_write(d, volume_append_filemark(d->vol, d->partition), &mark);
+	return r ? r : end_write(d, volume_append_filemarks(d->vol, d->partition, n), &mark, n);
 }
 
 static int commit(struct drive *d)
@@ -75,21 +75,19 @@ int drive_write_record(struct drive *d, const void *buf, size_t len)
 	if (len < 1 || len > TAPE_RECORD_MAX)
 		return err_explain(-EINVAL, "a record has 1 to %u bytes, not %zu", TAPE_RECORD_MAX, len);
 	r = begin_write(d, len);
-	return r ? r : end_write(d, volume_append_record(d->vol, d->partition, buf, len), &record);
+	return r ? r : end_write(d, volume_append_record(d->vol, d->partition, buf, len), &record, 1);
 }
 
 int drive_write_filemarks(struct drive *d, unsigned n, bool immed)
 {
 	LOCK_SCOPE(&d->lock);
-	int warning = 0, r = d->vol ? 0 : TAPE_E_NO_MEDIUM;
+	int warning, r = d->vol ? 0 : TAPE_E_NO_MEDIUM;
 
-	while (n-- > 0 && (!r || r == TAPE_E_EARLY_WARNING)) {
-		r = write_filemark(d);
-		if (r == TAPE_E_EARLY_WARNING)
-			warning = r;
-	}
+	if (!r && n)
+		r = write_filemarks(d, n);
 	if (r && r != TAPE_E_EARLY_WARNING)
 		return r;
+	warning = r;
 	/* A filemark is a promise: make it true before we answer.  The warning comes last, for all that was asked is
 	 * done. */
 	r = immed ? 0 : commit(d);

@@ -124,8 +124,10 @@ static bool mend_quietly(struct check *k, const struct mend *w)
 	struct volume *v = shelf_hold(k->sh, w->map);
 	int r;
 
-	if (v)
+	if (v) {
 		pthread_mutex_lock(&v->writing);
+		volume_alone(v);
+	}
 	r = mend(k->sh->kv, w);
 	if (v)
 		pthread_mutex_unlock(&v->writing);

@@ -279,8 +279,10 @@ static int tell_map(struct gc *g, const struct rewrite *rw, size_t count)
 	struct volume *v = shelf_hold(g->shelf, rw->map->map);
 	int r;
 
-	if (v)
+	if (v) {
 		pthread_mutex_lock(&v->writing);
+		volume_alone(v);
+	}
 	r = tell_pages(g, v, rw, count);
 	if (v) {
 		/* A batch that failed may be kept all the same. */

@@ -27,6 +27,7 @@ static struct volume *volume_free(struct volume *v)
 	head_fini(&v->head);
 	head_fini(&v->before);
 	pthread_mutex_destroy(&v->lock);
+	pthread_mutex_destroy(&v->committing);
 	pthread_mutex_destroy(&v->writing);
 	free(v);
 	return NULL;
@@ -54,6 +55,7 @@ int volume_open(struct shelf *sh, const struct volume_attr *attr, struct volume 
 	if (!v)
 		return err_origin(-ENOMEM);
 	pthread_mutex_init(&v->writing, NULL);
+	pthread_mutex_init(&v->committing, NULL);
 	pthread_mutex_init(&v->lock, NULL);
 	v->kv = sh->kv;
 	v->cs = sh->cs;

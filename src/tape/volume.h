@@ -29,9 +29,14 @@ struct partition {
  *  3. one synced batch: index rows, pages, use of packs, head    the last commit or this one, nothing between
  *  4. chunk_writer_end_commit(), and only then the answer        this commit
  * The head tells an end that step 1 reached.  Its pages may hold more; for a reader that is not there.
+ *
+ * volume_commit_beside() holds @committing without @writing, so appends go on between its steps; the partition that is
+ * written, the writer, pages in rows and what is cut off do not change before it has ended: who is about to change
+ * them holds @writing and calls volume_alone().
  */
 struct volume {
 	pthread_mutex_t writing;	/* one append, cut, commit at a time; taken before @lock, held while waiting */
+	pthread_mutex_t committing;	/* a commit from its first step to its last; taken behind @writing */
 	pthread_mutex_t lock;		/* guards everything below but @writer; never held while waiting for a writer */
 	struct shelf *shelf;		/* borrowed, with the next three */
 	struct volume *next_open;	/* guarded by the shelf's lock, with the next */
@@ -92,6 +97,7 @@ void volume_moved(struct volume *v, uint64_t map);
 /* ---- volume_commit.c: @writing is held, @lock is not ------------------------------------------------------------ */
 
 int volume_flush(struct volume *v);		/* step 1; a failure is rolled back already */
+void volume_alone(struct volume *v);		/* no commit is under way; none begins while @writing is held */
 int volume_commit_stored(struct volume *v);	/* steps 2 to 4, for what is stored: a prefix of what was appended */
 int volume_commit_all(struct volume *v);	/* steps 1 to 4 */
 /* After the writer failed with @r: what was stored is committed if it can be, the rest goes.  Returns @r; or

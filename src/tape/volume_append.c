@@ -161,9 +161,11 @@ static int begin_append(struct volume *v, uint32_t p)
 		r = volume_commit_all(v);
 		if (r)
 			return r;
+		volume_alone(v);
 		v->writer = chunk_writer_free(v->writer);
-	} else if (v->writer && v->writing_in != p) {
-		r = volume_flush(v);
+	} else if (v->writing_in != p) {
+		volume_alone(v);
+		r = v->writer ? volume_flush(v) : 0;
 	}
 	r = r ? r : prepare(v, p);
 	if (r || v->writer)
@@ -172,19 +174,19 @@ static int begin_append(struct volume *v, uint32_t p)
 	return chunk_writer_new(v->cs, &v->attr.store, volume_sink, v, &v->writer);
 }
 
-/* @len 0: a filemark. */
-static int append_object(struct volume *v, uint32_t p, uint32_t len)
+/* @len 0: filemarks. */
+static int append_objects(struct volume *v, uint32_t p, uint32_t len, uint64_t count)
 {
 	LOCK_SCOPE(&v->lock);
 	struct tape_tally *end = &v->head.part[p].end;
-	int r = tail_add_object(&v->partition[p].objects, len);
+	int r = tail_add_objects(&v->partition[p].objects, len, count);
 
 	if (r)
 		return r;
-	end->objects++;
-	end->marks += len == 0;
-	end->bytes += len;
-	end->odd += len & 1;
+	end->objects += count;
+	end->marks += len ? 0 : count;
+	end->bytes += len * count;
+	end->odd += (len & 1) * count;
 	v->head.written_ns = clock_now_ns();
 	v->dirty = true;
 	return 0;
@@ -205,6 +207,10 @@ static int commit_now_and_then(struct volume *v, uint32_t p)
 	bool bytes, pages;
 
 	commit_is_due(v, p, &bytes, &pages);
+	if (bytes || pages) {
+		volume_alone(v);
+		commit_is_due(v, p, &bytes, &pages);
+	}
 	if (pages)
 		return volume_commit_all(v);
 	return bytes ? volume_commit_stored(v) : 0;
@@ -240,7 +246,7 @@ int volume_append_record(struct volume *v, uint32_t p, const void *data, size_t 
 
 	r = begin_append(v, p);
 	r = r ? r : writer_append(v, data, n);
-	r = r ? r : append_object(v, p, (uint32_t)n);
+	r = r ? r : append_objects(v, p, (uint32_t)n, 1);
 	r = r ? r : commit_now_and_then(v, p);
 	if (r < 0)
 		r = volume_roll_back(v, r);
@@ -248,7 +254,7 @@ int volume_append_record(struct volume *v, uint32_t p, const void *data, size_t 
 }
 
 /* The chunker is flushed, so that a tape file is cut into the same chunks wherever on a tape it lies. */
-int volume_append_filemark(struct volume *v, uint32_t p)
+int volume_append_filemarks(struct volume *v, uint32_t p, uint64_t n)
 {
 	LOCK_SCOPE(&v->writing);
 	int room, r;
@@ -258,7 +264,7 @@ int volume_append_filemark(struct volume *v, uint32_t p)
 		return room;
 	r = volume_flush(v);
 	r = r ? r : begin_append(v, p);
-	r = r ? r : append_object(v, p, 0);
+	r = r ? r : append_objects(v, p, 0, n);
 	return r ? r : room;
 }
 

@@ -16,6 +16,7 @@
 struct commit {
 	struct kv_batch *batch;
 	struct tape_tally to[TAPE_PARTITIONS_MAX];
+	uint64_t sunk;
 };
 
 static bool stored_before(const struct tape_tally *t, void *stored)
@@ -38,6 +39,7 @@ static int commit_points(struct volume *v, struct commit *c)
 
 	for (uint32_t p = 0; !r && p < v->head.partitions; p++)
 		r = commit_point(v, p, &c->to[p]);
+	c->sunk = v->sunk;
 	return r;
 }
 
@@ -152,7 +154,7 @@ static void settle(struct volume *v, const struct commit *c, bool written)
 		v->fresh = false;
 		head_fini(&v->before);
 		v->dirty = !all;
-		v->sunk_committed = v->sunk;
+		v->sunk_committed = c->sunk;
 	}
 }
 
@@ -174,7 +176,8 @@ static bool covers_all(struct volume *v, const struct commit *c)
 	return v->partition[v->writing_in].stored == c->to[v->writing_in].bytes;
 }
 
-int volume_commit_stored(struct volume *v)
+/* Steps 2 to 4, with @committing.  @w is the volume's writer as it was when the caller had @writing. */
+static int commit_steps(struct volume *v, struct chunk_writer *w)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *batch = NULL;
 	struct commit c = { 0 };
@@ -184,17 +187,29 @@ int volume_commit_stored(struct volume *v)
 	r = r ? r : commit_points(v, &c);
 	if (r)
 		return r;
-	r = v->writer ? chunk_writer_begin_commit(v->writer, batch) : 0;
+	r = w ? chunk_writer_begin_commit(w, batch) : 0;
 	if (r)
 		return r;
-	if (v->writer && !covers_all(v, &c))
-		chunk_writer_keep(v->writer);
+	if (w && !covers_all(v, &c))
+		chunk_writer_keep(w);
 	r = put_rows(v, &c);
 	r = r ? r : kv_write(v->kv, batch, true);
-	if (v->writer)
-		chunk_writer_end_commit(v->writer, r == 0);
+	if (w)
+		chunk_writer_end_commit(w, r == 0);
 	settle(v, &c, r == 0);
 	return r;
+}
+
+int volume_commit_stored(struct volume *v)
+{
+	LOCK_SCOPE(&v->committing);
+
+	return commit_steps(v, v->writer);
+}
+
+void volume_alone(struct volume *v)
+{
+	LOCK_SCOPE(&v->committing);
 }
 
 static bool is_dirty(struct volume *v)
@@ -202,6 +217,27 @@ static bool is_dirty(struct volume *v)
 	LOCK_SCOPE(&v->lock);
 
 	return v->dirty;
+}
+
+int volume_commit_beside(struct volume *v)
+{
+	struct chunk_writer *w;
+	int r;
+
+	pthread_mutex_lock(&v->writing);
+	pthread_mutex_lock(&v->committing);
+	w = v->writer;
+	pthread_mutex_unlock(&v->writing);
+	r = w && is_dirty(v) ? commit_steps(v, w) : 0;
+	pthread_mutex_unlock(&v->committing);
+	return r;
+}
+
+uint64_t volume_committed(struct volume *v, uint32_t partition)
+{
+	LOCK_SCOPE(&v->lock);
+
+	return partition < v->head.partitions && !v->fresh ? v->partition[partition].committed.objects : 0;
 }
 
 int volume_commit_all(struct volume *v)

@@ -235,6 +235,7 @@ int volume_truncate(struct volume *v, uint32_t p, uint64_t object)
 
 	if (r || object == at.objects)
 		return r;
+	volume_alone(v);
 	r = volume_flush(v);
 	r = r ? r : volume_may_cut(v, p, object);
 	if (r)
@@ -268,6 +269,7 @@ int volume_format_sized(struct volume *v, uint32_t partitions, const uint64_t by
 	struct volume_stat st;
 	int r;
 
+	volume_alone(v);
 	volume_stat(v, &st);
 	r = may_format(v, partitions, !st.end.objects);
 	r = r ? r : volume_flush(v);

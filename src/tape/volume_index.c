@@ -160,14 +160,14 @@ static int tail_page(struct tail *t, struct page **out)
 }
 
 /* The last run of a full page still takes more of the same: a long run of equal records is one run. */
-int tail_add_object(struct tail *t, uint32_t len)
+int tail_add_objects(struct tail *t, uint32_t len, uint64_t count)
 {
 	struct page *p = t->page[t->count - 1];
 	int r = 0;
 
 	if (!p->runs || p->object[p->runs - 1].len != len)
 		r = tail_page(t, &p);
-	return r ? r : page_add_object(p, len, 1);
+	return r ? r : page_add_object(p, len, count);
 }
 
 int tail_add_chunk(struct tail *t, const struct chunk_run *run)

@@ -30,7 +30,7 @@ struct tail {
 };
 void tail_fini(struct tail *t);
 int tail_start(struct tail *t, struct page *p);		/* takes @p; @t is empty */
-int tail_add_object(struct tail *t, uint32_t len);
+int tail_add_objects(struct tail *t, uint32_t len, uint64_t count);
 int tail_add_chunk(struct tail *t, const struct chunk_run *r);
 /* Everything from @at on goes; @at is not before the first page. */
 void tail_clip(struct tail *t, const struct tape_tally *at);

@@ -67,6 +67,7 @@ static bool is_written_on(struct volume *v, uint64_t map)
 
 void volume_settle(struct volume *v, uint64_t map, uint64_t *end)
 {
+	volume_alone(v);
 	/* If the writer failed, the next append or commit finds the same error, and tells it to who wrote. */
 	if (is_written_on(v, map) && (!v->writer || chunk_writer_flush(v->writer) == 0) && volume_commit_stored(v))
 		log_debug("%s: not committed for the collection", v->attr.barcode);

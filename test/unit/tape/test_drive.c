@@ -43,6 +43,24 @@ static void an_empty_drive_does_nothing(void **state)
 	assert_false(drive_at_early_warning(s->drive));
 }
 
+/* A mark is no work of its own: 24 bits of them, as SCSI may ask, are one run of the map. */
+static void millions_of_filemarks_are_one_step(void **state)
+{
+	enum { MANY = 16000000 };
+	struct store *s = *state;
+	int64_t done;
+
+	put(s, 1, 10);
+	assert_int_equal(drive_write_filemarks(s->drive, MANY, false), 0);
+	assert_position(s, 0, MANY + 1, MANY, 0);
+	put(s, 2, 10);
+	assert_position(s, 0, MANY + 2, MANY, 1);
+	assert_int_equal(drive_space_filemarks(s->drive, -MANY, &done), 0);
+	assert_position(s, 0, 1, 0, 1);
+	assert_int_equal(drive_locate_file(s->drive, 0, MANY), 0);
+	assert_position(s, 0, MANY + 1, MANY, 0);
+}
+
 static void a_drive_holds_one_volume(void **state)
 {
 	struct store *s = *state;
@@ -324,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_store(an_empty_drive_does_nothing),
+		with_store(millions_of_filemarks_are_one_step),
 		with_store(a_drive_holds_one_volume),
 		with_store(loading_stands_at_the_beginning_of_partition_0),
 		with_store(rewinding_stays_in_the_partition),
