@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How a tape behaves, as one table, and the doors that it is driven through: the engine itself, a drive in the mount,
- * SCSI.
+ * SCSI, the kernel's st.
  *
  * A row is a name and a script of words, run from left to right on a blank tape (table.c).  The words:
  *
@@ -43,8 +43,8 @@ struct conform_pos { int64_t file, block; };
 struct conform_door {
 	const char *name;
 	size_t record_max;	/* the longest record that goes through; rows with longer ones are skipped */
-	/* A blank tape in the drive, at its beginning.  @capacity 0: unlimited.  Non-zero: it cannot be had, skip the
-	 * row. */
+	/* A blank tape in the drive, at its beginning.  @capacity 0: unlimited.  >0: it cannot be had through this door,
+	 * skip the row.  <0: it failed, and so does the row. */
 	int (*blank)(void *ctx, uint64_t capacity, bool worm);
 	enum condition (*write)(void *ctx, const void *p, size_t n);
 	enum condition (*marks)(void *ctx, unsigned n);
@@ -66,7 +66,8 @@ struct conform_row {
 extern const struct conform_row conform_table[];
 extern const size_t conform_rows;
 
-/* Every row, or the one named @only.  Prints what fails.  Returns how many failed. */
+/* Every row, or the one named @only.  Prints each with what came of it, and how many failed and were skipped.  Returns how many
+ * failed. */
 unsigned conform_run(const struct conform_door *door, void *ctx, const char *only);
 
 #endif
