@@ -58,6 +58,7 @@ struct scsi_unit_config {
 	struct catalog_unit identity;
 	uint8_t store_id[8];		/* serials and NAA numbers are made from it where @identity has none */
 	uint32_t transfer_max;		/* the transport's: 1 MiB over loopback; 0: SCSI_TRANSFER_MAX */
+	bool tells_resets;		/* the transport itself reports a reset to every initiator: the unit does not */
 	void *memory;			/* borrowed; NULL: nothing outlives */
 	size_t memory_len;
 };

@@ -62,7 +62,8 @@ static int unit_row(struct scsi_service *s, uint32_t number, struct catalog_unit
 
 static int unit_describe(struct scsi_service *s, uint32_t number, struct unit *u)
 {
-	*u = (struct unit){ .service = s, .cfg = { .lib = s->lib } };
+	/* With each notice of a reset the target core has put 29/03 before all paths. */
+	*u = (struct unit){ .service = s, .cfg = { .lib = s->lib, .tells_resets = true } };
 	u->cfg.kind = is_changer(number) ? SCSI_CHANGER : SCSI_DRIVE;
 	u->cfg.drive = is_changer(number) ? 0 : number;
 	memcpy(u->cfg.store_id, s->uuid, sizeof(u->cfg.store_id));

@@ -201,7 +201,8 @@ void scsi_reset(struct scsi_unit *u, enum scsi_reset what)
 	LOCK_SCOPE(&u->lock);
 
 	u->attentions &= ~resets[what].includes;
-	unit_attention(u, resets[what].attention);
+	if (!u->cfg.tells_resets)
+		unit_attention(u, resets[what].attention);
 	spc_reset(u, what);
 	reserve_reset(u, what);
 	if (u->cfg.kind == SCSI_DRIVE)

@@ -11,6 +11,7 @@ struct rig {
 	struct store *store;
 	struct scsi_unit *u;
 	struct scsi_task t;		/* the last command */
+	bool tells_resets;		/* the next unit's transport does */
 	uint8_t *data;			/* RIG_DATA bytes, the initiator's buffer */
 	uint8_t memory[1 << 20];	/* outlives the unit */
 };
@@ -18,7 +19,8 @@ struct rig {
 static inline void rig_plug(struct rig *g, enum scsi_kind kind, const char *model)
 {
 	struct scsi_unit_config cfg = { .lib = g->store->lib, .kind = kind, .store_id = { 1, 2, 3, 4, 5, 6, 7, 8 },
-					.memory = g->memory, .memory_len = sizeof(g->memory) };
+					.memory = g->memory, .memory_len = sizeof(g->memory),
+					.tells_resets = g->tells_resets };
 
 	cfg.identity.number = kind == SCSI_DRIVE ? 0 : CATALOG_UNIT_CHANGER;
 	snprintf(cfg.identity.model, sizeof(cfg.identity.model), "%s", model ? model : scsi_model_default(kind));

@@ -346,6 +346,30 @@ static void a_reset_tells_of_itself_and_for_what_went_with_it(void **state)
 	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
 }
 
+/* All the rest of a reset is done. */
+static void a_reset_that_the_transport_tells_of_is_not_told_twice(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->tells_resets = true;
+	plug(g, SCSI_DRIVE);
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001")), 0);
+	rig_settle(g);
+	GOOD(g, 0, 0x1e, 0, 0, 0, 1, 0);
+	GOOD(g, 0, 0x16, 0, 0, 0, 0, 0);
+	g->u->ssc.mode.block_len = 512;
+	unit_attention(g->u, ATTENTION_MODE_CHANGED);
+	scsi_reset(g->u, SCSI_LUN_RESET);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(g->u->ssc.mode.block_len, 0);
+	assert_false(g->u->reservation.simple);
+	/* What is pending beside it stays so. */
+	unit_attention(g->u, ATTENTION_MEDIUM_CHANGED);
+	scsi_reset(g->u, SCSI_BUS_RESET);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+}
+
 static void an_identity_is_the_models_where_nothing_else_is_said(void **state)
 {
 	struct scsi_unit_config cfg = { .kind = SCSI_DRIVE, .drive = 3, .store_id = { 0xab, 0xcd, 1, 2, 3, 4, 5, 6 } };
@@ -408,6 +432,7 @@ int main(void)
 		RIG_TEST(a_command_without_a_number_is_executed_each_time),
 		RIG_TEST(bytes_and_commands_are_counted),
 		RIG_TEST(a_reset_tells_of_itself_and_for_what_went_with_it),
+		RIG_TEST(a_reset_that_the_transport_tells_of_is_not_told_twice),
 		RIG_TEST(an_identity_is_the_models_where_nothing_else_is_said),
 		RIG_TEST(a_model_that_there_is_not_is_refused_in_words),
 	};
