@@ -34,6 +34,13 @@ struct catalog_pool {
 	uint64_t capacity_bytes;	/* of new volumes; 0: unlimited */
 	uint64_t keep_s;		/* how long an overwritten generation stays: 7 days */
 	uint64_t locked_until_ns;	/* retention lock on every volume of it, on the retention clock; 0: none */
+	bool contents;			/* what is on its tapes is looked at: contents.h */
+	uint64_t expire_s;		/* a volume expires so long after it was last written; 0: never by this */
+	bool expire_label;		/* and not before the dates in its labels */
+	char scratch[BARCODE_MAX + 1];	/* the pool that its expired volumes go to as scratch; "": they stay in it */
+	char barcode[BARCODE_MAX + 1];	/* of the next new volume: a barcode whose last digits count up; "": none */
+	enum catalog_access access;	/* of this site towards it */
+	uint32_t site;			/* whose it is, 0: ours */
 	uint64_t volumes;		/* how many; kept by the catalog */
 };
 
@@ -53,8 +60,28 @@ struct catalog_volume {
 	uint32_t key_id;		/* 0: not encrypted */
 	uint64_t created_ns;
 	uint64_t locked_until_ns;	/* retention lock, on the retention clock; 0: none */
+	uint64_t expires_ns;		/* said by hand, on the retention clock; 0: as the pool says; CATALOG_NEVER */
+	uint64_t assigned_ns;		/* when it became assigned; 0: it is not, or nobody knows */
+	uint32_t site;			/* that writes it; 0: ours */
+	uint64_t site_generation, site_written_ns;	/* as that site last told of it; 0: nothing told */
 	struct catalog_perm perm;
 };
+#define CATALOG_NEVER UINT64_MAX
+
+/*
+ * Sites.  Ours is number 0, its id is the store's; others are registered by hand, or come with what they send.  Labels are
+ * unique over all sites: a volume of another site that is known here is a row of its own (access secondary or restricted),
+ * or, if one with that label and another serial was here already, a clash.
+ */
+struct catalog_site {
+	uint32_t number;		/* 0: ours */
+	char name[BARCODE_MAX + 1];
+	char id[33];			/* 32 hex digits; "": not known yet */
+	char note[128];
+	uint64_t added_ns, heard_ns;	/* heard: when it last told of its volumes; 0: never */
+};
+/* One label at two sites: theirs is told here and nothing more is done with it, until one of them is renamed. */
+struct catalog_clash { uint32_t site; char name[BARCODE_MAX + 1], serial[17]; uint64_t found_ns; };
 
 enum { CATALOG_E_NONE = 1, CATALOG_E_EXISTS, CATALOG_E_NOT_EMPTY };
 
@@ -203,6 +230,16 @@ struct catalog_check_config {
 struct catalog_checked { uint64_t pools, volumes, files, events, faults, repaired; };
 int catalog_check(struct catalog *c, const struct catalog_check_config *cfg, struct catalog_checked *out);
 
+/* Sites. */
+int catalog_site_put(struct catalog *c, struct catalog_site *s);	/* .number UINT32_MAX: a new one; _EXISTS the name */
+int catalog_site_get(struct catalog *c, const char *name, struct catalog_site *out);		/* _NONE */
+int catalog_site_by_number(struct catalog *c, uint32_t number, struct catalog_site *out);
+int catalog_site_remove(struct catalog *c, uint32_t number);		/* _NOT_EMPTY: volumes or pools of it are here */
+int catalog_site_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_site *s), void *ctx);
+int catalog_clash_put(struct catalog *c, const struct catalog_clash *k);
+int catalog_clash_remove(struct catalog *c, uint32_t site, const char *name);			/* _NONE */
+int catalog_clash_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_clash *k), void *ctx);
+
 /* Events. */
 enum event_severity { EVENT_INFO, EVENT_WARNING, EVENT_ERROR };
 struct catalog_event {
@@ -220,10 +257,13 @@ enum event_number {
 	EVENT_VOLUME_CREATED = 300, EVENT_VOLUME_CHANGED = 301, EVENT_VOLUME_ERASED = 302, EVENT_VOLUME_DELETED = 303,
 	EVENT_VOLUME_MOVED = 304, EVENT_VOLUME_OVERWRITTEN = 305, EVENT_VOLUME_IMPORTED = 306,
 	EVENT_VOLUME_REPLACED = 307, EVENT_VOLUME_RESTORED = 308, EVENT_LOCKED = 309, EVENT_LOCK_REFUSED = 310,
-	EVENT_LOADED = 400, EVENT_UNLOADED = 401, EVENT_SCSI_FAILED = 402,
+	EVENT_VOLUME_EXPIRED = 311, EVENT_VOLUME_SCRATCHED = 312, EVENT_LABELLED = 313,
+	EVENT_LOADED = 400, EVENT_UNLOADED = 401, EVENT_SCSI_FAILED = 402, EVENT_NO_SCRATCH = 403,
 	EVENT_WRITE_FAILED = 500, EVENT_CHUNK_DAMAGED = 502, EVENT_NO_SPACE = 503,
 	EVENT_PACK_LOST = 504, EVENT_CLOCK = 505, EVENT_CHECK_FAILED = 506,
 	EVENT_SPACE_FREED = 600, EVENT_SCRUBBED = 601, EVENT_CHECKED = 602, EVENT_REBUILT = 603,
+	EVENT_EXPIRED = 604, EVENT_CONTENTS_LIMITED = 605, EVENT_HOOK_FAILED = 606,
+	EVENT_SITE_ADDED = 700, EVENT_SITE_CHANGED = 701, EVENT_SITE_REMOVED = 702, EVENT_CLASH = 703,
 };
 /* Stored without waiting for the disk (an event is no promise), logged too.  At most 100,000 are kept. */
 void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -233,5 +273,21 @@ const char *event_severity_name(enum event_severity s);
 int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
 		       void *ctx);
 uint64_t catalog_event_last(struct catalog *c);
+/* Who is told of each event once it is stored; quick, and without a call to the catalog.  NULL: nobody. */
+void catalog_event_listen(struct catalog *c, void (*tell)(void *ctx, const struct catalog_event *e), void *ctx);
+
+/* Hooks: programs that are run for events. */
+struct catalog_hook {
+	char name[BARCODE_MAX + 1];
+	bool off;
+	enum event_severity least;	/* events of at least this */
+	char events[512];		/* names of events, with commas; "": all */
+	char program[1024];		/* an absolute path, and what follows it are its arguments */
+	uint32_t timeout_s;
+};
+int catalog_hook_put(struct catalog *c, const struct catalog_hook *h);	/* -EINVAL with words */
+int catalog_hook_get(struct catalog *c, const char *name, struct catalog_hook *out);		/* _NONE */
+int catalog_hook_remove(struct catalog *c, const char *name);					/* _NONE */
+int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx);
 
 #endif

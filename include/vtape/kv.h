@@ -16,6 +16,7 @@ enum kv_space {
 	KV_INDEX,	/* digest -> place of a chunk: random 16 byte keys, mostly looked up in vain */
 	KV_MAP,		/* volumes: heads, object pages, chunk pages, use of packs */
 	KV_PACK,	/* one row per pack */
+	KV_CONTENTS,	/* what is on the tapes: can be had again from them */
 	KV_SPACES
 };
 
@@ -81,7 +82,7 @@ int kv_iter_error(struct kv_iter *it);						/* why it is not valid: 0 at the end
 /*
  * A database with a journal beside it: every batch is appended there first, and that is what a synced write waits for;
  * the database itself is written without waiting.  So one sync a commit, and a second, independent copy of everything
- * but KV_INDEX: the rows are in plain files, a checkpoint and the batches since then, from which a lost or damaged
+ * but KV_INDEX and KV_CONTENTS: the rows are in plain files, a checkpoint and the batches since then, from which a lost or damaged
  * database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
  *
  * A write, and what a power cut leaves behind each step:

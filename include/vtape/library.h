@@ -39,6 +39,31 @@ int library_stat(struct library *lib, uint64_t volume, struct volume_stat *out);
 int library_look(struct library *lib, uint64_t volume, struct volume **vol);
 int library_look_end(struct library *lib, uint64_t volume);
 
+/* Through which door a volume is written, and by whom: for whoever wants to know what is on it. */
+enum library_door { LIBRARY_DOOR_UNKNOWN, LIBRARY_DOOR_TAPES, LIBRARY_DOOR_FILES, LIBRARY_DOOR_IMAGES, LIBRARY_DOOR_DRIVE,
+		    LIBRARY_DOOR_SCSI, LIBRARY_DOOR_COMMAND };
+const char *library_door_name(enum library_door d);	/* "tapes", "files", "images", "drive", "scsi", "command", "unknown" */
+struct library_writer {
+	enum library_door door;
+	uint32_t uid;			/* of the program; UINT32_MAX: not known */
+	char program[16];		/* its name (comm); "": not known */
+	int32_t drive;			/* -1: none */
+};
+/* Said by a door once it has a write claim, or a drive open for writing, for what is written from then on. */
+void library_writer_is(struct library *lib, uint64_t volume, const struct library_writer *w);
+/* The last one since the start; .door LIBRARY_DOOR_UNKNOWN if nobody wrote. */
+void library_writer(struct library *lib, uint64_t volume, struct library_writer *out);
+/* Who wants to know what happens to contents.  Called without a lock that the library's calls take, from any thread; it
+ * must be quick, and may not call the library.  One watcher; NULL: none any more (then it does not run, nor will it). */
+enum library_watch {
+	WATCH_WRITING,		/* a writer has begun */
+	WATCH_WRITTEN,		/* he is gone, all is committed */
+	WATCH_CHANGED,		/* erased, replaced, restored, formatted, moved to another pool */
+	WATCH_DROPPED,		/* old generations are gone */
+	WATCH_DELETED,
+};
+void library_watch(struct library *lib, void (*tell)(void *ctx, uint64_t volume, enum library_watch what), void *ctx);
+
 /* ---- drives ----------------------------------------------------------------------------------------------------- */
 
 struct library_drive {

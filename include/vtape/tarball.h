@@ -18,21 +18,49 @@ struct tarball_source {
 	uint64_t size;
 };
 
+#define TARBALL_NO_PLACE UINT64_MAX
 struct tarball_member {
-	const char *path;	/* as the archive has it, in UTF-8 if it can be had; borrowed */
+	const char *path;	/* as the archive has it, in UTF-8 if it can be had; borrowed, as all words here */
 	char type;		/* as ls(1) shows it: '-', 'd', 'l', 'h' (hard link), 'c', 'b', 'p', 's' */
 	uint64_t size;		/* of its data, 0 if it has none */
 	uint64_t from, to;	/* bytes of the archive that it takes, headers included.  Of a compressed archive: those
 				 * that had to be read to come to its beginning, and to its end */
+	uint64_t data;		/* where its bytes begin, one behind the other; TARBALL_NO_PLACE: they do not lie there as they
+				 * are (compressed, sparse, in pieces) */
+	uint32_t mode, uid, gid;	/* mode: permission bits */
+	const char *user, *group;	/* NULL: not said */
+	const char *link;		/* target of 'l' and 'h'; NULL: none */
+	int64_t mtime_s;
+	uint32_t mtime_ns;
+	uint32_t dev_major, dev_minor;
 };
 struct tarball_info {
 	char format[64];	/* libarchive's words: "GNU tar format", "POSIX cpio", ... */
+	char filter[32];	/* "gzip", ...; "" if it is not compressed */
 	bool compressed;	/* to read one byte of it, all before is read */
 	bool broken;		/* it could not be read to its end */
+	bool limited;		/* and that for a limit: then it is broken too */
+};
+
+/* What a hostile archive may cost. 0: no limit. */
+struct tarball_limits {
+	uint64_t members;
+	uint64_t unpacked_bytes;	/* of a compressed one, that are unpacked on the way */
+	uint64_t unpacked_ratio;	/* and so many times what was read, beyond the first 64 MiB */
 };
 /* Members in the order of the archive; non-zero from @each ends it and is returned.  Damaged headers are passed over where
- * the format allows it.  @info is true when it returns, and may be NULL. */
-int tarball_each(const struct tarball_source *src, struct tarball_info *info,
+ * the format allows it.  @info is true when it returns, and may be NULL; so may @limits. */
+int tarball_each(const struct tarball_source *src, const struct tarball_limits *limits, struct tarball_info *info,
 		 int (*each)(void *ctx, const struct tarball_member *m), void *ctx);
+
+/*
+ * One member's bytes, read forward.  @from: a byte of the archive at which a member begins (tarball_member.from of one
+ * that is not compressed), or 0; of what comes from there, member @skip is it.  TARBALL_E_NONE: there is none.  -EBADMSG with
+ * words if the archive is damaged.  Borrows @src.
+ */
+struct tarball_stream;
+int tarball_stream_new(const struct tarball_source *src, uint64_t from, uint64_t skip, struct tarball_stream **out);
+struct tarball_stream *tarball_stream_free(struct tarball_stream *s);
+int tarball_stream_read(struct tarball_stream *s, void *buf, size_t n, size_t *got);	/* *got 0: its end */
 
 #endif

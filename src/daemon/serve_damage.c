@@ -197,7 +197,7 @@ static json_t *look_into(struct call *c, struct hurt_file *f)
 	name = name_json(c, v, h);
 	f->next = f->h;
 	if (volume_reader_new(v, 0, &f->reader) == 0) {
-		f->kind = tarball_each(&src, &f->info, member_seen, f);
+		f->kind = tarball_each(&src, NULL, &f->info, member_seen, f);
 		if (f->kind < 0)
 			log_warn("the archive in tape file %llu of volume number %llu: %s", (unsigned long long)h->file,
 				 (unsigned long long)h->volume, err_text(f->kind));

@@ -100,7 +100,7 @@ int journal_row_unpack(const uint8_t *p, size_t len, struct journal_row *out)
 
 /* The numbers of vtape-format(5), which are those of the enums. */
 static_assert(KV_PUT == 0 && KV_DELETE == 1 && KV_DELETE_PREFIX == 2, "changes on disk");
-static_assert(KV_CATALOG == 0 && KV_INDEX == 1 && KV_MAP == 2 && KV_PACK == 3, "spaces on disk");
+static_assert(KV_CATALOG == 0 && KV_INDEX == 1 && KV_MAP == 2 && KV_PACK == 3 && KV_CONTENTS == 4, "spaces on disk");
 
 int journal_op_pack(struct buf *b, const struct kv_op *op)
 {
@@ -148,7 +148,7 @@ int journal_payload_unpack(const uint8_t *p, size_t len, bool index, struct kv_b
 		r = unpack_op(&c, &op);
 		if (r)
 			return r;
-		if (op.space == KV_INDEX && !index)
+		if (op.space == KV_CONTENTS || (op.space == KV_INDEX && !index))
 			continue;
 		r = kv_batch_add(to, &op);
 		if (r)

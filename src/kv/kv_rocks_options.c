@@ -12,7 +12,8 @@
 #define OPEN_FILES 512
 
 const char *const rocks_family_names[ROCKS_FAMILIES] = {
-	[KV_CATALOG] = "catalog", [KV_INDEX] = "index", [KV_MAP] = "map", [KV_PACK] = "pack", [KV_SPACES] = "default",
+	[KV_CATALOG] = "catalog", [KV_INDEX] = "index", [KV_MAP] = "map", [KV_PACK] = "pack",
+	[KV_CONTENTS] = "contents", [KV_SPACES] = "default",
 };
 
 struct tuning {
@@ -27,6 +28,7 @@ static const struct tuning tunings[ROCKS_FAMILIES] = {
 	[KV_INDEX] = { 16 * MIB, 4096, rocksdb_no_compression, true },
 	[KV_MAP] = { 16 * MIB, 16384, rocksdb_lz4_compression, false },
 	[KV_PACK] = { 4 * MIB, 16384, rocksdb_lz4_compression, false },
+	[KV_CONTENTS] = { 16 * MIB, 16384, rocksdb_lz4_compression, false },
 	[KV_SPACES] = { 1 * MIB, 4096, rocksdb_no_compression, false },
 };
 

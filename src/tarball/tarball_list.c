@@ -205,7 +205,7 @@ static int read_members(struct listing *l, struct tarball_info *info)
 	return r ? r : some ? 0 : TARBALL_E_NONE;
 }
 
-int tarball_each(const struct tarball_source *src, struct tarball_info *info,
+int tarball_each(const struct tarball_source *src, const struct tarball_limits *limits, struct tarball_info *info,
 		 int (*each)(void *ctx, const struct tarball_member *m), void *ctx)
 {
 	CLEANUP(listing_fini) struct listing l = { .each = each, .ctx = ctx };

@@ -92,7 +92,7 @@ static int list(struct bytes *b, struct tarball_info *info, struct seen *s)
 	const struct tarball_source src = { read_bytes, b, b->n };
 
 	memset(s, 0, sizeof(*s));
-	return tarball_each(&src, info, see, s);
+	return tarball_each(&src, NULL, info, see, s);
 }
 
 static bool has(const struct seen *s, const char *name)
@@ -224,7 +224,7 @@ static void errors_and_wishes_to_stop_are_passed_on(void **state)
 	src.size = b.n;
 	memset(&seen, 0, sizeof(seen));
 	seen.stop_at = 3;
-	assert_int_equal(tarball_each(&src, NULL, see, &seen), 7);
+	assert_int_equal(tarball_each(&src, NULL, NULL, see, &seen), 7);
 	assert_int_equal(seen.count, 3);
 	b.error = -EIO;
 	assert_int_equal(list(&b, NULL, &seen), -EIO);
