@@ -158,6 +158,8 @@ static inline int volume_append_filemark(struct volume *v, uint32_t partition)
  * locked, and it is more than filemarks written since the volume was opened (a mark that a close left and that is
  * taken back). -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
+/* For volume_truncate() it is as if the volume was closed and opened now: the tape was unloaded, but stays where it is. */
+void volume_session_ends(struct volume *v);
 /* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED: as
  * volume_truncate(), unless it was blank; -EINVAL. */
 int volume_format(struct volume *v, uint32_t partitions);

@@ -392,6 +392,9 @@ void library_drive_out(struct library *lib, unsigned n, bool out)
 		return;
 	LOCK_SCOPE(&lib->lock);
 	s->out = out && s->held;
+	/* A robot would have put it away: what is on it is of an earlier time for whoever comes next. */
+	if (s->out && !s->busy)
+		volume_session_ends(s->held->vol);
 }
 
 /* ---- one who can be asked to let go ---------------------------------------------------------------------------- */

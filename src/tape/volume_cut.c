@@ -43,6 +43,14 @@ static int may_cut(const struct volume *v, uint32_t p, const struct tape_tally *
 	return at->objects >= v->partition[p].own_from && only_marks(v, p, at) ? 0 : TAPE_E_PROTECTED;
 }
 
+void volume_session_ends(struct volume *v)
+{
+	LOCK_SCOPE(&v->lock);
+
+	for (uint32_t p = 0; p < v->head.partitions; p++)
+		v->partition[p].own_from = v->head.part[p].end.objects;
+}
+
 static int tally_at(struct volume *v, uint32_t p, uint64_t object, struct tape_tally *out)
 {
 	struct lookup x;

@@ -203,6 +203,25 @@ static void where_there_is_a_robot_the_tape_waits_in_the_drive(void **state)
 	GOOD(g, 0, READY);
 }
 
+/* As if the robot had put it away and brought it back: the engine asks who wrote the marks at a WORM tape's end. */
+static void marks_on_a_worm_tape_stay_when_it_was_unloaded_and_is_loaded_again(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(library_volume_change(g->store->lib, g->u->ssc.volume, set_worm, ON), 0);
+	assert_int_equal(library_places_set(g->store->lib, 4, 0), 0);
+	write_records(g, 1);
+	GOOD(g, 0, 0x10, 0, 0, 0, 2);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	GOOD(g, 0, LOAD_UNLOAD(1));
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, 2);
+	CHECKED(g, DATA_PROTECT, ASC_APPEND_POSITION, 1, 0x0a, 0, 0, 0, 1);
+	CHECKED(g, DATA_PROTECT, ASC_APPEND_POSITION, 0, 0x10, 0, 0, 0, 1);
+	GOOD(g, 0, 0x11, 3);
+	GOOD(g, 1, 0x0a, 0, 0, 0, 1);
+}
+
 static void a_tape_that_is_out_stays_so_over_a_kill(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -688,6 +707,7 @@ int main(void)
 		T(load_unload_with_bits_that_make_no_sense),
 		T(a_program_in_the_mount_keeps_the_tape),
 		T(where_there_is_a_robot_the_tape_waits_in_the_drive),
+		T(marks_on_a_worm_tape_stay_when_it_was_unloaded_and_is_loaded_again),
 		T(a_tape_that_is_out_stays_so_over_a_kill),
 		T(what_a_program_opens_in_the_mount_is_loaded_again),
 		T(a_robot_that_comes_for_the_tape_gets_it),

@@ -292,6 +292,32 @@ static void a_mark_that_close_left_is_taken_back_on_worm_too(void **state)
 	assert_mark(s);
 }
 
+static void marks_of_an_earlier_session_stay_though_the_volume_is_open(void **state)
+{
+	struct store *s = *state;
+
+	worm(s);
+	put(s, 1, 100);
+	mark(s);
+	volume_session_ends(s->vol);
+	locate(s, 1);
+	assert_int_equal(drive_erase(s->drive), TAPE_E_PROTECTED);
+	assert_int_equal(try_put(s, 9, 10), TAPE_E_PROTECTED);
+	assert_int_equal(drive_space_eod(s->drive), 0);
+	put(s, 2, 100);
+	mark(s);
+	mark(s);
+	/* What came since then is this session's. */
+	locate(s, 4);
+	put(s, 3, 100);
+	rewind_tape(s);
+	assert_record(s, 1, 100);
+	assert_mark(s);
+	assert_record(s, 2, 100);
+	assert_mark(s);
+	assert_record(s, 3, 100);
+}
+
 /* Everything that would change what is written is refused, whoever asks. */
 static void assert_only_grows(struct store *s)
 {
@@ -576,6 +602,7 @@ int main(void)
 		with_store(very_many_marks_taken_back_do_not_make_the_head_long),
 		with_store(worm_is_append_only),
 		with_store(a_mark_that_close_left_is_taken_back_on_worm_too),
+		with_store(marks_of_an_earlier_session_stay_though_the_volume_is_open),
 		with_store(a_locked_tape_only_grows_until_its_time),
 		with_store(a_lock_begins_while_the_tape_is_open),
 		with_store(the_wall_clock_does_not_open_a_lock),
