@@ -99,6 +99,18 @@ static void print_daemon(const json_t *st, bool daemon)
 		       json_string_value(json_object_get(st, "version")));
 }
 
+static void print_scsi(const json_t *st)
+{
+	json_int_t up, failed;
+
+	if (json_unpack((json_t *)st, "{s:{s:I, s:I}}", "scsi", "up", &up, "failed", &failed) || !up)
+		return;
+	printf("%-11s  %lld units up", "scsi", (long long)up);
+	if (failed)
+		printf(", %lld not served: `vtape scsi status`", (long long)failed);
+	putchar('\n');
+}
+
 static void print_drives(const json_t *st)
 {
 	const json_t *drives = json_object_get(st, "drives"), *d;
@@ -108,9 +120,10 @@ static void print_drives(const json_t *st)
 		const char *volume = json_string_value(json_object_get(d, "volume"));
 		char name[24];
 		snprintf(name, sizeof(name), "nst%lld", (long long)json_integer_value(json_object_get(d, "drive")));
-		printf("%-11s  %s%s%s\n", name, volume ? volume : "-",
+		printf("%-11s  %s%s%s%s\n", name, volume ? volume : "-",
 		       json_is_true(json_object_get(d, "open")) ? ", open" : "",
-		       json_is_true(json_object_get(d, "locked")) ? ", locked" : "");
+		       json_is_true(json_object_get(d, "locked")) ? ", locked" : "",
+		       json_is_true(json_object_get(d, "out")) ? ", unloaded by its host, for the changer to fetch" : "");
 	}
 }
 
@@ -140,6 +153,7 @@ int verb_status(const struct args *a)
 		print_object(st, status_columns, ARRAY_LEN(status_columns));
 		print_care(st);
 		print_daemon(st, daemon);
+		print_scsi(st);
 		print_drives(st);
 	}
 	json_decref(st);

@@ -16,7 +16,7 @@
 #define HBA 0u
 #define WAIT_MS 5000u
 #define DATA_AREA_MB 64u
-#define DRIVE_MEMORY_BYTES (SCSI_MEMORY_MIN + (64u << 20))
+#define DRIVE_MEMORY_BYTES (SCSI_MEMORY_MIN + (96u << 20))
 #define PORTS_DEFAULT 4u
 #define SLOTS_DEFAULT 64u
 #define LOOPBACK_TRANSFER_MAX (1u << 20)	/* tcm_loop: 256 pages; READ BLOCK LIMITS says so, else st(4) gives EBUSY */
@@ -406,6 +406,15 @@ static void row_of(const struct unit *u, struct scsi_status_row *row)
 	row->error = tcmu_device_state(u->device);
 	scsi_unit_info(tcmu_device_unit(u->device), &row->info);
 	tcmu_nodes(u->info.naa, &row->nodes);
+}
+
+void scsi_service_count(struct scsi_service *s, unsigned *up, unsigned *failed)
+{
+	LOCK_SCOPE(&s->lock);
+	*up = s->units;
+	*failed = 0;
+	for (unsigned n = 0; n < s->units; n++)
+		*failed += s->unit[n].device && tcmu_device_state(s->unit[n].device);
 }
 
 int scsi_service_each(struct scsi_service *s, int (*each)(void *ctx, const struct scsi_status_row *row), void *ctx)

@@ -32,6 +32,8 @@ struct scsi_status_row {
 	struct scsi_unit_info info;
 	struct tcmu_nodes nodes;
 };
+/* How many are up, and how many of them are not served any more. */
+void scsi_service_count(struct scsi_service *s, unsigned *up, unsigned *failed);
 /* Non-zero from @each stops and is returned. */
 int scsi_service_each(struct scsi_service *s, int (*each)(void *ctx, const struct scsi_status_row *row), void *ctx);
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "daemon/scsi.h"
+
 int serve_version(struct call *c)
 {
 	return call_answer(c, json_pack("{s:s}", "version", VTAPE_VERSION));
@@ -32,8 +34,8 @@ static json_t *drives_json(struct call *c)
 		if (library_drive_info(c->s->lib, n, &d))
 			continue;
 		const char *name = d.loaded && catalog_volume_by_id(c->s->cat, d.volume, &v) == 0 ? v.name : NULL;
-		json_array_append_new(all, json_pack("{s:i, s:s?, s:b, s:b}", "drive", (int)n, "volume", name, "open",
-						     d.open, "locked", d.locked));
+		json_array_append_new(all, json_pack("{s:i, s:s?, s:b, s:b, s:b}", "drive", (int)n, "volume", name,
+						     "open", d.open, "locked", d.locked, "out", d.out));
 	}
 	return all;
 }
@@ -41,6 +43,16 @@ static json_t *drives_json(struct call *c)
 static json_t *pair_json(const char *a, uint64_t av, const char *b, uint64_t bv)
 {
 	return json_pack("{s:I, s:I}", a, (json_int_t)av, b, (json_int_t)bv);
+}
+
+/* The kernel's units of it. */
+static json_t *scsi_json(struct call *c)
+{
+	unsigned up = 0, failed = 0;
+
+	if (c->s->scsi)
+		scsi_service_count(c->s->scsi, &up, &failed);
+	return json_pack("{s:i, s:i}", "up", (int)up, "failed", (int)failed);
 }
 
 /* What is known of how sound it is, and what time it is for locks. */
@@ -57,6 +69,7 @@ static int add_care(struct call *c, json_t *st)
 		r = err_fold(catalog_store_get(c->s->cat, &props));
 	if (r)
 		return r;
+	json_object_set_new(st, "scsi", scsi_json(c));
 	json_object_set_new(st, "gc", json_boolean(!props.gc_off));
 	json_object_set_new(st, "scrub", scrub_json(&scrub));
 	json_object_set_new(st, "damage", pair_json("chunks", d.chunks, "packs", d.packs));
