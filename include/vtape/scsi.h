@@ -49,7 +49,7 @@ bool scsi_model_known(enum scsi_kind kind, const char *name);
  * without (lost with the machine) it is a drive that was switched on anew: UNIT ATTENTION, power on, and the tape as it
  * was last committed.
  */
-#define SCSI_MEMORY_MIN (64u << 10)	/* a changer's; for a drive add what may wait for a commit: 64 MiB is good */
+#define SCSI_MEMORY_MIN (64u << 10)	/* a changer's; for a drive add what may wait for a commit: 96 MiB is good */
 
 struct scsi_unit_config {
 	struct library *lib;		/* borrowed */

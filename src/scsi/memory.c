@@ -3,11 +3,12 @@
  * memory: what outlives a kill of the process.
  *
  * An area begins with a head, behind it two slots (state, the answer to the last command, how long the log is), behind
- * them the log, in two halves.  Only one slot counts: that of the number in the head, generation.  A step writes the
+ * them the log, in three parts.  Only one slot counts: that of the number in the head, generation.  A step writes the
  * other slot and then the number, by one store.  Nothing that counts is ever written: the log grows behind what the
- * slot says is in it, and what comes after a clear goes into the other half.  So a kill between any two stores leaves
- * what was before the step or what is after it.  No barrier of a processor is asked for: a killed thread has done all
- * its stores up to one of them; the compiler alone must keep their order.
+ * slot says is in it, and when it turns to another part or is cleared, that is one in which nothing counts.  So a kill
+ * between any two stores leaves what was before the step or what is after it.  Two parts may count, the older one
+ * first: while that is waiting to be dropped, the log goes on in the other.  No barrier of a processor is asked for: a
+ * killed thread has done all its stores up to one of them; the compiler alone must keep their order.
  *
  * What it guarantees nothing about is a machine that stops: pages of a file may be on disk in any mixture then.  The
  * head names the boot, and an area of another one is fresh.
@@ -22,15 +23,16 @@
 #include "scsi/memory.h"
 
 #define AREA_MAGIC "vtapeMEM"
-#define AREA_VERSION 1u
+#define AREA_VERSION 2u
+#define PARTS 3u
 
 struct slot {
 	uint64_t sum;			/* of what follows, up to the last byte of the state that is used */
 	uint64_t generation;
-	uint64_t log_len;		/* bytes of the half that count */
+	uint64_t log_len, older_len;	/* bytes that count, of @part and of @older */
 	uint64_t sequence;		/* 0: no answer */
 	uint64_t data_in;
-	uint32_t half;			/* of the log, 0 or 1 */
+	uint32_t part, older;		/* of the log */
 	uint32_t status;
 	uint32_t sense_len;
 	uint32_t state_len;
@@ -45,7 +47,7 @@ struct area {
 	uint8_t boot[16];
 	uint64_t generation;		/* the slot that counts is [generation & 1]; 0: none */
 	struct slot slot[2];
-	uint8_t log[];			/* two halves */
+	uint8_t log[];			/* PARTS of them */
 };
 
 /* Of an entry in the log; behind it its bytes, filled up to a multiple of 8. */
@@ -55,11 +57,10 @@ struct memory {
 	struct area *area;
 	struct area *own;		/* the same, if it is the heap's */
 	bool fresh;
-	size_t half_bytes;		/* 0: no log is kept */
+	size_t part_bytes;		/* 0: no log is kept */
 	/* What the next step makes true: */
-	uint32_t half;
-	size_t log_len;
-	bool cleared;
+	uint32_t part, older;
+	size_t log_len, older_len;
 };
 
 static const struct slot *now(const struct memory *m)
@@ -69,9 +70,9 @@ static const struct slot *now(const struct memory *m)
 	return generation ? &m->area->slot[generation & 1] : NULL;
 }
 
-static uint8_t *half_of(const struct memory *m, uint32_t half)
+static uint8_t *part_of(const struct memory *m, uint32_t part)
 {
-	return m->area->log + half * m->half_bytes;
+	return m->area->log + part * m->part_bytes;
 }
 
 static uint64_t slot_sum(const struct slot *s)
@@ -129,8 +130,9 @@ static bool area_holds(const struct memory *m, const struct area *head)
 		return false;
 	s = now(m);
 	return s && s->generation == m->area->generation && s->state_len <= MEMORY_STATE_MAX &&
-	       s->sense_len <= SCSI_SENSE_MAX && s->half <= 1 && s->log_len <= m->half_bytes && s->sum == slot_sum(s) &&
-	       log_holds(half_of(m, s->half), s->log_len);
+	       s->sense_len <= SCSI_SENSE_MAX && s->part < PARTS && s->older < PARTS && s->log_len <= m->part_bytes &&
+	       s->older_len <= m->part_bytes && s->sum == slot_sum(s) &&
+	       log_holds(part_of(m, s->older), s->older_len) && log_holds(part_of(m, s->part), s->log_len);
 }
 
 int memory_open(void *p, size_t len, struct memory **out)
@@ -156,7 +158,7 @@ int memory_open(void *p, size_t len, struct memory **out)
 	}
 	m->area = p;
 	m->own = own;
-	m->half_bytes = (len - sizeof(struct area)) / 2 & ~(size_t)7;
+	m->part_bytes = (len - sizeof(struct area)) / PARTS & ~(size_t)7;
 	head_of(&head, len);
 	s = area_holds(m, &head) ? now(m) : NULL;
 	m->fresh = !s;
@@ -165,8 +167,10 @@ int memory_open(void *p, size_t len, struct memory **out)
 		__atomic_store_n(&m->area->generation, 0, __ATOMIC_RELEASE);
 		memcpy(m->area, &head, offsetof(struct area, generation));
 	} else {
-		m->half = s->half;
+		m->part = s->part;
 		m->log_len = s->log_len;
+		m->older = s->older;
+		m->older_len = s->older_len;
 	}
 	*out = m;
 	return 0;
@@ -246,7 +250,9 @@ void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequenc
 	assert(n <= MEMORY_STATE_MAX && (!t || t->sense_len <= SCSI_SENSE_MAX));
 	s->generation = generation;
 	s->log_len = m->log_len;
-	s->half = m->half;
+	s->part = m->part;
+	s->older_len = m->older_len;
+	s->older = m->older;
 	if (t)
 		put_answer(s, sequence, t);
 	else
@@ -256,14 +262,13 @@ void memory_step(struct memory *m, const void *state, size_t n, uint64_t sequenc
 		memcpy(s->state, state, n);
 	s->sum = slot_sum(s);
 	__atomic_store_n(&m->area->generation, generation, __ATOMIC_RELEASE);
-	m->cleared = false;
 }
 
 /* ---- the log ---------------------------------------------------------------------------------------------------- */
 
 bool memory_log_room(const struct memory *m, size_t n)
 {
-	size_t left = m->half_bytes - m->log_len, need = filled_up(n);
+	size_t left = m->part_bytes - m->log_len, need = filled_up(n);
 
 	return m->own || (left >= sizeof(struct entry) && need >= n && need <= left - sizeof(struct entry));
 }
@@ -291,7 +296,7 @@ static void log_append(struct memory *m, const struct entry *e, const void *p)
 	if (m->own)
 		return;
 	assert(memory_log_room(m, e->n));
-	to = half_of(m, m->half) + m->log_len;
+	to = part_of(m, m->part) + m->log_len;
 	memcpy(to, e, sizeof(*e));
 	put_bytes(to + sizeof(*e), p, e->n);
 	m->log_len += sizeof(*e) + filled_up(e->n);
@@ -307,27 +312,72 @@ void memory_log_marks(struct memory *m, uint32_t partition, uint64_t object, uin
 	log_append(m, &(struct entry){ .partition = partition, .object = object, .marks = count }, NULL);
 }
 
+/* Does something count in it until the next step? */
+static bool counts(const struct memory *m, uint32_t part)
+{
+	const struct slot *s = now(m);
+
+	return s && ((s->log_len && s->part == part) || (s->older_len && s->older == part));
+}
+
 void memory_log_clear(struct memory *m)
 {
-	/* The half that counts until the next step stays as it is, however often this is called before. */
-	if (!m->cleared)
-		m->half ^= 1;
-	m->cleared = true;
+	m->log_len = m->older_len = 0;
+	for (uint32_t part = 0; counts(m, m->part); part++)
+		m->part = part;
+}
+
+bool memory_log_turn(struct memory *m)
+{
+	uint32_t part = 0;
+
+	if (m->own || m->older_len)
+		return false;
+	while (part < PARTS && (part == m->part || counts(m, part)))
+		part++;
+	if (part == PARTS)
+		return false;
+	m->older = m->part;
+	m->older_len = m->log_len;
+	m->part = part;
 	m->log_len = 0;
+	return true;
+}
+
+bool memory_log_turned(const struct memory *m)
+{
+	return m->older_len;
+}
+
+size_t memory_log_used(const struct memory *m, size_t *of)
+{
+	*of = m->part_bytes;
+	return m->log_len;
+}
+
+void memory_log_drop_older(struct memory *m)
+{
+	m->older_len = 0;
+}
+
+static int each_of_part(const uint8_t *log, size_t len, int (*each)(void *ctx, const struct memory_entry *e),
+			void *ctx)
+{
+	struct memory_entry e;
+	int r = 0;
+
+	for (size_t at = 0; !r && at < len; ) {
+		if (!entry_at(log, len, at, &e, &at))
+			return err_origin(-EUCLEAN);
+		r = each(ctx, &e);
+	}
+	return r;
 }
 
 int memory_log_each(const struct memory *m, int (*each)(void *ctx, const struct memory_entry *e), void *ctx)
 {
 	const struct slot *s = now(m);
-	struct memory_entry e;
-	int r;
+	int r = s ? each_of_part(part_of(m, s->older), s->older_len, each, ctx) : 0;
 
-	for (size_t at = 0; s && at < s->log_len; ) {
-		if (!entry_at(half_of(m, s->half), s->log_len, at, &e, &at))
-			return err_origin(-EUCLEAN);
-		r = each(ctx, &e);
-		if (r)
-			return r;
-	}
-	return 0;
+	return r || !s ? r : each_of_part(part_of(m, s->part), s->log_len, each, ctx);
 }

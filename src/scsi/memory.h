@@ -31,6 +31,12 @@ bool memory_log_room(const struct memory *m, size_t n);
 void memory_log_record(struct memory *m, uint32_t partition, uint64_t object, const void *p, size_t n);
 void memory_log_marks(struct memory *m, uint32_t partition, uint64_t object, uint32_t count);
 void memory_log_clear(struct memory *m);	/* with the next step */
+/* What is in it becomes its older part, and there is room; false: there is an older part already, or no free one.  The
+ * older part is dropped, with the next step, when all that is in it is on disk. */
+bool memory_log_turn(struct memory *m);
+bool memory_log_turned(const struct memory *m);
+size_t memory_log_used(const struct memory *m, size_t *of);	/* of what is not the older part */
+void memory_log_drop_older(struct memory *m);
 struct memory_entry { uint32_t partition; uint64_t object; uint32_t marks; const uint8_t *p; size_t n; };
 /* As of the last step; non-zero from @each stops and is returned. */
 int memory_log_each(const struct memory *m, int (*each)(void *ctx, const struct memory_entry *e), void *ctx);

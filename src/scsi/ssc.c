@@ -93,8 +93,10 @@ int ssc_open_drive(struct scsi_unit *u, bool write)
 
 void ssc_close_drive(struct scsi_unit *u, int *error)
 {
-	int r = library_drive_close(u->cfg.lib, u->ssc.number);
+	int r;
 
+	ssc_behind_wait(&u->ssc);
+	r = library_drive_close(u->cfg.lib, u->ssc.number);
 	u->ssc.drive = NULL;
 	if (!*error)
 		*error = r;
@@ -351,6 +353,7 @@ void ssc_free(struct scsi_unit *u, bool keep)
 		log_error("drive nst%u: %s", s->number, err_text(r));
 	if (s->prevented && !keep)
 		library_drive_lock(u->cfg.lib, s->number, false);
+	ssc_behind_stop(s);
 	crypt_clear(&s->crypt);
 	buf_fini(&s->bounce);
 	buf_fini(&s->clear);

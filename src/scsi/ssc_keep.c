@@ -8,8 +8,10 @@
  *  1. the tape takes the objects (in its memory)	not there, or there if the tape commits by itself now and then
  *  2. the log takes them, not counting yet		as 1
  *  3. state, answer and log count at once		they are told, and the log has what the tape lacks
- *  If the log has no room, 2 is: the tape is committed, the log will be empty with the next step.  A kill behind that
- *  leaves a tape with everything, and a log of which everything is on the tape.
+ *  If the log has no room, it turns: what it has is its older part, and goes when the tape has that on disk.  A thread
+ *  commits meanwhile (ssc_behind.c).  If there is an older part still, 2 is: the tape is committed, the log will be
+ *  empty with the next step.  A kill behind that leaves a tape with everything, and a log of which everything is on the
+ *  tape.
  *
  * Writing where something lies ahead, erasing, formatting: what the log says would have another tape below it.
  *  1. the tape is committed				all that was told is on the tape
@@ -33,6 +35,7 @@
 #include "scsi/unit.h"
 
 #define KEEP_VERSION 1u
+#define BEHIND_BYTES (8u << 20)	/* a log whose parts are shorter is on disk when a command waits for it */
 /* What the state is.  The memory is this machine's, for a moment: no byte order. */
 struct keep {
 	uint32_t version, bytes;
@@ -157,11 +160,47 @@ int ssc_keep_cut(struct scsi_unit *u)
 	return 0;
 }
 
+/* All that the log's older part has is on disk. */
+static bool older_is_on_disk(struct ssc *s)
+{
+	struct volume *v = drive_volume(s->drive);
+	bool all = true;
+
+	for (uint32_t p = 0; p < TAPE_PARTITIONS_MAX; p++)
+		all = all && volume_committed(v, p) >= s->older_end[p];
+	return all;
+}
+
+/* The older part is given up as soon as it can be, and what is in it goes to the disk meanwhile: once the pipeline
+ * must have it in packs.  Of a short log it is not worth a thread. */
+static void older_part(struct scsi_unit *u)
+{
+	size_t of, used = memory_log_used(u->memory, &of);
+
+	if (!memory_log_turned(u->memory) || used < of / 4)
+		return;
+	if (older_is_on_disk(&u->ssc))
+		memory_log_drop_older(u->memory);
+	else if (of >= BEHIND_BYTES)
+		ssc_behind_commit(&u->ssc);
+}
+
+static bool log_room(struct scsi_unit *u, size_t n)
+{
+	older_part(u);
+	if (memory_log_room(u->memory, n))
+		return true;
+	if (!memory_log_turn(u->memory))
+		return false;
+	memcpy(u->ssc.older_end, u->ssc.told_end, sizeof(u->ssc.older_end));
+	return memory_log_room(u->memory, n);
+}
+
 int ssc_keep_record(struct scsi_unit *u, const struct tape_pos *at, const void *p, size_t n)
 {
 	if (u->ssc.cuts)
 		return 0;
-	if (!memory_log_room(u->memory, n))
+	if (!log_room(u, n))
 		return commit(u);
 	memory_log_record(u->memory, at->partition, at->object, p, n);
 	u->ssc.told_end[at->partition] = at->object + 1;
@@ -172,7 +211,7 @@ int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t coun
 {
 	if (u->ssc.cuts || !count)
 		return 0;
-	if (!memory_log_room(u->memory, 0))
+	if (!log_room(u, 0))
 		return commit(u);
 	memory_log_marks(u->memory, at->partition, at->object, count);
 	u->ssc.told_end[at->partition] = at->object + count;
@@ -210,12 +249,14 @@ static int compare_record(struct scsi_unit *u, const struct memory_entry *e)
 	return r || len != e->n || memcmp(b->data, e->p, len) ? DOES_NOT_FIT : 0;
 }
 
-static int compare_mark(struct scsi_unit *u, uint32_t partition, uint64_t object)
+int ssc_only_marks(struct scsi_unit *u, uint32_t partition, uint64_t object, uint64_t n)
 {
-	struct tape_object o;
-	int r = volume_object(drive_volume(u->ssc.drive), partition, object, &o);
+	struct volume *v = drive_volume(u->ssc.drive);
+	struct tape_tally from, to;
+	int r = volume_tally(v, partition, object, &from);
 
-	return r < 0 ? r : r || !o.mark ? DOES_NOT_FIT : 0;
+	r = r ? r : volume_tally(v, partition, object + n, &to);
+	return r ? r : to.marks - from.marks != n;
 }
 
 static int append(struct replay *x, const struct memory_entry *e, uint32_t marks)
@@ -247,9 +288,10 @@ static int replay_entry(void *ctx, const struct memory_entry *e)
 	there = x->end[e->partition] - e->object;
 	if (!e->marks)
 		return there ? compare_record(x->u, e) : append(x, e, 0);
-	for (uint32_t i = 0; !r && i < e->marks && i < there; i++)
-		r = compare_mark(x->u, e->partition, e->object + i);
-	return r || there >= e->marks ? r : append(x, e, e->marks - (uint32_t)there);
+	r = ssc_only_marks(x->u, e->partition, e->object, there < e->marks ? there : e->marks);
+	if (r)
+		return r < 0 ? r : DOES_NOT_FIT;
+	return there >= e->marks ? 0 : append(x, e, e->marks - (uint32_t)there);
 }
 
 /* The tape is as it was when the state was saved, but for what may have been appended or cut by the command in

@@ -258,13 +258,9 @@ void ssc_write_16(struct scsi_unit *u, struct scsi_task *t)
 static uint32_t marks_there(struct scsi_unit *u, uint32_t count, const struct writing *w)
 {
 	struct ssc *s = &u->ssc;
-	struct tape_object o;
 
-	if (s->ahead > count)
+	if (s->ahead > count || ssc_only_marks(u, w->begin.partition, w->begin.object, s->ahead))
 		return 0;
-	for (uint32_t i = 0; i < s->ahead; i++)
-		if (volume_object(drive_volume(s->drive), w->begin.partition, w->begin.object + i, &o) || !o.mark)
-			return 0;
 	return drive_locate(s->drive, w->begin.partition, w->begin.object + s->ahead) ? 0 : (uint32_t)s->ahead;
 }
 

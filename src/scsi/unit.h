@@ -187,6 +187,8 @@ struct ssc {
 	struct buf bounce, clear;	/* a record that cannot go straight to the initiator: as stored, in clear */
 	struct ssc_left left;		/* where the tape was when it was given back */
 	uint64_t told_end[TAPE_PARTITIONS_MAX];	/* of data, as memory and log have it (ssc_keep.c) */
+	uint64_t older_end[TAPE_PARTITIONS_MAX];	/* as it was when the log turned */
+	struct ssc_behind *behind;	/* NULL: not needed yet */
 	uint64_t ahead;			/* objects here that a killed command may have written (ssc_keep.c) */
 };
 
@@ -216,6 +218,13 @@ int ssc_keep_record(struct scsi_unit *u, const struct tape_pos *at, const void *
 int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t count);
 /* Before a command that changes the tape is answered: a cut is committed. */
 int ssc_keep_end(struct scsi_unit *u);
+/* @n filemarks and nothing else from @object on?  0, 1: no. */
+int ssc_only_marks(struct scsi_unit *u, uint32_t partition, uint64_t object, uint64_t n);
+/* ssc_behind.c: a commit by a thread of its own, while commands go on.  Nothing, if one is under way; it has ended
+ * before the drive is given back. */
+void ssc_behind_commit(struct ssc *s);
+void ssc_behind_wait(struct ssc *s);
+void ssc_behind_stop(struct ssc *s);
 /* The drive is taken, for writing or not, where a claim elsewhere allows it.  -EBUSY. */
 int ssc_open_drive(struct scsi_unit *u, bool write);
 void ssc_close_drive(struct scsi_unit *u, int *error);

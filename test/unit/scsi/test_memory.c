@@ -21,8 +21,12 @@
 
 /* ---- steps and what they leave ---------------------------------------------------------------------------------- */
 
-/* Step @k clears the log or not, and appends so many records and marks: numbers alone say which. */
+/* Step @k clears the log, has it turn, drops what it had before that, or none of these; and appends so many records and marks: numbers alone say which. */
 static bool clears(uint64_t k) { return k % 7 == 0; }
+static bool turns(uint64_t k) { return k % 7 == 2; }
+static bool drops(uint64_t k) { return k % 7 == 5; }
+/* The step whose entries are the first in the log behind step @k. */
+static uint64_t first_of(uint64_t k) { return k % 7 >= 5 ? k - k % 7 + 2 : k >= 7 ? k - k % 7 : k ? 1 : 0; }
 static unsigned records(uint64_t k) { return (unsigned)(k * 5 % 3); }
 static unsigned marks(uint64_t k) { return k % 4 == 1; }
 static size_t size_of(uint64_t k, unsigned i) { return (k * 37 + i * 101) % 400; }
@@ -54,6 +58,10 @@ static void step(struct memory *m, uint64_t k)
 
 	if (clears(k))
 		memory_log_clear(m);
+	if (turns(k) && !memory_log_turn(m))
+		abort();
+	if (drops(k))
+		memory_log_drop_older(m);
 	for (unsigned i = 0; i < records(k); i++) {
 		n = size_of(k, i);
 		for (size_t at = 0; at < n; at++)
@@ -114,9 +122,8 @@ static uint64_t step_in(void *p)
 		    t.sense_len != want.sense_len || t.data_in != want.data_in ||
 		    memcmp(t.sense, want.sense, sizeof(t.sense)))
 			k = UINT64_MAX;
-		x.k = x.last = k;
-		while (x.k > 1 && !clears(x.k))
-			x.k--;
+		x.k = k == UINT64_MAX ? 0 : first_of(k);
+		x.last = k;
 		if (k != UINT64_MAX && memory_log_each(m, expect_entry, &x))
 			k = UINT64_MAX;
 		/* And nothing is missing. */
@@ -179,8 +186,9 @@ static void on_the_heap_it_answers_and_keeps_no_log(void **state)
 	assert_int_equal(memory_open(NULL, 0, &m), 0);
 	assert_true(memory_fresh(m));
 	assert_true(memory_log_room(m, SCSI_TRANSFER_MAX));
-	step(m, 2);
-	assert_true(memory_answer(m, 2, &t));
+	step(m, 4);
+	assert_true(memory_answer(m, 4, &t));
+	assert_false(memory_log_turn(m));
 	assert_int_equal(memory_log_each(m, expect_entry, &x), 0);
 	memory_close(m, false);
 }
@@ -223,7 +231,7 @@ static void room_ends_and_a_clear_makes_it(void **state)
 	assert_false(memory_log_room(m, SIZE_MAX));
 	for (; memory_log_room(m, 1000); n++)
 		memory_log_record(m, 0, n, big, 1000);
-	assert_true(n >= 4);
+	assert_true(n >= 3);
 	memory_step(m, "x", 1, 1, NULL);
 	/* Before the step that makes a clear true there is room already, again and again. */
 	for (unsigned i = 0; i < 3; i++) {
@@ -237,6 +245,65 @@ static void room_ends_and_a_clear_makes_it(void **state)
 	memory_close(m, false);
 	munmap(p, AREA);
 	free(big);
+}
+
+static int count_bytes(void *ctx, const struct memory_entry *e)
+{
+	*(size_t *)ctx += e->n;
+	return 0;
+}
+
+static size_t logged(const struct memory *m)
+{
+	size_t n = 0;
+
+	assert_int_equal(memory_log_each(m, count_bytes, &n), 0);
+	return n;
+}
+
+static void fill(struct memory *m)
+{
+	static const uint8_t bytes[1000];
+
+	while (memory_log_room(m, sizeof(bytes)))
+		memory_log_record(m, 0, 0, bytes, sizeof(bytes));
+}
+
+static void a_log_that_is_full_turns_once_until_its_older_part_is_dropped(void **state)
+{
+	void *p = shared();
+	struct memory *m;
+	size_t one, of;
+
+	assert_int_equal(memory_open(p, AREA, &m), 0);
+	fill(m);
+	one = memory_log_used(m, &of);
+	assert_true(one > of / 2 && one <= of && !memory_log_turned(m));
+	assert_true(memory_log_turn(m) && memory_log_turned(m));
+	assert_int_equal(memory_log_used(m, &of), 0);
+	memory_step(m, "x", 1, 1, NULL);
+	one = logged(m);
+	fill(m);
+	assert_false(memory_log_turn(m));
+	memory_step(m, "x", 1, 2, NULL);
+	assert_int_equal(logged(m), 2 * one);
+	/* Dropped, and in the same step it turns: there is a third part, but no fourth. */
+	memory_log_drop_older(m);
+	assert_true(memory_log_turn(m));
+	fill(m);
+	memory_log_drop_older(m);
+	assert_false(memory_log_turn(m));
+	assert_int_equal(logged(m), 2 * one);
+	memory_step(m, "x", 1, 3, NULL);
+	assert_int_equal(logged(m), one);
+	assert_true(memory_log_turn(m));
+	memory_step(m, "x", 1, 4, NULL);
+	memory_close(m, true);
+	assert_int_equal(memory_open(p, AREA, &m), 0);
+	assert_true(memory_log_turned(m));
+	assert_int_equal(logged(m), one);
+	memory_close(m, false);
+	munmap(p, AREA);
 }
 
 static void too_small_an_area_is_refused(void **state)
@@ -398,6 +465,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_no_number),
 		cmocka_unit_test(what_an_answer_had_for_a_larger_buffer_is_cut),
 		cmocka_unit_test(room_ends_and_a_clear_makes_it),
+		cmocka_unit_test(a_log_that_is_full_turns_once_until_its_older_part_is_dropped),
 		cmocka_unit_test(too_small_an_area_is_refused),
 		cmocka_unit_test(foreign_content_is_taken_for_fresh),
 		cmocka_unit_test(of_another_boot_it_is_fresh),

@@ -835,10 +835,52 @@ static void a_damaged_record_alone_is_lost(void **state)
 	assert_int_equal(READ(g, 1 << 20), SCSI_GOOD);
 }
 
+/* With a log as long as a drive's, a thread of the unit's own commits beside the commands. */
+static void records_are_committed_while_others_come(void **state)
+{
+	enum { RECORD = 256 << 10, RECORDS = 320, MEMORY = 40 << 20 };
+	struct rig *g = *state;
+	struct scsi_unit_config cfg = g->u->cfg;
+	uint64_t *words = (uint64_t *)(void *)g->data, x = 88172645463325252u, n = 0;
+	void *memory = calloc(1, MEMORY);
+
+	assert_non_null(memory);
+	g->u = scsi_unit_free(g->u, false);
+	cfg.memory = memory;
+	cfg.memory_len = MEMORY;
+	assert_int_equal(scsi_unit_new(&cfg, &g->u), 0);
+	rig_settle(g);
+	for (unsigned i = 0; i < RECORDS; i++) {
+		for (size_t k = 0; k < RECORD / 8; k++)
+			words[k] = x = x * 6364136223846793005u + 1442695040888963407u;
+		assert_int_equal(WRITE(g, RECORD), SCSI_GOOD);
+	}
+	assert_non_null(g->u->ssc.behind);
+	ssc_behind_wait(&g->u->ssc);
+	n = volume_committed(drive_volume(g->u->ssc.drive), 0);
+	assert_true(n > RECORDS / 8);
+	/* A unit that is killed now, and one that comes after it. */
+	g->u = scsi_unit_free(g->u, true);
+	assert_int_equal(scsi_unit_new(&cfg, &g->u), 0);
+	REWIND(g);
+	x = 88172645463325252u;
+	for (unsigned i = 0; i < RECORDS; i++) {
+		assert_int_equal(READ(g, RECORD), SCSI_GOOD);
+		for (size_t k = 0; k < RECORD / 8; k++) {
+			x = x * 6364136223846793005u + 1442695040888963407u;
+			if (words[k] != x)
+				fail_msg("record %u, word %zu", i, k);
+		}
+	}
+	g->u = scsi_unit_free(g->u, false);
+	free(memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_A_TAPE(a_record_comes_back),
+		ON_A_TAPE(records_are_committed_while_others_come),
 		ON_A_TAPE(a_shorter_record_is_told_with_what_was_not_needed),
 		ON_A_TAPE(a_longer_record_is_told_with_a_negative_number),
 		ON_A_TAPE(sili_keeps_short_records_quiet),

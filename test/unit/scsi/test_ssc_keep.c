@@ -263,6 +263,30 @@ static void a_log_that_is_full_is_written_out(void **state)
 	told(READ(7), BLANK_CHECK, 0x0005);
 }
 
+/* What is on disk needs no place in it: the tape need not be waited for. */
+static void a_log_gives_up_what_is_on_disk(void **state)
+{
+	unsigned flushes = 0;
+
+	for (unsigned i = 1; i <= 40; i++) {
+		steps = 0;
+		done(WRITE(90000, i));
+		flushes += i > 1 && steps != 6;		/* the first writes to the cartridge's memory, too */
+		if (i % 3 == 0)
+			assert_int_equal(volume_commit(drive_volume(rig->u->ssc.drive)), 0);
+		if (i % 5 == 0)
+			kill_now();
+	}
+	assert_int_equal(flushes, 0);
+	assert_int_equal(at().object, 40);
+	done(REWIND);
+	for (unsigned i = 1; i <= 40; i++) {
+		done(READ(90000));
+		holds(i, 90000);
+	}
+	told(READ(7), BLANK_CHECK, 0x0005);
+}
+
 static void it_goes_on_in_the_middle(void **state)
 {
 	done(WRITE(100, 1));
@@ -665,6 +689,7 @@ int main(void)
 		KILLED(an_answer_is_given_again_behind_a_reset),
 		KILLED(what_was_set_stays),
 		KILLED(a_log_that_is_full_is_written_out),
+		KILLED(a_log_gives_up_what_is_on_disk),
 		KILLED(it_goes_on_in_the_middle),
 		KILLED(with_keys_it_begins_anew),
 		KILLED(another_tape_is_not_what_it_was),
