@@ -6,22 +6,22 @@
  *   conform_mount VTAPE STORE MOUNT [ROW]
  *   conform_mount VTAPE STORE /dev/nst0 [ROW]
  *
- * The store is mounted; VTAPE, the command line, makes tapes and puts them into drive 0, whose unit the device is. st(4)
- * says some things only indirectly: a filemark is a read of 0 bytes after which the file number has changed; early warning
- * is the status bit EOT, after which one write is refused whatever it is.
+ * The store is mounted; VTAPE, the command line, makes tapes and puts them into drive 0, whose unit the device is.
+ * st(4) says some things only indirectly: a filemark is a read of 0 bytes after which the file number has changed;
+ * early warning is the status bit EOT, after which one write is refused whatever it is.
  *
- * The kernel's st (drivers/scsi/st.c of 6.1) is the drive's interpreter and has ways of its own, which the mount does
- * without:
- *   - It writes behind where the buffer is not aligned for direct transfers, and tells what came of a write at the next
- *     one: st_write(), do_async_writes.  That is switched off.
+ * The kernel's st (drivers/scsi/st.c, 6.1) has ways of its own, which the mount does without:
+ *   - It writes behind where the buffer is not aligned for direct transfers, and tells what came of a write at the
+ *     next one: st_write(), do_async_writes.  That is switched off.
  *   - A drive's refusal is EIO whatever the reason: st_chk_result().  The reason is in the kernel's log.
- *   - After a write that was refused it still wants to write a filemark, and fails to rewind as that is refused as well:
- *     st_write() is ST_WRITING before the command is sent, st_ioctl() writes the mark before MTREW.  Any other operation
- *     makes it forget; forwards over no records is one.
+ *   - After a write that was refused it still wants to write a filemark, and fails to rewind as that is refused too:
+ *     st_write() is ST_WRITING before the command is sent, st_ioctl() writes the mark before MTREW.  Any other
+ *     operation makes it forget; forwards over no records is one.
  *   - At the end of data, a read that follows no filemark is EIO without the bit EOD: read_tape().  The same holds for
  *     MTSEEK: set_location().  Asked to go on over a record it sets the bit: st_int_ioctl(), BLANK_CHECK.
- *   - The end of data behind early warning, which a drive tells as BLANK CHECK with EOM, it counts as another file, and
- *     reads as 0 bytes: read_tape() masks the wrong bit (0xcf).  The bit EOD is there, and goes before the number.
+ *   - The end of data behind early warning, which a drive tells as BLANK CHECK with EOM, it counts as another file,
+ *     and reads as 0 bytes: read_tape() means to mask EOM there and masks other bits (0xcf).  The bit EOD is set all
+ *     the same, and goes before the number.
  *   - MTERASE makes its file and block 0, MTWEOF of no marks its block, wherever the tape is: st_int_ioctl().  The tape
  *     has to be where it was by MTIOCPOS; sought to there, st says -1 for what it does not know.
  *   - The drive is somebody's until the tape is at its beginning; so it is rewound before it is taken out.
@@ -174,19 +174,26 @@ static int unload(struct mounted *m)
 	return RUN(m, "drive", "unload", "0") || r ? -1 : 0;
 }
 
+/* All at once: in a slow machine a call of VTAPE is what takes the time. */
+static int make_tapes(const struct mounted *m)
+{
+	char names[48];
+
+	snprintf(names, sizeof(names), "C00001+%zu", conform_rows);
+	return RUN(m, "volume", "create", names);
+}
+
 static int mounted_blank(void *ctx, uint64_t capacity, bool worm)
 {
 	struct mounted *m = ctx;
 	char name[16], size[48];
-	int r = unload(m);
+	int r = m->tapes ? unload(m) : make_tapes(m);
 
 	m->tapes++;
 	tape_name(m, name);
-	snprintf(size, sizeof(size), "--capacity=%llu", (unsigned long long)capacity);
-	if (capacity)
-		r = r ? r : RUN(m, "volume", "create", name, size, worm ? "--worm" : NULL);
-	else
-		r = r ? r : RUN(m, "volume", "create", name, worm ? "--worm" : NULL);
+	snprintf(size, sizeof(size), "capacity=%llu", (unsigned long long)capacity);
+	if (capacity || worm)
+		r = r ? r : RUN(m, "volume", "set", name, worm ? "worm=on" : "worm=off", capacity ? size : NULL);
 	return r ? r : load(m);
 }
 

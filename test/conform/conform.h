@@ -66,8 +66,8 @@ struct conform_row {
 extern const struct conform_row conform_table[];
 extern const size_t conform_rows;
 
-/* Every row, or the one named @only.  Prints each with what came of it, and how many failed and were skipped.  Returns how many
- * failed. */
+/* Every row, or the one named @only.  Prints each with what came of it, and how many failed and how many were skipped.
+ * Returns how many failed. */
 unsigned conform_run(const struct conform_door *door, void *ctx, const char *only);
 
 #endif
