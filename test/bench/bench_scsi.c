@@ -2,12 +2,14 @@
 /*
  * What SCSI costs: commands a second, and records through ring and unit against the same records given to the engine.
  *
- *	bench_scsi [FOLDER [MIB [ROUNDS [LOG_MIB]]]]	FOLDER is made and left behind; "": a temporary one, removed
+ *	bench_scsi [FOLDER [MIB [PAIRS [LOG_MIB]]]]	FOLDER is made and left behind; "": a temporary one, removed
  *
  * No kernel: the ring is on the heap (unit/tcmu/kernel.h), the data lies in its data area, one command is in flight,
  * and the waking is not counted.  Each side has a store of its own on disk; records are 256 KiB, first new data, then
- * the same again, all duplicates, then read.  Rounds alternate; of each the best counts, and the ratio is of those.
- * Beside the time on the wall: the processors' time of all threads, which other programs on the machine disturb less.
+ * the same again, all duplicates, then read; then records of 512 bytes.  Engine and SCSI take turns in who comes first
+ * of a pair, and what is told of a phase is the median of the pairs' ratios: a machine that has other work, too,
+ * disturbs some pairs, and most of them not.  Beside the time on the wall: the processors' time of all threads, which
+ * other programs disturb less.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -22,10 +24,15 @@
 #define RECORD (256u << 10)
 #define CMDR (1u << 20)
 #define DATA (4u << 20)
-#define MEMORY (SCSI_MEMORY_MIN + (64u << 20))
+#define MEMORY (SCSI_MEMORY_MIN + (96u << 20))	/* as the daemon has it */
 
-enum { NEW, AGAIN, READ, PHASES };
-static const char *const phase_name[PHASES] = { "write, new data", "write, duplicates", "read" };
+#define SMALL 512u
+#define SMALL_COUNT 40000u
+#define PAIRS_MAX 99u
+
+enum { NEW, AGAIN, READ, SMALL_WRITE, SMALL_READ, PHASES };
+static const char *const phase_name[PHASES] = { "write, new data", "write, duplicates", "read", "write, 512 bytes",
+						"read, 512 bytes" };
 
 static size_t memory_len = MEMORY;
 struct spent { uint64_t wall, cpu; };
@@ -138,7 +145,7 @@ static void bench_commands(struct side *s)
 
 	for (unsigned i = 0; i < COUNT; i++)
 		good(s, tur, 0, "TEST UNIT READY");
-	printf("%-20s %6.0f /s\n", "TEST UNIT READY", COUNT * 1e9 / (double)(clock_mono_ns() - t));
+	printf("%-31s %10.0f /s\n", "TEST UNIT READY", COUNT * 1e9 / (double)(clock_mono_ns() - t));
 }
 
 /* ---- time -------------------------------------------------------------------------------------------------------- */
@@ -151,20 +158,20 @@ static struct spent now(void)
 	return (struct spent){ clock_mono_ns(), (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec };
 }
 
-static void add(struct spent *sum, struct spent since)
+static void add(struct spent *sum, struct spent begin)
 {
 	struct spent t = now();
 
-	sum->wall += t.wall - since.wall;
-	sum->cpu += t.cpu - since.cpu;
+	sum->wall += t.wall - begin.wall;
+	sum->cpu += t.cpu - begin.cpu;
 }
 
-static void best_of(struct spent *best, struct spent s)
+static struct spent since(struct spent begin)
 {
-	if (!best->wall || s.wall < best->wall)
-		best->wall = s.wall;
-	if (!best->cpu || s.cpu < best->cpu)
-		best->cpu = s.cpu;
+	struct spent sum = { 0 };
+
+	add(&sum, begin);
+	return sum;
 }
 
 /* ---- records ---------------------------------------------------------------------------------------------------- */
@@ -223,6 +230,101 @@ static struct spent engine_phase(struct side *s, int phase, const uint8_t *data,
 	return spent;
 }
 
+/* Few bytes, so the clock is not read for each. */
+static struct spent scsi_small(struct side *s, bool reads, const uint8_t *data)
+{
+	static const uint8_t rewind[6] = { 0x01 }, marks[6] = { 0x10, 0, 0, 0, 1 };
+	const uint8_t io[6] = { reads ? 0x08 : 0x0a, 0, 0, SMALL >> 8, SMALL & 0xff };
+	struct spent begin;
+
+	good(s, rewind, 0, "REWIND");
+	begin = now();
+	for (size_t i = 0; i < SMALL_COUNT; i++) {
+		if (!reads)
+			memcpy(s->k.data, data + i * SMALL, SMALL);
+		good(s, io, SMALL, "512 bytes");
+	}
+	if (!reads)
+		good(s, marks, 0, "WRITE FILEMARKS");
+	return since(begin);
+}
+
+static struct spent engine_small(struct side *s, bool reads, const uint8_t *data)
+{
+	uint8_t area[SMALL];
+	struct spent begin;
+	size_t len;
+
+	must(drive_rewind(s->drive), "rewind");
+	begin = now();
+	for (size_t i = 0; i < SMALL_COUNT; i++) {
+		if (!reads)
+			memcpy(area, data + i * SMALL, SMALL);
+		must(reads ? drive_read_record(s->drive, area, SMALL, &len) : drive_write_record(s->drive, area, SMALL),
+		     "512 bytes");
+	}
+	if (!reads)
+		must(drive_write_filemarks(s->drive, 1, false), "filemark");
+	return since(begin);
+}
+
+static struct spent run_phase(struct side *s, bool engine, int phase, const uint8_t *data, size_t mib)
+{
+	if (phase >= SMALL_WRITE)
+		return engine ? engine_small(s, phase == SMALL_READ, data) : scsi_small(s, phase == SMALL_READ, data);
+	return engine ? engine_phase(s, phase, data, mib) : scsi_phase(s, phase, data, mib);
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------ */
+
+struct pairs { struct spent spent[2][PAIRS_MAX]; unsigned count; };	/* of SCSI, of the engine */
+enum { WALL, CPU };
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, unsigned n)
+{
+	qsort(v, n, sizeof(*v), by_size);
+	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static double time_of(const struct pairs *p, int side, unsigned i, int clock)
+{
+	return (double)(clock == WALL ? p->spent[side][i].wall : p->spent[side][i].cpu);
+}
+
+static double median_time(const struct pairs *p, int side)
+{
+	double v[PAIRS_MAX];
+
+	for (unsigned i = 0; i < p->count; i++)
+		v[i] = time_of(p, side, i, WALL);
+	return median(v, p->count);
+}
+
+static double median_more(const struct pairs *p, int clock)
+{
+	double v[PAIRS_MAX];
+
+	for (unsigned i = 0; i < p->count; i++)
+		v[i] = 100 * (time_of(p, 0, i, clock) / time_of(p, 1, i, clock) - 1);
+	return median(v, p->count);
+}
+
+static void tell(int phase, const struct pairs *p, size_t mib)
+{
+	const bool small = phase >= SMALL_WRITE;
+	const double amount = small ? SMALL_COUNT * 1e9 : (double)(mib << 20) * 1000;
+
+	printf("%-20s %10.0f %10.0f %-5s %+8.1f %% %+8.1f %%\n", phase_name[phase], amount / median_time(p, 1),
+	       amount / median_time(p, 0), small ? "/s" : "MB/s", median_more(p, WALL), median_more(p, CPU));
+}
+
 static void make_data(uint8_t *p, size_t n, uint64_t salt)
 {
 	static const char words[] = "volume  drive   record  filemarkobject  positionchunk   pack    ";
@@ -249,12 +351,13 @@ int main(int argc, char **argv)
 	char own[] = "/var/tmp/vtape-bench.XXXXXX";
 	const bool keep = argc > 1 && argv[1][0];
 	const char *folder = keep ? argv[1] : mkdtemp(own);
-	const size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : 256;
-	const unsigned rounds = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 3;
-	struct spent best[2][PHASES] = { { { 0 } } };
+	const size_t mib = argc > 2 ? strtoul(argv[2], NULL, 10) : 192;
+	const unsigned pairs = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 7;
+	static struct pairs result[PHASES];
 	struct side scsi = { 0 }, engine = { 0 };
 	uint8_t *data = malloc(mib << 20);
 
+	must(pairs && pairs <= PAIRS_MAX && mib << 20 >= SMALL * SMALL_COUNT ? 0 : -EINVAL, "MIB, PAIRS");
 	if (argc > 4)
 		memory_len = SCSI_MEMORY_MIN + (strtoul(argv[4], NULL, 10) << 20);
 	must(folder && data ? 0 : -ENOMEM, "memory");
@@ -263,25 +366,23 @@ int main(int argc, char **argv)
 	scsi_begin(&scsi);
 	settle(&scsi);
 	bench_commands(&scsi);
-	for (unsigned i = 0; i < rounds; i++) {
+	for (unsigned i = 0; i < pairs; i++) {
 		make_data(data, mib << 20, i);
 		for (int phase = 0; phase < PHASES; phase++) {
-			for (int which = 0; which < 2; which++) {
-				/* Who comes first has the colder memory. */
-				int side = (int)(which ^ (i & 1));
+			struct pairs *p = &result[phase];
 
-				best_of(&best[side][phase], side ? engine_phase(&engine, phase, data, mib)
-								 : scsi_phase(&scsi, phase, data, mib));
+			for (unsigned which = 0; which < 2; which++) {
+				/* Who comes first has the colder memory. */
+				unsigned side = which ^ (i & 1);
+
+				p->spent[side][i] = run_phase(side ? &engine : &scsi, side, phase, data, mib);
 			}
+			p->count = i + 1;
 		}
 	}
-	for (int phase = 0; phase < PHASES; phase++) {
-		const struct spent *x = &best[0][phase], *y = &best[1][phase];
-
-		printf("%-20s %6.0f MB/s, engine %6.0f MB/s: %+6.1f %% time, %+6.1f %% processor\n", phase_name[phase],
-		       (double)(mib << 20) * 1000 / (double)x->wall, (double)(mib << 20) * 1000 / (double)y->wall,
-		       100.0 * ((double)x->wall / (double)y->wall - 1), 100.0 * ((double)x->cpu / (double)y->cpu - 1));
-	}
+	printf("%-20s %10s %10s %-5s %10s %10s\n", "", "engine", "SCSI", "", "time", "processor");
+	for (int phase = 0; phase < PHASES; phase++)
+		tell(phase, &result[phase], mib);
 	side_close(&scsi);
 	side_close(&engine);
 	if (!keep)
