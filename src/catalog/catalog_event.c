@@ -36,9 +36,13 @@ static const struct {
 	{ EVENT_VOLUME_RESTORED, EVENT_INFO, "volume-restored" },
 	{ EVENT_LOCKED, EVENT_INFO, "locked" },
 	{ EVENT_LOCK_REFUSED, EVENT_WARNING, "lock-refused" },
+	{ EVENT_VOLUME_EXPIRED, EVENT_INFO, "volume-expired" },
+	{ EVENT_VOLUME_SCRATCHED, EVENT_INFO, "volume-scratched" },
+	{ EVENT_LABELLED, EVENT_INFO, "labelled" },
 	{ EVENT_LOADED, EVENT_INFO, "loaded" },
 	{ EVENT_UNLOADED, EVENT_INFO, "unloaded" },
 	{ EVENT_SCSI_FAILED, EVENT_ERROR, "scsi-failed" },
+	{ EVENT_NO_SCRATCH, EVENT_ERROR, "no-scratch" },
 	{ EVENT_WRITE_FAILED, EVENT_ERROR, "write-failed" },
 	{ EVENT_CHUNK_DAMAGED, EVENT_ERROR, "chunk-damaged" },
 	{ EVENT_NO_SPACE, EVENT_ERROR, "no-space" },
@@ -49,6 +53,9 @@ static const struct {
 	{ EVENT_SCRUBBED, EVENT_INFO, "scrubbed" },
 	{ EVENT_CHECKED, EVENT_INFO, "checked" },
 	{ EVENT_REBUILT, EVENT_WARNING, "rebuilt" },
+	{ EVENT_EXPIRED, EVENT_INFO, "expired" },
+	{ EVENT_CONTENTS_LIMITED, EVENT_WARNING, "contents-limited" },
+	{ EVENT_HOOK_FAILED, EVENT_WARNING, "hook-failed" },
 };
 
 static const char *const severity_names[] = {

@@ -29,10 +29,13 @@
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
  *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
- *            u64 record_bytes, u64 capacity_bytes, u64 keep_s, u64 volumes, from version 2 on u64 locked_until_ns
+ *            u64 record_bytes, u64 capacity_bytes, u64 keep_s, u64 volumes, from version 2 on u64 locked_until_ns,
+ *            from version 3 on u8 flags (1 contents, 2 expire_label), u64 expire_s, string scratch, string barcode,
+ *            u8 access, u32 site
  *   volume   u8 version, u64 id, u32 pool, string name, string serial, u8 state, u8 access,
  *            u8 flags (1 protect, 2 worm, 4 image_eom), u64 image_eom_generation, u64 capacity_bytes,
- *            u64 record_bytes, u32 key_id, u64 created_ns, perm, from version 2 on u64 locked_until_ns
+ *            u64 record_bytes, u32 key_id, u64 created_ns, perm, from version 2 on u64 locked_until_ns,
+ *            from version 3 on u64 expires_ns, u64 assigned_ns, u32 site, u64 site_generation, u64 site_written_ns
  *   file     u8 version, u64 file, u64 mark_object, u64 stretch, string name, perm
  *   event    u8 version, u64 time_ns, u16 number, u8 severity, string about, string text
  *   store    u8 version, u64 scrub_every_s, u64 scrub_rate_bytes, u64 gc_rate_bytes, u32 gc_live_percent,
@@ -47,9 +50,11 @@
 
 #define ROW_VERSION 1
 #define ROW_VERSION_LOCKED 2	/* of pools and volumes: with locked_until_ns */
+#define ROW_VERSION_LIFE 3	/* of pools and volumes: with what says how they live, and whose they are */
 #define CODEC_MAX 2	/* chunk.h: none, lz4, zstd */
 
 enum { POOL_VERIFY = 1, POOL_WORM = 2 };
+enum { POOL_CONTENTS = 1, POOL_EXPIRE_LABEL = 2 };	/* of the second flags */
 enum { VOLUME_PROTECT = 1, VOLUME_WORM = 2, VOLUME_IMAGE_EOM = 4 };
 enum { CLOCK_GAP = 1, CLOCK_TOLD = 2 };
 
@@ -282,7 +287,7 @@ static struct catalog_perm cursor_perm(struct cursor *c)
 
 int pool_encode(const struct catalog_pool *p, struct buf *out)
 {
-	int r = row_begin_at(out, ROW_VERSION_LOCKED);
+	int r = row_begin_at(out, ROW_VERSION_LIFE);
 
 	if (r)
 		return r;
@@ -297,13 +302,40 @@ int pool_encode(const struct catalog_pool *p, struct buf *out)
 	buf_put_le64(out, p->keep_s);
 	buf_put_le64(out, p->volumes);
 	buf_put_le64(out, p->locked_until_ns);
+	buf_put_u8(out, (p->contents ? POOL_CONTENTS : 0) | (p->expire_label ? POOL_EXPIRE_LABEL : 0));
+	buf_put_le64(out, p->expire_s);
+	buf_put_string(out, p->scratch);
+	buf_put_string(out, p->barcode);
+	buf_put_u8(out, (uint8_t)p->access);
+	buf_put_le32(out, p->site);
 	return 0;
+}
+
+/* Of a row that was written before there was any of it: what a new pool has. */
+static bool cursor_pool_life(struct cursor *c, uint8_t version, struct catalog_pool *p)
+{
+	uint8_t flags, access;
+
+	p->contents = true;
+	if (version < ROW_VERSION_LIFE)
+		return true;
+	flags = cursor_u8(c);
+	p->contents = flags & POOL_CONTENTS;
+	p->expire_label = flags & POOL_EXPIRE_LABEL;
+	p->expire_s = cursor_le64(c);
+	cursor_string(c, p->scratch, sizeof(p->scratch));
+	cursor_string(c, p->barcode, sizeof(p->barcode));
+	access = cursor_u8(c);
+	p->access = access;
+	p->site = cursor_le32(c);
+	return !(flags & ~(POOL_CONTENTS | POOL_EXPIRE_LABEL)) && access <= ACCESS_RESTRICTED &&
+	       (!p->scratch[0] || parse_is_name(p->scratch)) && (!p->barcode[0] || parse_is_name(p->barcode));
 }
 
 int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 {
 	uint8_t version, flags;
-	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LOCKED, &version);
+	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LIFE, &version);
 	struct catalog_pool p = { 0 };
 	bool good;
 	int r;
@@ -321,7 +353,7 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 	p.keep_s = cursor_le64(&c);
 	p.volumes = cursor_le64(&c);
 	p.locked_until_ns = version >= ROW_VERSION_LOCKED ? cursor_le64(&c) : 0;
-	good = parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM));
+	good = cursor_pool_life(&c, version, &p) && parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM));
 	r = row_end(&c, good, "a pool");
 	if (!r)
 		*out = p;
@@ -330,7 +362,7 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 
 int volume_encode(const struct catalog_volume *v, struct buf *out)
 {
-	int r = row_begin_at(out, ROW_VERSION_LOCKED);
+	int r = row_begin_at(out, ROW_VERSION_LIFE);
 
 	if (r)
 		return r;
@@ -349,13 +381,29 @@ int volume_encode(const struct catalog_volume *v, struct buf *out)
 	buf_put_le64(out, v->created_ns);
 	perm_put(out, &v->perm);
 	buf_put_le64(out, v->locked_until_ns);
+	buf_put_le64(out, v->expires_ns);
+	buf_put_le64(out, v->assigned_ns);
+	buf_put_le32(out, v->site);
+	buf_put_le64(out, v->site_generation);
+	buf_put_le64(out, v->site_written_ns);
 	return 0;
+}
+
+static void cursor_volume_life(struct cursor *c, uint8_t version, struct catalog_volume *v)
+{
+	if (version < ROW_VERSION_LIFE)
+		return;
+	v->expires_ns = cursor_le64(c);
+	v->assigned_ns = cursor_le64(c);
+	v->site = cursor_le32(c);
+	v->site_generation = cursor_le64(c);
+	v->site_written_ns = cursor_le64(c);
 }
 
 int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 {
 	uint8_t version, state, access, flags;
-	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LOCKED, &version);
+	struct cursor c = row_cursor_upto(row, len, ROW_VERSION_LIFE, &version);
 	struct catalog_volume v = { 0 };
 	bool good;
 	int r;
@@ -379,6 +427,7 @@ int volume_decode(const void *row, size_t len, struct catalog_volume *out)
 	v.created_ns = cursor_le64(&c);
 	v.perm = cursor_perm(&c);
 	v.locked_until_ns = version >= ROW_VERSION_LOCKED ? cursor_le64(&c) : 0;
+	cursor_volume_life(&c, version, &v);
 	good = state <= STATE_INCOMING && volume_name_is_good(v.name, v.state) &&
 	       access <= ACCESS_RESTRICTED && !(flags & ~(VOLUME_PROTECT | VOLUME_WORM | VOLUME_IMAGE_EOM));
 	r = row_end(&c, good, "a volume");

@@ -6,6 +6,7 @@
 #include "catalog/catalog_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define RECORD_BYTES_DEFAULT (256u << 10)
 #define RECORD_BYTES_MAX ((1u << 24) - 1)	/* tape.h: TAPE_RECORD_MAX */
@@ -87,6 +88,7 @@ int catalog_pool_create(struct catalog *c, const char *name, const struct catalo
 		.codec = CODEC_DEFAULT,
 		.record_bytes = RECORD_BYTES_DEFAULT,
 		.keep_s = KEEP_S_DEFAULT,
+		.contents = true,
 	};
 	uint64_t id;
 	int r;
@@ -277,6 +279,91 @@ static int keep_set(struct catalog_pool *p, const char *value)
 	return parse_duration(value, &p->keep_s) ? -EINVAL : 0;
 }
 
+static int contents_get(const struct catalog_pool *p, struct buf *text)
+{
+	return words_get_bool(p->contents, text);
+}
+
+static int contents_set(struct catalog_pool *p, const char *value)
+{
+	return words_set_bool(&p->contents, value);
+}
+
+static int expire_get(const struct catalog_pool *p, struct buf *text)
+{
+	return p->expire_s ? words_get_duration(p->expire_s, text) : buf_printf(text, "none");
+}
+
+/* "0" could be meant as never and as at once: it is neither. */
+static int expire_set(struct catalog_pool *p, const char *value)
+{
+	uint64_t v = 0;
+
+	if (strcmp(value, "none") && (parse_duration(value, &v) || !v))
+		return -EINVAL;
+	p->expire_s = v;
+	return 0;
+}
+
+static int expire_label_get(const struct catalog_pool *p, struct buf *text)
+{
+	return words_get_bool(p->expire_label, text);
+}
+
+static int expire_label_set(struct catalog_pool *p, const char *value)
+{
+	return words_set_bool(&p->expire_label, value);
+}
+
+static int name_get(const char *name, struct buf *text)
+{
+	return buf_printf(text, "%s", name[0] ? name : "none");
+}
+
+static int name_set(char out[BARCODE_MAX + 1], const char *value)
+{
+	if (!parse_is_name(value))
+		return -EINVAL;
+	memcpy(out, value, strlen(value) + 1);
+	return 0;
+}
+
+static int scratch_get(const struct catalog_pool *p, struct buf *text)
+{
+	return name_get(p->scratch, text);
+}
+
+static int scratch_set(struct catalog_pool *p, const char *value)
+{
+	if (strcmp(value, "none"))
+		return name_set(p->scratch, value);
+	p->scratch[0] = 0;
+	return 0;
+}
+
+static int barcode_get(const struct catalog_pool *p, struct buf *text)
+{
+	return name_get(p->barcode, text);
+}
+
+/* It has digits to count up, beside those of the media type. */
+static int barcode_set(struct catalog_pool *p, const char *value)
+{
+	char counted[BARCODE_MAX + 4];
+	struct name_range range;
+
+	if (!strcmp(value, "none")) {
+		p->barcode[0] = 0;
+		return 0;
+	}
+	if (strlen(value) > BARCODE_MAX)
+		return -EINVAL;
+	snprintf(counted, sizeof(counted), "%s+1", value);
+	if (parse_range(counted, &range) || !range.digits)
+		return -EINVAL;
+	return name_set(p->barcode, value);
+}
+
 static const struct catalog_prop props[] = {
 	{ "compression", "none, lz4 or zstd", "how chunks are compressed" },
 	{ "level", "0 to 19", "compression level; 0: the default of the method" },
@@ -285,6 +372,11 @@ static const struct catalog_prop props[] = {
 	{ "record_size", "1 to 16777215 bytes", "length of the records that files/ makes" },
 	{ "capacity", "none, or 1M and more", "capacity of new volumes" },
 	{ "keep", "a time as 12h or 7d; 0", "how long an overwritten generation stays" },
+	{ "contents", "on or off", "what is on its tapes is looked at, for find, ls and restore" },
+	{ "expire", "none, or a time as 30d", "volumes expire so long after they were last written" },
+	{ "expire-label", "on or off", "and not before the dates in their labels" },
+	{ "scratch", "none, or a pool", "where its expired volumes go" },
+	{ "barcode", "none, or a name with digits", "of the next new volume; it counts up" },
 };
 
 /* In the order of props[]. */
@@ -294,7 +386,8 @@ static const struct {
 } prop_verbs[] = {
 	{ codec_get, codec_set },   { level_get, level_set },	{ verify_get, verify_set },
 	{ worm_get, worm_set },	    { record_get, record_set }, { capacity_get, capacity_set },
-	{ keep_get, keep_set },
+	{ keep_get, keep_set },	    { contents_get, contents_set }, { expire_get, expire_set },
+	{ expire_label_get, expire_label_set }, { scratch_get, scratch_set }, { barcode_get, barcode_set },
 };
 
 _Static_assert(ARRAY_LEN(props) == ARRAY_LEN(prop_verbs), "each property has its verbs");

@@ -30,15 +30,27 @@ static void save_row(const char *name, char parser, int r, const struct buf *row
 static const struct catalog_perm perm = { 0644, 1000, 1000, 1700000000000000000, 1700000000000000001 };
 
 static const struct catalog_pool pool = { .id = 1, .name = "default", .perm = perm, .codec = 2, .level = -1, .worm = true,
-	.record_bytes = 256u << 10, .keep_s = 604800, .volumes = 2, .locked_until_ns = 1 };
+	.record_bytes = 256u << 10, .keep_s = 604800, .volumes = 2, .locked_until_ns = 1,
+	.contents = true, .expire_s = 2592000, .scratch = "free", .barcode = "A00001L8" };
 
 static const struct catalog_volume volume = { .id = 1, .pool = 1, .name = "A00001", .serial = "0123456789ABCDEF",
-	.state = STATE_ASSIGNED, .image_eom = true, .image_eom_generation = 3, .capacity_bytes = 1u << 30, .perm = perm };
+	.state = STATE_ASSIGNED, .image_eom = true, .image_eom_generation = 3, .capacity_bytes = 1u << 30, .perm = perm,
+	.expires_ns = CATALOG_NEVER, .assigned_ns = 1, .site = 1, .site_generation = 3, .site_written_ns = 2 };
 
 static const struct catalog_file file = { .file = 1, .mark_object = 17, .stretch = 2, .name = "home.tar", .perm = perm };
 
 static const struct catalog_event event = { .time_ns = 1, .number = EVENT_LOADED, .severity = EVENT_INFO,
 	.about = "default/A00001", .text = "loaded in drive 0" };
+
+/* Bytes of the rows above that version 3 added. */
+#define LIFE_OF_POOL (1 + 8 + 5 + 9 + 1 + 4)
+#define LIFE_OF_VOLUME (8 + 8 + 4 + 8 + 8)
+
+static void save_old(const char *name, char parser, uint8_t version, struct buf *row, size_t without)
+{
+	row->data[0] = version;
+	save(name, parser, row->data, row->len - without);
+}
 
 static void save_catalog_rows(void)
 {
@@ -49,11 +61,11 @@ static void save_catalog_rows(void)
 	struct buf b = BUF_INIT;
 
 	save_row("pool", 'P', pool_encode(&pool, &b), &b);
-	b.data[0] = 1;
-	save("pool-1", 'P', b.data, b.len - 8);
+	save_old("pool-2", 'P', 2, &b, LIFE_OF_POOL);
+	save_old("pool-1", 'P', 1, &b, LIFE_OF_POOL + 8);
 	save_row("volume", 'V', volume_encode(&volume, &b), &b);
-	b.data[0] = 1;
-	save("volume-1", 'V', b.data, b.len - 8);
+	save_old("volume-2", 'V', 2, &b, LIFE_OF_VOLUME);
+	save_old("volume-1", 'V', 1, &b, LIFE_OF_VOLUME + 8);
 	save_row("file", 'F', file_encode(&file, &b), &b);
 	save_row("event", 'E', event_encode(&event, &b), &b);
 	save_row("schema", 'S', schema_encode(CATALOG_SCHEMA, &b), &b);

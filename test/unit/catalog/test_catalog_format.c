@@ -83,9 +83,11 @@ static struct kind {
 static int setup(void **state)
 {
 	struct catalog_pool p = { .id = 3, .name = "pool", .perm = some_perm, .codec = 2, .level = 3, .worm = true,
-				  .locked_until_ns = 77 };
+				  .locked_until_ns = 77, .contents = true, .expire_s = 86400, .scratch = "free",
+				  .barcode = "A00001L8", .access = ACCESS_RESTRICTED, .site = 3 };
 	struct catalog_volume v = { .id = 9, .pool = 3, .name = "A1", .serial = "0123456789ABCDEF", .perm = some_perm,
-				    .locked_until_ns = 88 };
+				    .locked_until_ns = 88, .expires_ns = 99, .assigned_ns = 55, .site = 2,
+				    .site_generation = 7, .site_written_ns = 66 };
 	struct catalog_file f = { .file = 1, .mark_object = 2, .stretch = 3, .name = "etc.tar", .perm = some_perm };
 	struct catalog_event e = { .seq = 5, .time_ns = 1, .number = 400, .about = "a", .text = "b" };
 
@@ -97,8 +99,8 @@ static int setup(void **state)
 		{ .scsi = { .up = true, .no_loopback = true, .slots = 300, .ports = 3 } },
 	};
 
-	kinds[0] = (struct kind){ decode_pool, 2, BUF_INIT };
-	kinds[1] = (struct kind){ decode_volume, 2, BUF_INIT };
+	kinds[0] = (struct kind){ decode_pool, 3, BUF_INIT };
+	kinds[1] = (struct kind){ decode_volume, 3, BUF_INIT };
 	kinds[2] = (struct kind){ decode_file, 1, BUF_INIT };
 	kinds[3] = (struct kind){ decode_event, 1, BUF_INIT };
 	kinds[4] = (struct kind){ decode_store, 1, BUF_INIT };
@@ -194,6 +196,18 @@ static void values_that_nothing_has_are_refused(void **state)
 	strcpy(p.name, "..");
 	pool_encode(&p, &row);
 	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
+	strcpy(p.name, "pool");
+	strcpy(p.scratch, "a/b");
+	pool_encode(&p, &row);
+	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
+	p.scratch[0] = 0;
+	strcpy(p.barcode, "-1");
+	pool_encode(&p, &row);
+	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
+	p.barcode[0] = 0;
+	p.access = ACCESS_RESTRICTED + 1;
+	pool_encode(&p, &row);
+	assert_int_equal(pool_decode(row.data, row.len, &out.pool), -EUCLEAN);
 	volume_encode(&v, &row);
 	assert_int_equal(volume_decode(row.data, row.len, &out.volume), -EUCLEAN);
 	v.state = STATE_INCOMING;
@@ -226,6 +240,7 @@ static void rows_of_version_1_have_no_lock(void **state)
 	assert_int_equal(p.keep_s, 7 * 86400);
 	assert_int_equal(p.volumes, 1);
 	assert_int_equal(p.locked_until_ns, 0);
+	assert_true(p.contents && !p.expire_s && !p.expire_label && !p.scratch[0] && !p.barcode[0]);
 	assert_int_equal(volume_decode(volume, sizeof(volume) - 1, &v), 0);
 	assert_string_equal(v.serial, "0123456789ABCDEF");
 	assert_int_equal(v.state, STATE_ASSIGNED);
@@ -236,6 +251,32 @@ static void rows_of_version_1_have_no_lock(void **state)
 	assert_int_equal(v.locked_until_ns, 0);
 	/* A lock in them is no row of that version. */
 	assert_int_equal(pool_decode(pool, sizeof(pool), &p), -EUCLEAN);
+}
+
+/* As they were before there was a life of volumes: with a lock at their end. */
+static void rows_of_version_2_live_as_before(void **state)
+{
+	static const uint8_t pool[] = "\x02\x03\0\0\0\x05vault\xed\x01\0\0\x01\0\0\0\x02\0\0\0"
+				      "\x11\0\0\0\0\0\0\0\x22\0\0\0\0\0\0\0\x02\x03\0\0\0\x02"
+				      "\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\x3a\x09\0\0\0\0\0\x01\0\0\0\0\0\0\0"
+				      "\x44\0\0\0\0\0\0\0";
+	static const uint8_t volume[] = "\x02\x09\0\0\0\0\0\0\0\x03\0\0\0\x02""A1\x10""0123456789ABCDEF\x01\0\x03"
+					"\x04\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+					"\x33\0\0\0\0\0\0\0\xa4\x01\0\0\x01\0\0\0\x02\0\0\0"
+					"\x11\0\0\0\0\0\0\0\x22\0\0\0\0\0\0\0\x55\0\0\0\0\0\0\0";
+	struct catalog_volume v;
+	struct catalog_pool p;
+
+	assert_int_equal(pool_decode(pool, sizeof(pool) - 1, &p), 0);
+	assert_int_equal(p.locked_until_ns, 0x44);
+	assert_true(p.contents);
+	assert_true(!p.expire_s && !p.expire_label && !p.scratch[0] && !p.barcode[0]);
+	assert_true(p.access == ACCESS_PRIMARY && !p.site);
+	assert_int_equal(volume_decode(volume, sizeof(volume) - 1, &v), 0);
+	assert_int_equal(v.locked_until_ns, 0x55);
+	assert_true(!v.expires_ns && !v.assigned_ns && !v.site && !v.site_generation && !v.site_written_ns);
+	assert_int_equal(pool_decode(pool, sizeof(pool), &p), -EUCLEAN);
+	assert_int_equal(volume_decode(volume, sizeof(volume), &v), -EUCLEAN);
 }
 
 /* Keys of one kind lie in the order of what they stand for, and apart from those of other kinds. */
@@ -290,6 +331,7 @@ int main(void)
 		ON_ROWS(what_is_accepted_is_what_we_would_write),
 		cmocka_unit_test(values_that_nothing_has_are_refused),
 		cmocka_unit_test(rows_of_version_1_have_no_lock),
+		cmocka_unit_test(rows_of_version_2_live_as_before),
 		cmocka_unit_test(keys_are_in_order),
 		cmocka_unit_test(a_damaged_row_is_told_not_skipped),
 	};

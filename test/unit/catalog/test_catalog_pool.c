@@ -177,6 +177,28 @@ static void each_property_is_set_and_shown(void **state)
 		{ "keep", "90s", "90s" },
 		{ "keep", "0", "0" },
 		{ "keep", "soon", NULL },
+		{ "contents", "off", "off" },
+		{ "contents", "on", "on" },
+		{ "contents", "some", NULL },
+		{ "expire", "30d", "30d" },
+		{ "expire", "1y", "365d" },
+		{ "expire", "none", "none" },
+		{ "expire", "0", NULL },
+		{ "expire", "0d", NULL },
+		{ "expire", "never", NULL },
+		{ "expire-label", "on", "on" },
+		{ "expire-label", "2", NULL },
+		{ "scratch", "free", "free" },
+		{ "scratch", "a/b", NULL },
+		{ "scratch", "none", "none" },
+		{ "scratch", "", NULL },
+		{ "barcode", "A00001L8", "A00001L8" },
+		{ "barcode", "VT001", "VT001" },
+		{ "barcode", "ABC", NULL },
+		{ "barcode", "AL8", "AL8" },
+		{ "barcode", "A 1", NULL },
+		{ "barcode", "A12345678901234567890123456789012345678901234567890123456789012345678901", NULL },
+		{ "barcode", "none", "none" },
 	};
 	struct catalog_pool p = make(state, "pool");
 
@@ -206,7 +228,7 @@ static void every_property_of_the_table_can_be_read(void **state)
 	size_t n;
 
 	props = catalog_pool_props(&n);
-	assert_true(n >= 7);
+	assert_true(n >= 12);
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(buf_fini) struct buf text = BUF_INIT;
 
@@ -237,6 +259,11 @@ static void properties_survive_a_restart(void **state)
 	catalog_pool_prop_set(&p, "record_size", "64K");
 	catalog_pool_prop_set(&p, "capacity", "100G");
 	catalog_pool_prop_set(&p, "keep", "1y");
+	catalog_pool_prop_set(&p, "contents", "off");
+	catalog_pool_prop_set(&p, "expire", "30d");
+	catalog_pool_prop_set(&p, "expire-label", "on");
+	catalog_pool_prop_set(&p, "scratch", "free");
+	catalog_pool_prop_set(&p, "barcode", "A00001L8");
 	assert_int_equal(catalog_pool_put(cat_of(state), &p), 0);
 	restart(state, true);
 	assert_int_equal(catalog_pool_get(cat_of(state), "pool", &q), 0);
