@@ -136,6 +136,8 @@ int library_export(struct library *lib, uint32_t port);
 void library_ports_lock(struct library *lib, bool locked);
 /* Grows with every change of what is where, a drive's too; ports: with those of ports by hand. */
 void library_place_changes(struct library *lib, uint64_t *all, uint64_t *ports);
+/* Of what is in which port, and whether by hand: differs if that does, also from one process to the next. */
+uint64_t library_ports_print(struct library *lib);
 
 /* ---- volumes and pools as wholes -------------------------------------------------------------------------------- */
 

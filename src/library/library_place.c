@@ -371,6 +371,16 @@ void library_place_changes(struct library *lib, uint64_t *all, uint64_t *ports)
 	*ports = lib->places.port_changes;
 }
 
+uint64_t library_ports_print(struct library *lib)
+{
+	uint64_t row[LIBRARY_PORTS_MAX];
+
+	LOCK_SCOPE(&lib->places.lock);
+	for (uint32_t n = 0; n < LIBRARY_PORTS_MAX; n++)
+		row[n] = lib->places.port[n].volume << 1 | lib->places.port[n].imported;
+	return sum64(row, sizeof(row));
+}
+
 /* ---- by hand --------------------------------------------------------------------------------------------------- */
 
 void library_ports_lock(struct library *lib, bool locked)

@@ -14,10 +14,11 @@
 
 /* ---- what outlives the process ---------------------------------------------------------------------------------- */
 
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
 struct state {
 	uint32_t version, attentions, slots, ports;
 	int64_t timestamp_offset_ms;
+	uint64_t ports_print;
 	uint8_t timestamp_origin, prevented, auto_unload;
 	struct smc_search search;
 	struct smc_begun begun;
@@ -35,6 +36,7 @@ static struct state state_of(const struct scsi_unit *u)
 	s.slots = c->slots;
 	s.ports = c->ports;
 	s.timestamp_offset_ms = u->timestamp_offset_ms;
+	s.ports_print = c->ports_print;
 	s.timestamp_origin = u->timestamp_origin;
 	s.prevented = c->prevented;
 	s.auto_unload = c->auto_unload;
@@ -54,6 +56,7 @@ static bool state_get(struct scsi_unit *u)
 	u->attentions |= s.attentions & ((1u << ATTENTIONS) - 1);
 	u->timestamp_offset_ms = s.timestamp_offset_ms;
 	u->timestamp_origin = s.timestamp_origin;
+	c->ports_print = s.ports_print;
 	c->slots = s.slots;
 	c->ports = s.ports;
 	c->prevented = s.prevented;
@@ -79,15 +82,26 @@ static void smc_defaults(struct scsi_unit *u)
 	u->smc.search.given = 0;
 }
 
+/*
+ * Over an old unit's memory it goes on: also what a person has done to the ports since is still to be told.  A move that
+ * was under way may have done it as well, and is to be repeated without a word.
+ */
 int smc_new(struct scsi_unit *u)
 {
-	uint64_t all;
+	struct smc *c = &u->smc;
+	uint64_t all, print = library_ports_print(u->cfg.lib);
 
-	library_place_changes(u->cfg.lib, &all, &u->smc.seen_ports);
-	library_places(u->cfg.lib, &u->smc.slots, &u->smc.ports);
+	library_place_changes(u->cfg.lib, &all, &c->seen_ports);
+	library_places(u->cfg.lib, &c->slots, &c->ports);
 	smc_defaults(u);
-	if (state_get(u))
-		prevent(u, u->smc.prevented);
+	c->ports_print = print;
+	if (!state_get(u)) {
+		unit_attention(u, ATTENTION_POWER_ON);
+		return 0;
+	}
+	prevent(u, c->prevented);
+	if (!c->begun.volume[0] && c->ports_print != print)
+		unit_attention(u, ATTENTION_PORT_ACCESSED);
 	return 0;
 }
 
@@ -112,6 +126,8 @@ void smc_look(struct scsi_unit *u)
 	uint32_t slots, number;
 	uint64_t all, ports;
 
+	/* First: what comes in between is told at the next look, or after a kill. */
+	u->smc.ports_print = library_ports_print(u->cfg.lib);
 	library_place_changes(u->cfg.lib, &all, &ports);
 	if (ports != u->smc.seen_ports)
 		unit_attention(u, ATTENTION_PORT_ACCESSED);
@@ -128,6 +144,7 @@ void smc_save(struct scsi_unit *u, uint64_t sequence, const struct scsi_task *t)
 	struct state s;
 
 	u->smc.begun.volume[0] = 0;
+	smc_look(u);	/* what this command did to the ports is no news */
 	s = state_of(u);
 	memory_step(u->memory, &s, sizeof(s), sequence, t);
 }

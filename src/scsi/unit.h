@@ -278,6 +278,7 @@ struct smc_begun {
 
 struct smc {
 	uint64_t seen_ports;		/* library_place_changes(): told already */
+	uint64_t ports_print;		/* library_ports_print(), as of then */
 	uint32_t slots, ports;		/* library_places(): told already */
 	bool prevented;
 	uint8_t auto_unload;		/* a MOVE from a drive unloads by itself; of the vendor's mode page */

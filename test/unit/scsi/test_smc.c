@@ -505,6 +505,40 @@ static void an_operator_s_hand_in_a_port_is_an_attention(void **state)
 	assert_string_equal(name_at(g, bay(0)), "A00002L6");
 }
 
+static void what_a_hand_did_before_a_kill_or_behind_it_is_told(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 0, MOVE(SLOT(0), PORT(0)));
+	rig_kill(g, SCSI_CHANGER, NULL);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	assert_int_equal(library_export(g->store->lib, 0), 0);
+	rig_kill(g, SCSI_CHANGER, NULL);
+	CHECKED(g, UNIT_ATTENTION, ASC_PORT_ACCESSED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	rig_kill(g, SCSI_CHANGER, NULL);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+	/* While nobody served it. */
+	g->u = scsi_unit_free(g->u, true);
+	assert_int_equal(library_import(g->store->lib, 1, 1), 0);
+	rig_plug(g, SCSI_CHANGER, NULL);
+	CHECKED(g, UNIT_ATTENTION, ASC_PORT_ACCESSED, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, MOVE(PORT(1), PORT(0)));
+	rig_kill(g, SCSI_CHANGER, NULL);
+	GOOD(g, 0, MOVE(PORT(0), SLOT(0)));
+}
+
+static void one_that_had_no_command_before_a_kill_was_switched_on_all_the_same(void **state)
+{
+	struct rig *g = rig_of(state);
+
+	g->u = scsi_unit_free(g->u, false);
+	rig_plug(g, SCSI_CHANGER, NULL);
+	rig_kill(g, SCSI_CHANGER, NULL);
+	CHECKED(g, UNIT_ATTENTION, ASC_POWER_ON, 0, 0, 0, 0, 0, 0, 0);
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+}
+
 static void ports_are_held_shut_on_demand(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -580,6 +614,8 @@ int main(void)
 		ON_A_CHANGER(a_robot_and_a_host_at_one_drive_at_once),
 		ON_A_CHANGER(a_move_is_on_disk_when_it_is_answered),
 		ON_A_CHANGER(an_operator_s_hand_in_a_port_is_an_attention),
+		ON_A_CHANGER(what_a_hand_did_before_a_kill_or_behind_it_is_told),
+		ON_A_CHANGER(one_that_had_no_command_before_a_kill_was_switched_on_all_the_same),
 		ON_A_CHANGER(ports_are_held_shut_on_demand),
 		ON_A_CHANGER(what_needs_no_motion_is_good),
 	};
