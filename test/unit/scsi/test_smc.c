@@ -107,6 +107,20 @@ static void a_move_that_was_cut_off_behind_it_is_good_when_repeated(void **state
 	CHECKED(g, ILLEGAL_REQUEST, ASC_SOURCE_EMPTY, 0, MOVE(SLOT(0), BAY(0)));
 }
 
+/* What it did to the port is not taken for a hand's doing. */
+static void a_move_to_a_port_that_was_cut_off_behind_it_is_good_when_repeated(void **state)
+{
+	static const uint8_t out[] = { MOVE(SLOT(0), PORT(0)) };
+	struct rig *g = rig_of(state);
+
+	assert_int_equal(numbered(g, 1000000, out), SCSI_GOOD);
+	killed_with(g, behind_2);
+	assert_int_equal(numbered(g, 1000000, out), SCSI_GOOD);
+	assert_int_equal(moves, 0);
+	assert_string_equal(name_at(g, port(0)), "A00001L6");
+	GOOD(g, 0, 0, 0, 0, 0, 0, 0);
+}
+
 static void a_move_that_was_answered_is_answered_again(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -597,6 +611,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_A_WATCHED_CHANGER(a_move_that_was_cut_off_before_it_was_done_is_done_by_its_repeat),
 		ON_A_WATCHED_CHANGER(a_move_that_was_cut_off_behind_it_is_good_when_repeated),
+		ON_A_WATCHED_CHANGER(a_move_to_a_port_that_was_cut_off_behind_it_is_good_when_repeated),
 		ON_A_WATCHED_CHANGER(a_move_that_was_answered_is_answered_again),
 		ON_A_WATCHED_CHANGER(an_exchange_is_done_once_wherever_it_was_cut_off),
 		ON_A_WATCHED_CHANGER(an_exchange_of_two_that_go_where_the_other_was_is_done_once),
