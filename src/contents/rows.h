@@ -37,9 +37,10 @@ struct contents {
 /* How far the rows F of a volume were made to agree with the tape. */
 struct volume_row {
 	uint64_t generation;
-	uint64_t objects;	/* of partition 0, that they tell of */
+	uint64_t objects, marks;	/* of the tape, that they tell of: all partitions together, as volume_peek() counts */
 	uint64_t files;		/* rows F of partition 0 */
 	bool done;		/* none of them is WAITING */
+	bool off;		/* some of them are OFF */
 	uint64_t expires_ns;	/* the latest in labels; 0: none; LABEL_NEVER */
 	struct contents_label vol1;
 };
