@@ -230,14 +230,19 @@ struct catalog_check_config {
 struct catalog_checked { uint64_t pools, volumes, files, events, faults, repaired; };
 int catalog_check(struct catalog *c, const struct catalog_check_config *cfg, struct catalog_checked *out);
 
-/* Sites. */
-int catalog_site_put(struct catalog *c, struct catalog_site *s);	/* .number UINT32_MAX: a new one; _EXISTS the name */
+/* Sites.  A name is a site's alone, upper and lower case being one. */
+#define CATALOG_SITES_MAX 1000u
+#define CATALOG_SITE_LOCAL "local"	/* what ours is called until it gets a name */
+/* .number UINT32_MAX: a new one; _EXISTS the name or id.  -EINVAL, -ENOSPC with words. */
+int catalog_site_put(struct catalog *c, struct catalog_site *s);
 int catalog_site_get(struct catalog *c, const char *name, struct catalog_site *out);		/* _NONE */
 int catalog_site_by_number(struct catalog *c, uint32_t number, struct catalog_site *out);
-int catalog_site_remove(struct catalog *c, uint32_t number);		/* _NOT_EMPTY: volumes or pools of it are here */
+/* With its clashes.  _NOT_EMPTY: volumes or pools of it are here (this looks at all of them); _NONE. */
+int catalog_site_remove(struct catalog *c, uint32_t number);
 int catalog_site_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_site *s), void *ctx);
 int catalog_clash_put(struct catalog *c, const struct catalog_clash *k);
 int catalog_clash_remove(struct catalog *c, uint32_t site, const char *name);			/* _NONE */
+int catalog_clash_find(struct catalog *c, const char *name, struct catalog_clash *out);	/* the first of that label; _NONE */
 int catalog_clash_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_clash *k), void *ctx);
 
 /* Events. */
@@ -269,25 +274,35 @@ enum event_number {
 void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...) PRINTF_LIKE(4, 5);
 const char *event_name(unsigned number);
 const char *event_severity_name(enum event_severity s);
+enum event_severity event_severity(unsigned number);
+unsigned event_number_at(size_t i);			/* of row @i of the table; 0 behind the last */
+int event_parse(const char *name, unsigned *number);	/* -EINVAL with words */
+int event_severity_parse(const char *word, enum event_severity *out);	/* -EINVAL with words */
 /* In order from @since_seq; non-zero from @each stops. */
 int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
 		       void *ctx);
 uint64_t catalog_event_last(struct catalog *c);
-/* Who is told of each event once it is stored; quick, and without a call to the catalog.  NULL: nobody. */
+/* Who is told of each event once it is stored, or could not be (.seq 0); quick, and without a call to the catalog.  NULL:
+ * nobody any more (then it does not run, nor will it). */
 void catalog_event_listen(struct catalog *c, void (*tell)(void *ctx, const struct catalog_event *e), void *ctx);
 
 /* Hooks: programs that are run for events. */
+#define CATALOG_HOOKS_MAX 64u
+#define CATALOG_HOOK_TIMEOUT_MAX_S 86400u
 struct catalog_hook {
 	char name[BARCODE_MAX + 1];
 	bool off;
 	enum event_severity least;	/* events of at least this */
 	char events[512];		/* names of events, with commas; "": all */
-	char program[1024];		/* an absolute path, and what follows it are its arguments */
+	char program[1024];		/* an absolute path, and what follows it, cut at spaces, are its arguments */
 	uint32_t timeout_s;
 };
-int catalog_hook_put(struct catalog *c, const struct catalog_hook *h);	/* -EINVAL with words */
+/* New, or in the place of the one of that name.  -EINVAL with words; -ENOSPC: there are CATALOG_HOOKS_MAX. */
+int catalog_hook_put(struct catalog *c, const struct catalog_hook *h);
 int catalog_hook_get(struct catalog *c, const char *name, struct catalog_hook *out);		/* _NONE */
 int catalog_hook_remove(struct catalog *c, const char *name);					/* _NONE */
+/* In order of name; one whose row is damaged is passed over, the check tells of it. */
 int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx);
+bool catalog_hook_wants(const struct catalog_hook *h, const struct catalog_event *e);	/* never of itself: hook-failed */
 
 #endif

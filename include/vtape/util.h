@@ -61,6 +61,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 void log_set_level(enum log_level level);
 void log_to_syslog(const char *ident);
 void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What the system's log gets whatever the level that is shown; on standard error it is a line as any other. */
+void log_news(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -97,6 +97,8 @@ static int check_pool(struct check *k, const struct at *at)
 		return r;
 	name = key_pool_name(p.name);
 	r = names_whom(k, &name, 4, &whom);
+	if (!r)
+		r = check_owner(k, "pool", p.name, p.site);
 	if (r)
 		return r;
 	if (whom != p.id) {
@@ -177,6 +179,8 @@ static int check_volume(struct check *k, const struct at *at)
 	r = check_leads(k, &name, &v, "its name");
 	if (!r)
 		r = check_leads(k, &member, &v, "its place in the pool");
+	if (!r)
+		r = check_owner(k, "volume", v.name, v.site);
 	if (!r)
 		r = catalog_pool_by_id(k->c, v.pool, &p);
 	if (r == CATALOG_E_NONE) {
@@ -370,10 +374,12 @@ static const struct kind {
 	int (*check)(struct check *k, const struct at *at);
 } kinds[] = {
 	{ 'A', 8, false, check_mam },		{ 'B', 0, true, check_nothing },
+	{ 'C', 0, false, check_clash },
 	{ 'D', 4, true, check_drive },		{ 'E', 8, true, check_event },
 	{ 'F', 8, false, check_file },		{ 'G', 8, false, check_file_name },
+	{ 'H', 0, false, check_hook },
 	{ 'I', 4, true, check_unit },		{ 'J', 0, true, check_unit },
-	{ 'L', 8, true, check_place },
+	{ 'K', 4, true, check_site },		{ 'L', 8, true, check_place },
 	{ 'M', 4, false, check_member },	{ 'N', 0, false, check_nothing },
 	{ 'P', 4, true, check_pool },		{ 'Q', 0, false, check_pool_name },
 	{ 'R', 0, true, check_clock },		{ 'S', 0, true, check_nothing },

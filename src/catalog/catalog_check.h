@@ -32,4 +32,11 @@ int check_mam(struct check *k, const struct at *at);
 int check_unit(struct check *k, const struct at *at);
 int check_places(struct check *k);
 
+/* catalog_check_site.c */
+int check_site(struct check *k, const struct at *at);
+int check_clash(struct check *k, const struct at *at);
+int check_hook(struct check *k, const struct at *at);
+/* Is the site of a volume or a pool known? */
+int check_owner(struct check *k, const char *what, const char *name, uint32_t site);
+
 #endif

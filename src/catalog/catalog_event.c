@@ -56,6 +56,10 @@ static const struct {
 	{ EVENT_EXPIRED, EVENT_INFO, "expired" },
 	{ EVENT_CONTENTS_LIMITED, EVENT_WARNING, "contents-limited" },
 	{ EVENT_HOOK_FAILED, EVENT_WARNING, "hook-failed" },
+	{ EVENT_SITE_ADDED, EVENT_INFO, "site-added" },
+	{ EVENT_SITE_CHANGED, EVENT_INFO, "site-changed" },
+	{ EVENT_SITE_REMOVED, EVENT_INFO, "site-removed" },
+	{ EVENT_CLASH, EVENT_ERROR, "clash" },
 };
 
 static const char *const severity_names[] = {
@@ -77,8 +81,33 @@ const char *event_severity_name(enum event_severity s)
 	return (unsigned)s < ARRAY_LEN(severity_names) ? severity_names[s] : "unknown";
 }
 
+unsigned event_number_at(size_t i)
+{
+	return i < ARRAY_LEN(events) ? events[i].number : 0;
+}
+
+int event_parse(const char *name, unsigned *number)
+{
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (!strcmp(events[i].name, name)) {
+			*number = events[i].number;
+			return 0;
+		}
+	return err_explain(-EINVAL, "there is no event \"%s\"; vtape-events(7) lists them", name);
+}
+
+int event_severity_parse(const char *word, enum event_severity *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(severity_names); i++)
+		if (!strcmp(severity_names[i], word)) {
+			*out = (enum event_severity)i;
+			return 0;
+		}
+	return err_explain(-EINVAL, "\"%s\" is not a severity (info, warning, error)", word);
+}
+
 /* What is not in the table is told as loudly as possible. */
-static enum event_severity severity_of(unsigned number)
+enum event_severity event_severity(unsigned number)
 {
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (events[i].number == number)
@@ -90,7 +119,7 @@ static void event_log(const struct catalog_event *e)
 {
 	static const enum log_level levels[] = { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
-	log_line(levels[e->severity], "event %u %s: %s%s%s", e->number, event_name(e->number), e->about,
+	log_news(levels[e->severity], "event %u %s: %s%s%s", e->number, event_name(e->number), e->about,
 		 e->about[0] ? ": " : "", e->text);
 }
 
@@ -153,7 +182,7 @@ static int event_number(struct catalog *c, uint64_t *seq)
 
 void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...)
 {
-	struct catalog_event e = { .time_ns = clock_now_ns(), .number = (uint16_t)n, .severity = severity_of(n) };
+	struct catalog_event e = { .time_ns = clock_now_ns(), .number = (uint16_t)n, .severity = event_severity(n) };
 	va_list ap;
 	int r;
 
@@ -167,10 +196,21 @@ void catalog_event(struct catalog *c, enum event_number n, const char *about, co
 	r = event_number(c, &e.seq);
 	if (!r)
 		r = event_store(c, &e);
-	if (r)
+	if (r) {
 		log_warn("event %u is not stored: %s", e.number, err_text(r));
-	else
+		e.seq = 0;
+	} else {
 		c->event_last = e.seq;
+	}
+	if (c->tell)
+		c->tell(c->tell_ctx, &e);
+}
+
+void catalog_event_listen(struct catalog *c, void (*tell)(void *ctx, const struct catalog_event *e), void *ctx)
+{
+	LOCK_SCOPE(&c->event_lock);
+	c->tell = tell;
+	c->tell_ctx = ctx;
 }
 
 /* A damaged key is passed over: what it was is the check's to tell, and no event keeps a catalog from being opened. */

@@ -26,6 +26,9 @@
  *   'I' u32 drive                    unit                         a drive as a SCSI unit
  *   'J'                              unit                         the changer as a SCSI unit
  *   'B'                              scsi                         are they set up, how many slots and ports
+ *   'K' u32 site                     site                         catalog_site_format.c has this one and those below:
+ *   'C' name, 0, u32 site            clash                        a label that another site has too
+ *   'H' name                         hook                         a program that is run for events
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
  *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
@@ -73,7 +76,7 @@ void key_u64(struct row_key *k, uint64_t v)
 }
 
 /* No name is longer than a file's; what a caller asks for may be, and is then the key of nothing. */
-static void key_text(struct row_key *k, const char *s)
+void key_text(struct row_key *k, const char *s)
 {
 	size_t n = strnlen(s, 256);
 

@@ -22,9 +22,11 @@ struct catalog {
 	struct kv *kv;			/* borrowed */
 	pthread_mutex_t lock;		/* changes of all rows but events; pool_ids, volume_ids */
 	struct counter pool_ids, volume_ids;
-	pthread_mutex_t event_lock;	/* event_seqs, event_last, and the order of event rows */
+	pthread_mutex_t event_lock;	/* event_seqs, event_last, tell, and the order of event rows */
 	struct counter event_seqs;
 	uint64_t event_last;
+	void (*tell)(void *ctx, const struct catalog_event *e);	/* NULL: nobody listens */
+	void *tell_ctx;
 	pthread_mutex_t clock_lock;	/* clock */
 	struct clock_row clock;		/* as at the last tick, or at the start */
 };

@@ -31,6 +31,7 @@ struct row_key {
 struct row_key key_of(char letter);
 void key_u32(struct row_key *k, uint32_t v);
 void key_u64(struct row_key *k, uint64_t v);
+void key_text(struct row_key *k, const char *s);
 int row_begin(struct buf *out);					/* empties it; room for ROW_MAX */
 struct cursor row_cursor(const void *row, size_t len);		/* behind the version */
 int row_end(const struct cursor *c, bool good, const char *what);	/* -EUCLEAN with words */
@@ -59,6 +60,11 @@ struct row_key key_mam(uint64_t volume, uint32_t partition, uint16_t id);
 struct row_key key_mams(uint64_t volume);			/* prefix of the former */
 struct row_key key_unit(uint32_t number);			/* CATALOG_UNIT_CHANGER: a key of its own */
 struct row_key key_scsi(void);
+struct row_key key_site(uint32_t number);
+struct row_key key_sites(void);					/* prefix of the former */
+struct row_key key_clash(const char *name, uint32_t site);
+struct row_key key_clashes(const char *name);			/* prefix of the former; NULL: of all names */
+struct row_key key_hook(const char *name);			/* "": prefix of all */
 
 /* Each *_encode replaces @out; each *_decode gives -EUCLEAN with words for anything that *_encode does not write. */
 int pool_encode(const struct catalog_pool *p, struct buf *out);
@@ -86,6 +92,16 @@ int unit_encode(const struct catalog_unit *u, struct buf *out);
 int unit_decode(uint32_t number, const void *row, size_t len, struct catalog_unit *out);
 int scsi_encode(const struct catalog_scsi *s, struct buf *out);
 int scsi_decode(const void *row, size_t len, struct catalog_scsi *out);
+/* catalog_site_format.c */
+int site_encode(const struct catalog_site *s, struct buf *out);
+int site_decode(uint32_t number, const void *row, size_t len, struct catalog_site *out);
+int key_clash_parse(const uint8_t *key, size_t len, struct catalog_clash *out);	/* .name and .site */
+int clash_encode(const struct catalog_clash *k, struct buf *out);
+int clash_decode(const void *row, size_t len, struct catalog_clash *k);		/* the others */
+int hook_encode(const struct catalog_hook *h, struct buf *out);
+int hook_decode(const char *name, const void *row, size_t len, struct catalog_hook *out);
+bool site_id_is_good(const char *id);		/* 32 hex digits, or "" */
+bool serial_is_good(const char *serial);	/* 16 hex digits */
 
 /* A name that a tape file may have: what a folder can show. */
 bool file_name_is_good(const char *name);

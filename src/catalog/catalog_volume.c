@@ -137,12 +137,16 @@ static int name_check(const struct catalog_volume *v)
 			   BARCODE_MAX);
 }
 
+/* Labels are unique over sites: one that another site has under another serial is not free either. */
 static int name_is_free(struct catalog *c, const char *name)
 {
+	struct catalog_clash clash;
 	uint64_t id;
 	int r;
 
 	r = id_of_name(c, name, &id);
+	if (r == CATALOG_E_NONE)
+		r = catalog_clash_find(c, name, &clash);
 	if (r == CATALOG_E_NONE)
 		return 0;
 	return r ? r : CATALOG_E_EXISTS;

@@ -56,21 +56,38 @@ static void write_line(const char *text)
 	(void)r;
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void put_line(enum log_level level, bool news, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+
+static void put_line(enum log_level level, bool news, const char *fmt, va_list ap)
 {
+	bool system = atomic_load(&to_syslog);
 	char text[LINE_TEXT_MAX];
 	int saved = errno;
-	va_list ap;
 
-	if ((int)level > atomic_load_explicit(&shown_level, memory_order_relaxed))
+	if (!(news && system) && (int)level > atomic_load_explicit(&shown_level, memory_order_relaxed))
 		return;
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-
-	if (atomic_load(&to_syslog))
+	if (system)
 		syslog(syslog_priority(level), "%s", text);
 	else
 		write_line(text);
 	errno = saved;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_line(level, false, fmt, ap);
+	va_end(ap);
+}
+
+void log_news(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_line(level, true, fmt, ap);
+	va_end(ap);
 }

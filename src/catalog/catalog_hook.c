@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hooks as rows: which program is run for which events.  A row that is kept is one that can be used: known events, an
+ * absolute path, a time limit.  Whether there is such a program is for who runs it.
+ */
+#include "catalog/catalog_private.h"
+
+#include <errno.h>
+
+/* ---- which events ---- */
+
+/* Calls @each with every name of a list with commas; non-zero stops. */
+static int names_each(const char *list, int (*each)(void *ctx, const char *name), void *ctx)
+{
+	char name[64];
+	int r = 0;
+
+	while (*list && !r) {
+		size_t n = strcspn(list, ",");
+
+		if (n >= sizeof(name))
+			return err_explain(-EINVAL, "\"%.*s\" is no name of an event", (int)n, list);
+		memcpy(name, list, n);
+		name[n] = '\0';
+		r = each(ctx, name);
+		list += n;
+		if (*list == ',' && !*++list)
+			return err_explain(-EINVAL, "a list of events ends with a comma");
+	}
+	return r;
+}
+
+static int name_is_known(void *ctx, const char *name)
+{
+	unsigned number;
+
+	(void)ctx;
+	return event_parse(name, &number);
+}
+
+/* 1: that is it.  One that a newer version knew and we do not is passed over. */
+static int name_is_it(void *number, const char *name)
+{
+	return !strcmp(event_name(*(const uint16_t *)number), name);
+}
+
+bool catalog_hook_wants(const struct catalog_hook *h, const struct catalog_event *e)
+{
+	uint16_t number = e->number;
+
+	if (h->off || e->number == EVENT_HOOK_FAILED || e->severity < h->least)
+		return false;
+	return !h->events[0] || names_each(h->events, name_is_it, &number) == 1;
+}
+
+/* ---- rows ---- */
+
+static int hook_check(const struct catalog_hook *h)
+{
+	if (!parse_is_name(h->name))
+		return err_explain(-EINVAL, "\"%s\" is no name for a hook (1 to %d of A-Z a-z 0-9 . _ - +)", h->name,
+				   BARCODE_MAX);
+	if (h->program[0] != '/')
+		return err_explain(-EINVAL, "\"%s\": a hook's program is an absolute path", h->program);
+	if (h->timeout_s < 1 || h->timeout_s > CATALOG_HOOK_TIMEOUT_MAX_S)
+		return err_explain(-EINVAL, "a hook's time limit is from 1 second to a day");
+	return names_each(h->events, name_is_known, NULL);
+}
+
+int catalog_hook_get(struct catalog *c, const char *name, struct catalog_hook *out)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_hook(name);
+	int r = row_get(c, &key, &row);
+
+	return r ? r : hook_decode(name, row.data, row.len, out);
+}
+
+static int count_hook(void *ctx, const struct catalog_hook *h)
+{
+	(void)h;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+int catalog_hook_put(struct catalog *c, const struct catalog_hook *h)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_hook(h->name);
+	struct catalog_hook was;
+	unsigned count = 0;
+	int r = hook_check(h);
+
+	if (r)
+		return r;
+	LOCK_SCOPE(&c->lock);
+	r = catalog_hook_get(c, h->name, &was);
+	if (r == CATALOG_E_NONE) {
+		r = catalog_hook_each(c, count_hook, &count);
+		if (!r && count >= CATALOG_HOOKS_MAX)
+			r = err_explain(-ENOSPC, "there are %u hooks already, and no more can be", count);
+	}
+	if (r && r != -EUCLEAN)	/* a damaged one is replaced */
+		return r;
+	r = kv_batch_new(&b);
+	if (!r)
+		r = hook_encode(h, &row);
+	if (!r)
+		r = row_put(b, &key, &row);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
+int catalog_hook_remove(struct catalog *c, const char *name)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct row_key key = key_hook(name);
+	struct catalog_hook was;
+	int r;
+
+	LOCK_SCOPE(&c->lock);
+	r = catalog_hook_get(c, name, &was);
+	if (r && r != -EUCLEAN)
+		return r;
+	r = kv_batch_new(&b);
+	if (!r)
+		r = row_delete(b, &key);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
+int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct row_key prefix = key_hook("");
+	char name[BARCODE_MAX + 1];
+	struct catalog_hook h;
+	const uint8_t *key, *row;
+	size_t klen, len;
+	int r;
+
+	r = kv_iter_new(c->kv, KV_CATALOG, &it);
+	if (r)
+		return r;
+	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
+		key = kv_iter_key(it, &klen);
+		row = kv_iter_value(it, &len);
+		if (klen < 2 || klen > sizeof(name))
+			continue;
+		memcpy(name, key + 1, klen - 1);
+		name[klen - 1] = '\0';
+		if (hook_decode(name, row, len, &h))
+			continue;
+		r = each(ctx, &h);
+		if (r)
+			return r;
+	}
+	return kv_iter_error(it);
+}
