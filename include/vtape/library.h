@@ -58,10 +58,12 @@ void library_writer(struct library *lib, uint64_t volume, struct library_writer 
 enum library_watch {
 	WATCH_WRITING,		/* a writer has begun */
 	WATCH_WRITTEN,		/* he is gone, all is committed */
-	WATCH_CHANGED,		/* erased, replaced, restored, formatted, moved to another pool */
+	WATCH_CHANGED,		/* erased, replaced, restored, moved to another pool; with LIBRARY_EVERY_VOLUME: a pool's
+				 * property contents is another */
 	WATCH_DROPPED,		/* old generations are gone */
 	WATCH_DELETED,
 };
+#define LIBRARY_EVERY_VOLUME 0u
 void library_watch(struct library *lib, void (*tell)(void *ctx, uint64_t volume, enum library_watch what), void *ctx);
 
 /* ---- drives ----------------------------------------------------------------------------------------------------- */

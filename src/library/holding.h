@@ -9,8 +9,8 @@
  *   place   where each volume is: the tables of places and their rows; the catalog is written while it is held
  *   lock    the holdings, the drives, the collector's wishes, what was refused
  *
- * Apart from these, never held while one of them is taken: the keeper's lock (its damage), the scrub's `turn` (starting
- * and stopping it) and under that the scrub's lock (where it stands).
+ * Apart from these, never held while one of them is taken: the keeper's lock (its damage), the watch's (its watcher and
+ * the writers), the scrub's `turn` (starting and stopping it) and under that the scrub's lock (where it stands).
  *
  * Neither a volume nor a drive is called, and nothing is read from or written to the disk, while `lock` is held: a
  * holding or a drive that is on its way is marked busy, and those who want it wait for `turned`.
@@ -61,6 +61,7 @@ struct bay {
 	bool out;		/* library_drive_out() */
 	int (*let_go)(void *ctx);	/* with `lending`; NULL: there is no lender */
 	void *lender;
+	struct library_writer writer;	/* who has it open, as he said; .door LIBRARY_DOOR_UNKNOWN: he did not */
 };
 
 /*
@@ -116,6 +117,16 @@ struct keeper {
 	uint64_t low_told_ns;		/* monotonic */
 };
 
+/* library_watch.c */
+#define LIBRARY_WRITERS 1024u
+struct watch_writer { uint64_t volume; struct library_writer who; };
+struct watch {
+	pthread_mutex_t lock;		/* guards what follows; held while the watcher is told */
+	void (*tell)(void *ctx, uint64_t volume, enum library_watch what);	/* NULL: there is none */
+	void *ctx;
+	struct watch_writer writers[LIBRARY_WRITERS];	/* each in the slot of its volume's number */
+};
+
 /* library_scrub.c */
 struct scrub {
 	pthread_mutex_t turn;		/* one starts or stops it at a time; guards thread, thread_made */
@@ -155,6 +166,7 @@ struct library {
 
 	struct places places;
 	struct keeper keeper;
+	struct watch watch;
 	struct scrub scrub;
 };
 
@@ -273,6 +285,14 @@ void keeper_fini(struct keeper *k);
 void keeper_damaged(void *ctx, struct pack_ref ref, const struct digest *d);
 /* What its thread does: tells if space is low; returns when to look again, in ns from now. */
 uint64_t keeper_look_at_space(struct library *lib);
+
+/* ---- library_watch.c: without any lock ---- */
+
+void watch_tell(struct library *lib, uint64_t volume, enum library_watch what);
+/* The program that has drive @s open writes @volume from now on. */
+void watch_writer_next(struct library *lib, const struct bay *s, uint64_t volume);
+void watch_writer_moves(struct library *lib, uint64_t to, uint64_t from);	/* what @from's wrote is on @to now */
+void watch_writer_forget(struct library *lib, uint64_t volume);		/* what is on it now is not from a writer */
 
 /* ---- library_damage.c ---- */
 

@@ -96,6 +96,7 @@ static int library_init(struct library *lib)
 	pthread_mutex_init(&lib->change, NULL);
 	pthread_mutex_init(&lib->lending, NULL);
 	pthread_mutex_init(&lib->lock, NULL);
+	pthread_mutex_init(&lib->watch.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&lib->turned, &attr);
@@ -191,6 +192,7 @@ struct library *library_close(struct library *lib)
 	keeper_fini(&lib->keeper);
 	places_fini(lib);
 	pthread_cond_destroy(&lib->turned);
+	pthread_mutex_destroy(&lib->watch.lock);
 	pthread_mutex_destroy(&lib->lock);
 	pthread_mutex_destroy(&lib->lending);
 	pthread_mutex_destroy(&lib->change);

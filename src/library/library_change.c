@@ -148,6 +148,7 @@ int library_volume_delete(struct library *lib, uint64_t volume)
 	held_free_again(lib, h);
 	if (r)
 		return r;
+	watch_tell(lib, volume, WATCH_DELETED);
 	collector_wake(lib);
 	if (row.state != STATE_INCOMING)
 		catalog_event(lib->cat, EVENT_VOLUME_DELETED, library_about(lib, &row, about), "serial %s", row.serial);
@@ -193,6 +194,7 @@ int library_volume_erase(struct library *lib, uint64_t volume)
 	if (!r)
 		r = library_volume_change(lib, volume, make_scratch, NULL);
 	released = library_release(lib, volume, CLAIM_WRITE);
+	watch_tell(lib, volume, WATCH_CHANGED);
 	if (r || released)
 		return r ? r : released;
 	catalog_event(lib->cat, EVENT_VOLUME_ERASED, library_about(lib, &row, about), "serial %s", row.serial);
@@ -271,6 +273,8 @@ int library_volume_move(struct library *lib, uint64_t volume, const char *pool, 
 		r = held_refresh(lib, volume);
 	if (r)
 		return r;
+	if (row.pool != was.pool || row.state != was.state)
+		watch_tell(lib, volume, WATCH_CHANGED);
 	library_about(lib, &row, to);
 	if (was.state != STATE_INCOMING)
 		catalog_event(lib->cat, EVENT_VOLUME_MOVED, to, "was %s", library_about(lib, &was, from));
@@ -359,6 +363,9 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	held_free_again(lib, first);
 	if (r)
 		return r;
+	watch_writer_moves(lib, to, from);
+	watch_tell(lib, from, WATCH_DELETED);
+	watch_tell(lib, to, WATCH_CHANGED);
 	collector_wake(lib);
 	if (to_row.state != STATE_INCOMING)
 		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
@@ -427,6 +434,8 @@ int library_volume_change(struct library *lib, uint64_t volume, void (*change)(s
 		r = held_refresh(lib, volume);
 	if (r)
 		return r;
+	if (was.state == STATE_INCOMING && row.state != STATE_INCOMING)
+		watch_tell(lib, volume, WATCH_CHANGED);
 	library_about(lib, &row, about);
 	if (was.state == STATE_INCOMING && row.state != STATE_INCOMING)
 		catalog_event(lib->cat, EVENT_VOLUME_IMPORTED, about, "from an image");

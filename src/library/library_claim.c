@@ -376,6 +376,7 @@ int held_begin_write(struct library *lib, struct holding *h)
 {
 	struct volume_stat st;
 
+	watch_tell(lib, h->id, WATCH_WRITING);
 	volume_stat(h->vol, &st);
 	h->generation = st.generation;
 	return held_refresh(lib, h->id);
@@ -420,6 +421,7 @@ int held_end_write(struct library *lib, struct holding *h)
 	int committed, r;
 
 	committed = err_fold(volume_commit(h->vol));
+	watch_tell(lib, h->id, WATCH_WRITTEN);
 	r = library_row(lib, h->id, &row);
 	if (r)
 		return committed ? committed : r;

@@ -104,9 +104,13 @@ static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 	failed = walk_catalog(&w);
 	c = (struct candidate *)w.found.data;
 	for (end = c + w.found.len / sizeof(*c); c < end; c++) {
+		uint64_t before = *dropped;
+
 		r = c->scratch && !dry_run ? assign_if_written(lib, c) : 0;
 		if (!r)
 			r = drop_generations(lib, c, dry_run, dropped);
+		if (!r && !dry_run && *dropped > before)
+			watch_tell(lib, c->id, WATCH_DROPPED);
 		if (r && !failed)
 			failed = r;
 		if (r)

@@ -100,10 +100,14 @@ int bay_insert(struct library *lib, struct bay *s, uint64_t volume)
 	pthread_mutex_unlock(&lib->lock);
 	if (!h)
 		return whom.by != HELD_BY_NOBODY ? held_busy(lib, volume, whom) : r;
-	if (s->open && s->write)
+	if (s->open && s->write) {
+		watch_writer_next(lib, s, volume);
 		r = held_begin_write(lib, h);
+	}
 	if (!r)
 		r = err_fold(drive_load(s->drive, h->vol));
+	if (r && s->open && s->write)
+		watch_tell(lib, volume, WATCH_WRITTEN);
 	LOCK_SCOPE(&lib->lock);
 	if (!r)
 		s->held = h;
@@ -287,6 +291,7 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 	}
 	s->open = true;
 	s->write = write;
+	s->writer = (struct library_writer){ .door = LIBRARY_DOOR_UNKNOWN };
 	h = s->held;
 	/* It is in this drive, so only readers elsewhere can be in the way. */
 	if (h)

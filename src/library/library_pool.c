@@ -78,8 +78,8 @@ int library_pool_rename(struct library *lib, const char *from, const char *to)
 	return 0;
 }
 
-int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
-			void *ctx)
+static int pool_edit(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx), void *ctx,
+		     bool *contents)
 {
 	struct catalog_pool was, pool;
 	int r;
@@ -95,7 +95,19 @@ int library_pool_change(struct library *lib, const char *name, int (*change)(str
 	pool.id = was.id;
 	memcpy(pool.name, was.name, sizeof(pool.name));
 	pool.locked_until_ns = was.locked_until_ns;
+	*contents = pool.contents != was.contents;
 	return err_fold(catalog_pool_put(lib->cat, &pool));
+}
+
+int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
+			void *ctx)
+{
+	bool contents = false;
+	int r = pool_edit(lib, name, change, ctx, &contents);
+
+	if (!r && contents)
+		watch_tell(lib, LIBRARY_EVERY_VOLUME, WATCH_CHANGED);
+	return r;
 }
 
 struct ids { uint64_t *id; size_t count, cap; };

@@ -73,6 +73,10 @@ int library_volume_restore(struct library *lib, uint64_t volume, uint64_t genera
 	r = volume_restore_rows(lib, volume, generation, &row);
 	pthread_mutex_unlock(&lib->change);
 	held_free_again(lib, h);
+	if (!r) {
+		watch_writer_forget(lib, volume);
+		watch_tell(lib, volume, WATCH_CHANGED);
+	}
 	if (!r)
 		catalog_event(lib->cat, EVENT_VOLUME_RESTORED, library_about(lib, &row, about),
 			      "to generation %llu; the content before stays as a generation",
