@@ -101,7 +101,7 @@ wait $server || { cat $scratch/server.log; fail 'it did not end well'; }
 ! ls -d /sys/kernel/config/target/core/user_0 2>/dev/null || fail 'the backstores are still there'
 ! ls -d /sys/kernel/config/target/loopback/naa.* 2>/dev/null || fail 'the targets are still there'
 [ ! -e /dev/shm/tape0 ] || fail 'the memory is still there'
-! dmesg | grep -iE 'ring is broken|BUG:|Oops|general protection' || fail 'the kernel has something to say'
+! dmesg | grep -E 'ring is broken|BUG:|Oops:|general protection' || fail 'the kernel has something to say'
 
 step 'and once more'
 begin
