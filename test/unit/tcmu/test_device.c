@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Devices where there is no kernel that has them; with one they are tried in the virtual machine (vm/scsi-smoke.sh). */
+/* Devices where there is no kernel that has them; with one they are tried in the virtual machine (vm/scsi-restart.sh). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
