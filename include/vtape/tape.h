@@ -103,6 +103,10 @@ int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out);		/* withou
 int volume_next(struct kv *kv, uint64_t from, uint64_t *volume);
 /* Newest first, damaged ones too; @each returns non-zero to stop. */
 int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct volume_stat *st), void *ctx);
+/* Stretches of all generations, newest first, as committed: objects @from up to @to of that partition have that number
+ * (volume_stretch()).  -EBADMSG, -EUCLEAN: a head is damaged, so nobody knows all of them. */
+struct tape_stretch { uint64_t generation; uint32_t partition; uint64_t number, from, to; };
+int volume_each_stretch(struct kv *kv, uint64_t id, int (*each)(void *ctx, const struct tape_stretch *s), void *ctx);
 /* Generations other than the current one that ended at or before @ended_ns go. *dropped counts them.  One whose head is
  * damaged ended when the next that can be read began.  While one stays, all do: nobody can tell what they share. */
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped);
@@ -114,6 +118,8 @@ int volume_each_in_pack(struct kv *kv, uint64_t pack, int (*each)(void *ctx, uin
  * remembered of that content holds again.  The volume is closed; whether it may (protect, WORM, locked) is the caller's
  * to ask.  -ENOENT with words; -EINVAL: it is the current one. */
 int volume_restore(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t generation);
+/* Blank and of one partition, as a new generation; for the present content and for who asks as volume_restore(). */
+int volume_clear(struct kv *kv, struct kv_batch *b, uint64_t id);
 
 /* One struct volume per volume at a time (library/ sees to it).  -ENOENT, -EBADMSG, -EUCLEAN. */
 int volume_open(struct shelf *sh, const struct volume_attr *attr, struct volume **out);

@@ -169,6 +169,16 @@ int volume_restore(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t gene
 	return head_write(b, id, &h);
 }
 
+int volume_clear(struct kv *kv, struct kv_batch *b, uint64_t id)
+{
+	struct head h = { .begun_ns = clock_retention_ns(), .written_ns = clock_now_ns(), .partitions = 1 };
+	int r = head_newest(kv, id, &h.generation);
+
+	r = r ? r : put_aside(kv, b, id, h.generation);
+	h.generation++;
+	return r ? r : head_write(b, id, &h);
+}
+
 int volume_peek(struct kv *kv, uint64_t id, struct volume_stat *out)
 {
 	CLEANUP(head_fini) struct head h = { 0 };

@@ -408,6 +408,42 @@ static void a_blank_tape_is_put_aside_and_restored(void **state)
 	check_is_clean(s);
 }
 
+/* From outside of a closed volume, as one batch: what was on it is a generation that can be had again. */
+static void a_closed_tape_is_cleared_and_what_was_on_it_stays(void **state)
+{
+	struct store *s = *state;
+	struct kv_batch *b;
+	struct seen after;
+	int closed;
+
+	put(s, 1, 100);
+	mark(s);
+	closed = unload(s);
+	assert_int_equal(closed, 0);
+	assert_int_equal(kv_batch_new(&b), 0);
+	clock_set(1000);
+	assert_int_equal(volume_clear(s->kv, b, VOLUME), 0);
+	clock_set(0);
+	assert_int_equal(kv_write(s->kv, b, true), 0);
+	assert_int_equal(volume_clear(s->kv, b, VOLUME + 1), -ENOENT);
+	kv_batch_free(b);
+	load(s);
+	assert_int_equal(objects(s), 0);
+	after = history(s);
+	assert_int_equal(after.count, 2);
+	assert_int_equal(after.st[0].generation, 2);
+	assert_int_equal(after.st[0].partitions, 1);
+	assert_int_equal(after.st[0].begun_ns, 1000);
+	assert_int_equal(after.st[1].ended_ns, 1000);
+	put(s, 2, 200);
+	mark(s);
+	restart(s);
+	assert_record(s, 2, 200);
+	check_is_clean(s);
+	load_generation(s, 1);
+	assert_record(s, 1, 100);
+}
+
 /* That the newest head is damaged is no reason to refuse. */
 static void an_older_generation_helps_when_the_newest_head_is_damaged(void **state)
 {
@@ -584,6 +620,7 @@ int main(void)
 		with_store(what_cannot_be_restored_is_refused_with_words),
 		with_store(partitions_are_restored_together),
 		with_store(a_blank_tape_is_put_aside_and_restored),
+		with_store(a_closed_tape_is_cleared_and_what_was_on_it_stays),
 		with_store(an_older_generation_helps_when_the_newest_head_is_damaged),
 		with_store(a_damaged_generation_hides_no_other),
 		with_store(a_damaged_generation_goes_in_its_time_and_keeps_what_it_may_share),
