@@ -99,7 +99,7 @@ struct contents_member {
 	uint32_t content, number;
 	uint32_t dir;			/* number of the folder that it is in */
 	char type;			/* '-', 'd', 'l', 'h', 'c', 'b', 'p', 's' */
-	bool implied, odd;		/* odd: its path in the archive is another, see contents_path_raw() */
+	bool implied, odd;		/* odd: its path in the archive is another, see .raw */
 	char name[CONTENTS_NAME_MAX + 1];
 	uint32_t mode, uid, gid;	/* mode: permission bits */
 	uint32_t dev_major, dev_minor;
@@ -107,9 +107,10 @@ struct contents_member {
 	int64_t mtime_s;
 	uint32_t mtime_ns;
 	uint64_t from, to, data;	/* tarball_member's */
+	uint64_t nth;			/* members of the archive before it: not its number, which counts implied ones too */
 	char user[64], group[64];	/* "": not said; cut if longer */
 	struct buf link;		/* target of 'l' and 'h', NUL behind; len 0: none */
-	struct buf raw;			/* odd: the path as the archive has it */
+	struct buf raw;			/* odd: the path as the archive has it, NUL behind; cut if longer than 64 KiB */
 };
 void contents_member_fini(struct contents_member *m);	/* may be called on a zeroed one */
 /* *out is zeroed or one that was used before; CONTENTS_E_NONE. */

@@ -9,12 +9,15 @@
  *   'C' content                          struct list_row
  *   'B' content block                    64 members, in the order of the archive
  *   'T' content dir block                empty: this block has children of that folder
- *   'N' name NUL content number          empty: a member of that name
- *   'X' content number                   a member whose attributes were told again later
- *   'G' content                          empty: a list to be deleted
+ *   'N' name NUL content dir number      empty: a member of that name
+ *   'X' content number                   a folder whose attributes were told again later; number 0: the root's
+ *   'G' content                          empty: a list to be deleted, or one that was not ended
  *   'S' letter                           counters
  *
  * Volume, stretch, last and file are 8 bytes, partition, content, number, dir and block 4, all big-endian.
+ *
+ * Every list (C, B, T, N, X) is named by exactly one row O, or has a row G.  Nothing is ever synced, so a power cut takes
+ * back the last batches: each leaves it that way.
  */
 #ifndef CONTENTS_ROWS_H
 #define CONTENTS_ROWS_H
@@ -29,6 +32,7 @@ struct contents {
 	struct library *lib;
 	pthread_mutex_t lock;	/* numbers; reading, editing and writing back a row */
 	uint64_t next_content, content_limit;
+	struct contents_list *building;	/* lists that are not ended, so that none of them is swept */
 	struct keeper *keeper;	/* contents_keep.c's; NULL: not started */
 };
 
@@ -59,7 +63,12 @@ int file_row_remembered(struct contents *c, uint64_t volume, uint64_t stretch, u
 /* What is remembered of @volume and @keep says no to goes, with its list. */
 int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx, const struct contents_file *f), void *ctx);
 
-struct list_row { uint64_t volume, stretch, last, file; uint32_t partition, members; };
+struct list_row {
+	uint64_t volume, stretch, last, file;
+	uint32_t partition, members;
+	uint32_t told;			/* rows X */
+	bool doubles;			/* two members have one path */
+};
 int list_row_get(struct contents *c, uint32_t content, struct list_row *out);	/* _NONE */
 
 /* Everything about a volume; lists are queued. */
