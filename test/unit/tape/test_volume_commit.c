@@ -208,6 +208,79 @@ static void a_deferred_error_is_told_once(void **state)
 	assert_eod(s);
 }
 
+static void a_commit_beside_covers_what_is_stored(void **state)
+{
+	struct store *s = *state;
+
+	assert_int_equal(volume_commit_beside(s->vol), 0);
+	put(s, 1, 5000);
+	mark_immed(s);
+	put(s, 2, 5000);
+	assert_int_equal(volume_committed(s->vol, 0), 0);
+	assert_int_equal(volume_commit_beside(s->vol), 0);
+	assert_int_equal(volume_committed(s->vol, 0), 2);
+	assert_int_equal(volume_committed(s->vol, 7), 0);
+	power_cut(s);
+	assert_int_equal(objects(s), 2);
+	assert_int_equal(volume_committed(s->vol, 0), 2);
+	assert_record(s, 1, 5000);
+	assert_mark(s);
+}
+
+struct beside { struct volume *vol; bool stop; int r; };
+
+static void *commits_beside(void *ctx)
+{
+	struct beside *b = ctx;
+
+	while (!b->r && !__atomic_load_n(&b->stop, __ATOMIC_RELAXED))
+		b->r = volume_commit_beside(b->vol);
+	return NULL;
+}
+
+/* Appends go on between a commit's steps; what is cut off, another partition and another format wait for it. */
+static void commits_beside_change_nothing(void **state)
+{
+	struct store *s = *state;
+	struct beside b = { .vol = s->vol };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, commits_beside, &b), 0);
+	for (unsigned round = 0; round < 30; round++) {
+		rewind_tape(s);
+		assert_int_equal(drive_format(s->drive, 1 + round % 2), 0);
+		for (unsigned i = 0; i < 40; i++) {
+			put(s, round * 100 + i, 100 + i * 1500);
+			if (i % 9 == 0)
+				mark_immed(s);
+		}
+		locate(s, 20);
+		put(s, 7, 50000);
+		if (round % 2) {
+			assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+			put(s, 8, 50000);
+			assert_int_equal(drive_locate(s->drive, 0, 21), 0);
+		}
+		mark_immed(s);
+		put(s, 9, 50000);
+		assert_int_equal(objects(s), 23);
+	}
+	mark(s);
+	__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(b.r, 0);
+	power_cut(s);
+	assert_int_equal(objects(s), 24);
+	assert_record(s, 29 * 100, 100);
+	assert_mark(s);
+	assert_int_equal(drive_locate(s->drive, 0, 20), 0);
+	assert_record(s, 7, 50000);
+	assert_mark(s);
+	assert_record(s, 9, 50000);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	assert_record(s, 8, 50000);
+}
+
 static void a_filemark_tells_a_deferred_error(void **state)
 {
 	struct store *s = *state;
@@ -377,6 +450,8 @@ static void a_reader_follows_a_writer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		with_store(a_commit_beside_covers_what_is_stored),
+		with_store(commits_beside_change_nothing),
 		with_store(a_filemark_is_a_promise),
 		with_store(an_immediate_filemark_is_none),
 		with_store(no_filemarks_at_all_are_a_flush),
