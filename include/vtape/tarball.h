@@ -22,11 +22,11 @@ struct tarball_source {
 struct tarball_member {
 	const char *path;	/* as the archive has it, in UTF-8 if it can be had; borrowed, as all words here */
 	char type;		/* as ls(1) shows it: '-', 'd', 'l', 'h' (hard link), 'c', 'b', 'p', 's' */
-	uint64_t size;		/* of its data, 0 if it has none */
-	uint64_t from, to;	/* bytes of the archive that it takes, headers included.  Of a compressed archive: those
-				 * that had to be read to come to its beginning, and to its end */
-	uint64_t data;		/* where its bytes begin, one behind the other; TARBALL_NO_PLACE: they do not lie there as they
-				 * are (compressed, sparse, in pieces) */
+	uint64_t size;		/* of its data, 0 if it has none.  'h' may have some (cpio, pax): the file's, then */
+	uint64_t from, to;	/* bytes of the archive that it takes, headers and padding included.  Of a compressed archive:
+				 * those that had to be read to come to its beginning, and to its end */
+	uint64_t data;		/* where its bytes begin, one behind the other and all there; TARBALL_NO_PLACE: they do not
+				 * lie there as they are (compressed, sparse, cut off), or it has none */
 	uint32_t mode, uid, gid;	/* mode: permission bits */
 	const char *user, *group;	/* NULL: not said */
 	const char *link;		/* target of 'l' and 'h'; NULL: none */
@@ -37,7 +37,7 @@ struct tarball_member {
 struct tarball_info {
 	char format[64];	/* libarchive's words: "GNU tar format", "POSIX cpio", ... */
 	char filter[32];	/* "gzip", ...; "" if it is not compressed */
-	bool compressed;	/* to read one byte of it, all before is read */
+	bool compressed;	/* by a filter or, as zip and iso9660, by its kind: no member can be begun at .from */
 	bool broken;		/* it could not be read to its end */
 	bool limited;		/* and that for a limit: then it is broken too */
 };
@@ -55,12 +55,14 @@ int tarball_each(const struct tarball_source *src, const struct tarball_limits *
 
 /*
  * One member's bytes, read forward.  @from: a byte of the archive at which a member begins (tarball_member.from of one
- * that is not compressed), or 0; of what comes from there, member @skip is it.  TARBALL_E_NONE: there is none.  -EBADMSG with
- * words if the archive is damaged.  Borrows @src.
+ * that is not compressed, nor ar), or 0; of what comes from there, member @skip is it, counted as tarball_each() tells
+ * them.  TARBALL_E_NONE: there is none.  -EBADMSG with words if the archive is damaged.  Borrows what @src names.
  */
 struct tarball_stream;
 int tarball_stream_new(const struct tarball_source *src, uint64_t from, uint64_t skip, struct tarball_stream **out);
 struct tarball_stream *tarball_stream_free(struct tarball_stream *s);
 int tarball_stream_read(struct tarball_stream *s, void *buf, size_t n, size_t *got);	/* *got 0: its end */
+/* As if @n bytes were read, but holes cost nothing. */
+int tarball_stream_skip(struct tarball_stream *s, uint64_t n, uint64_t *got);
 
 #endif

@@ -1,117 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The members of an archive.  libarchive reads through a window of our own: it may skip and seek, so that of an archive
- * that is not compressed only the headers are read.  A member ends where the next one begins; so each is told when the
- * next header, or the end, was found.
- *
- * Archives are foreign bytes.  Nothing is extracted here, paths are handed on as they are, and what libarchive cannot
- * read ends the list (info.broken), never the program.
+ * The members of an archive.  Of one that is not compressed only the headers are read.  A member ends where the next
+ * header begins, its extensions (pax, GNU long names) included; so each is told when that, or the end, was found.
  */
-#include <vtape/tarball.h>
+#include "tarball/tarball_reading.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
 #include <sys/stat.h>
 
-#define WINDOW_BYTES (64u << 10)	/* a header needs little of it, and what is skipped is not read */
-#define BAD_HEADERS_MAX 100000u		/* of 512 bytes in a row: then it is no archive any more */
+#define PADDING_MAX 512u	/* behind a member's bytes: tar; cpio and ar have less */
 
-struct window {
-	const struct tarball_source *src;
-	uint64_t at;
-	int error;		/* of the source */
-	uint8_t bytes[WINDOW_BYTES];
-};
-
-static la_ssize_t window_read(struct archive *a, void *ctx, const void **out)
-{
-	struct window *w = ctx;
-	size_t got = 0;
-	int r = w->src->read(w->src->ctx, w->at, w->bytes, sizeof(w->bytes), &got);
-
-	if (r) {
-		w->error = r < 0 ? r : err_fold(r);
-		archive_set_error(a, EIO, "the tape cannot be read");
-		return -1;
-	}
-	*out = w->bytes;
-	w->at += got;
-	return (la_ssize_t)got;
-}
-
-static la_int64_t window_skip(struct archive *a, void *ctx, la_int64_t request)
-{
-	struct window *w = ctx;
-	uint64_t left = w->src->size > w->at ? w->src->size - w->at : 0;
-	uint64_t n = request < 0 ? 0 : (uint64_t)request;
-
-	n = n < left ? n : left;
-	w->at += n;
-	return (la_int64_t)n;
-}
-
-static la_int64_t window_seek(struct archive *a, void *ctx, la_int64_t offset, int whence)
-{
-	struct window *w = ctx;
-	int64_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)w->at : (int64_t)w->src->size;
-	int64_t to = base + offset;
-
-	if (to < 0)
-		to = 0;
-	w->at = (uint64_t)to > w->src->size ? w->src->size : (uint64_t)to;
-	return (la_int64_t)w->at;
-}
-
-/* One reading of an archive. */
 struct listing {
-	struct archive *a;
-	struct window *w;
+	struct reading r;
 	int (*each)(void *ctx, const struct tarball_member *m);
 	void *ctx;
-	bool compressed;
+	uint64_t told;
+	bool some;
 	bool has;			/* the next are of a member that was not told yet */
+	bool as_is;			/* its bytes may lie at .data; known when its end is */
 	struct tarball_member member;
-	char *path;
 };
 
 static void listing_fini(struct listing *l)
 {
-	archive_read_free(l->a);
-	free(l->w);
-	free(l->path);
+	reading_fini(&l->r);
 }
 
-static int listing_init(struct listing *l, const struct tarball_source *src)
+/* In UTF-8, or the bytes that are there if these are not to be had in it. */
+static const char *word(const char *utf8, const char *raw)
 {
-	l->w = calloc(1, sizeof(*l->w));
-	l->a = archive_read_new();
-	if (!l->w || !l->a)
-		return err_origin(-ENOMEM);
-	l->w->src = src;
-	archive_read_support_filter_all(l->a);
-	archive_read_support_format_all(l->a);
-	/* Behind a damaged part there may be what looks like an end. */
-	archive_read_set_option(l->a, "tar", "read_concatenated_archives", "1");
-	archive_read_set_read_callback(l->a, window_read);
-	archive_read_set_skip_callback(l->a, window_skip);
-	archive_read_set_seek_callback(l->a, window_seek);
-	archive_read_set_callback_data(l->a, l->w);
-	return 0;
-}
+	const char *s = utf8 ? utf8 : raw;
 
-/* Bytes of the archive as it lies on the tape that were needed to come to where libarchive stands. */
-static uint64_t position(const struct listing *l)
-{
-	la_int64_t n = l->compressed ? archive_filter_bytes(l->a, -1) : archive_read_header_position(l->a);
-
-	return n < 0 ? 0 : (uint64_t)n;
+	return s && *s ? s : NULL;
 }
 
 static char type_of(struct archive_entry *e)
 {
-	switch (archive_entry_hardlink(e) ? 0 : archive_entry_filetype(e)) {
-	case 0: return 'h';
+	if (archive_entry_hardlink_utf8(e) || archive_entry_hardlink(e))
+		return 'h';
+	switch (archive_entry_filetype(e)) {
 	case AE_IFDIR: return 'd';
 	case AE_IFLNK: return 'l';
 	case AE_IFCHR: return 'c';
@@ -122,102 +48,124 @@ static char type_of(struct archive_entry *e)
 	}
 }
 
+static uint32_t id_of(la_int64_t id)
+{
+	return id < 0 || id > UINT32_MAX ? UINT32_MAX : (uint32_t)id;
+}
+
+static void describe_member(struct tarball_member *m, struct archive_entry *e)
+{
+	const char *path = word(archive_entry_pathname_utf8(e), archive_entry_pathname(e));
+	char type = type_of(e);
+
+	*m = (struct tarball_member){
+		.path = path ? path : "",
+		.type = type,
+		.data = TARBALL_NO_PLACE,
+		.mode = archive_entry_perm(e),
+		.uid = id_of(archive_entry_uid(e)),
+		.gid = id_of(archive_entry_gid(e)),
+		.user = word(archive_entry_uname_utf8(e), archive_entry_uname(e)),
+		.group = word(archive_entry_gname_utf8(e), archive_entry_gname(e)),
+		.mtime_s = archive_entry_mtime(e),
+		.mtime_ns = (uint32_t)archive_entry_mtime_nsec(e),
+	};
+	if ((type == '-' || type == 'h') && archive_entry_size_is_set(e) && archive_entry_size(e) > 0)
+		m->size = (uint64_t)archive_entry_size(e);
+	if (type == 'h')
+		m->link = word(archive_entry_hardlink_utf8(e), archive_entry_hardlink(e));
+	if (type == 'l')
+		m->link = word(archive_entry_symlink_utf8(e), archive_entry_symlink(e));
+	if (type == 'c' || type == 'b') {
+		m->dev_major = (uint32_t)archive_entry_rdevmajor(e);
+		m->dev_minor = (uint32_t)archive_entry_rdevminor(e);
+	}
+}
+
+static void keep(struct listing *l, struct archive_entry *e)
+{
+	struct tarball_member *m = &l->member;
+
+	describe_member(m, e);
+	m->from = reading_header(&l->r);
+	m->to = reading_here(&l->r);
+	l->as_is = !reading_compressed(&l->r) && (m->type == '-' || m->type == 'h') && archive_entry_sparse_count(e) == 0;
+	l->has = true;
+}
+
+/* Ends at @to, which is only known now.  If its bytes lie as they are they are all between where its headers left off
+ * (.to until now) and there; a map of holes, or an end that is missing, makes it another length. */
 static int tell(struct listing *l, uint64_t to)
 {
+	struct tarball_member *m = &l->member;
+	uint64_t data = m->to;
+
 	if (!l->has)
 		return 0;
 	l->has = false;
-	l->member.to = to > l->member.from ? to : l->member.from;
-	return l->each(l->ctx, &l->member);
+	m->to = to > m->to ? to : m->to;
+	if (l->as_is && m->to - data >= m->size && m->to - data - m->size < PADDING_MAX)
+		m->data = data;
+	l->told++;
+	return l->each(l->ctx, m);
 }
 
-static int keep(struct listing *l, struct archive_entry *e, uint64_t from)
+static bool enough(struct listing *l)
 {
-	const char *path = archive_entry_pathname_utf8(e);
-
-	path = path ? path : archive_entry_pathname(e);
-	free(l->path);
-	l->path = strdup(path ? path : "");
-	if (!l->path)
-		return err_origin(-ENOMEM);
-	l->member = (struct tarball_member){ .path = l->path, .type = type_of(e), .from = from };
-	if (archive_entry_size_is_set(e) && archive_entry_size(e) > 0)
-		l->member.size = (uint64_t)archive_entry_size(e);
-	l->has = true;
-	return 0;
-}
-
-/* What libarchive takes anything for that is not an archive. */
-static bool is_archive(struct archive *a)
-{
-	switch (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) {
-	case 0:
-	case ARCHIVE_FORMAT_RAW:
-	case ARCHIVE_FORMAT_EMPTY:
-	case ARCHIVE_FORMAT_MTREE:
+	if (!l->r.limits.members || l->told < l->r.limits.members)
 		return false;
-	default:
-		return true;
+	l->r.broken = l->r.limited = true;
+	return true;
+}
+
+/* Where the last member ends if it is not whole: with all there is. */
+static uint64_t last_byte(const struct listing *l)
+{
+	return reading_compressed(&l->r) ? reading_here(&l->r) : l->r.w.src->size;
+}
+
+static int read_members(struct listing *l)
+{
+	struct archive_entry *e;
+	int got, r;
+
+	while ((got = reading_next(&l->r, &e)) == 0) {
+		r = tell(l, reading_header(&l->r));
+		if (r || enough(l))
+			return r;
+		if (!e)
+			continue;
+		l->some = true;
+		keep(l, e);
+		if (!reading_skip(&l->r))
+			return l->r.w.error ? l->r.w.error : tell(l, last_byte(l));
 	}
+	if (got != TARBALL_E_NONE)
+		return got;
+	r = tell(l, reading_header(&l->r));
+	return r ? r : l->some ? 0 : TARBALL_E_NONE;
 }
 
 static void describe(const struct listing *l, struct tarball_info *info)
 {
-	const char *format = archive_format_name(l->a);
+	const char *format = l->r.a ? archive_format_name(l->r.a) : NULL;
 
-	info->compressed = l->compressed;
+	info->compressed = reading_compressed(&l->r);
+	info->broken = l->r.broken;
+	info->limited = l->r.limited;
+	snprintf(info->filter, sizeof(info->filter), "%s", reading_filter(&l->r));
 	snprintf(info->format, sizeof(info->format), "%s", format ? format : "");
-}
-
-static int read_members(struct listing *l, struct tarball_info *info)
-{
-	struct archive_entry *e;
-	unsigned bad = 0;
-	bool some = false;
-	int r, got;
-
-	while ((got = archive_read_next_header(l->a, &e)) != ARCHIVE_EOF) {
-		if (got == ARCHIVE_FATAL || (got == ARCHIVE_RETRY && ++bad > BAD_HEADERS_MAX)) {
-			info->broken = true;
-			break;
-		}
-		if (got == ARCHIVE_RETRY) {
-			info->broken = true;
-			continue;
-		}
-		if (!is_archive(l->a))
-			return TARBALL_E_NONE;
-		l->compressed = archive_filter_code(l->a, 0) != ARCHIVE_FILTER_NONE;
-		bad = 0;
-		if (!some)
-			describe(l, info);	/* who has seen enough ends it before the end */
-		some = true;
-		r = tell(l, position(l));
-		r = r ? r : keep(l, e, position(l));
-		if (r)
-			return r;
-	}
-	if (l->w->error)
-		return l->w->error;
-	if (some)
-		describe(l, info);
-	r = tell(l, l->compressed ? position(l) : l->w->src->size);
-	return r ? r : some ? 0 : TARBALL_E_NONE;
 }
 
 int tarball_each(const struct tarball_source *src, const struct tarball_limits *limits, struct tarball_info *info,
 		 int (*each)(void *ctx, const struct tarball_member *m), void *ctx)
 {
 	CLEANUP(listing_fini) struct listing l = { .each = each, .ctx = ctx };
-	struct tarball_info told = { .format = "" };
-	int r = listing_init(&l, src);
+	int r = reading_init(&l.r, src, 0, limits);
 
-	if (r)
-		return r;
-	r = archive_read_open1(l.a) == ARCHIVE_OK ? read_members(&l, &told) :
-	    l.w->error				      ? l.w->error :
-							TARBALL_E_NONE;
+	if (!r)
+		r = read_members(&l);
 	if (info)
-		*info = told;
+		describe(&l, info);
 	return r;
 }
