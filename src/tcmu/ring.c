@@ -267,7 +267,8 @@ static uint64_t number_of(const struct tcmu_ring *r, uint32_t offset, const stru
 
 	if (at_offset8(at) == offset / 8 && number && e->req.__pad1 == number)
 		return number;
-	if (q->pieces)
+	/* Which way data goes the kernel does not tell; with a READ nothing comes. */
+	if (q->pieces && (q->cdb[0] & 0x1f) != 0x08)
 		gather(r, q);
 	number = at_number(at_of(number + 1, 0, 0));
 	number += !number;

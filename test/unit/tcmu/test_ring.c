@@ -247,6 +247,7 @@ static void data_in_is_scattered(void **state)
 	assert_int_equal(completed(w).read_len, 200);
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(w->k.data[i < 50 ? 500 + i : i < 150 ? 50 + i : 850 + i], byte_of(1, i));
+	assert_int_equal(w->steps[4096 + 200], 0);	/* what was there was not fetched before */
 	assert_int_equal(w->k.data[1050], 0xee);
 	assert_int_equal(w->k.data[550], 0xee);
 }
