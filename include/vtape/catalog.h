@@ -144,6 +144,13 @@ int catalog_tail_get(struct catalog *c, uint64_t volume, struct buf *out);		/* e
 int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume);	/* 0: empty */
 int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume);
 
+/* Does a drive load the next volume by itself when one was unloaded by a program?  The next scratch of a pool, or of a
+ * pool the one that comes next in the order of names. */
+enum catalog_stacker_mode { STACKER_OFF, STACKER_SCRATCH, STACKER_ALL };
+struct catalog_stacker { enum catalog_stacker_mode mode; uint32_t pool; };
+int catalog_stacker_put(struct catalog *c, uint32_t drive, const struct catalog_stacker *s);
+int catalog_stacker_get(struct catalog *c, uint32_t drive, struct catalog_stacker *out);	/* never set: off */
+
 /* Where a volume is when it is in no drive, see library.h; survives a restart.  A volume without a row has not been put
  * anywhere yet. */
 enum catalog_place_kind { PLACE_OUTSIDE, PLACE_SLOT, PLACE_PORT };
@@ -278,6 +285,9 @@ enum event_severity event_severity(unsigned number);
 unsigned event_number_at(size_t i);			/* of row @i of the table; 0 behind the last */
 int event_parse(const char *name, unsigned *number);	/* -EINVAL with words */
 int event_severity_parse(const char *word, enum event_severity *out);	/* -EINVAL with words */
+/* Names of events with commas between them; "": all. */
+int event_list_check(const char *list);			/* -EINVAL with words */
+bool event_list_has(const char *list, unsigned number);
 /* In order from @since_seq; non-zero from @each stops. */
 int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
 		       void *ctx);

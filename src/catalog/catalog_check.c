@@ -367,6 +367,16 @@ static int check_clock(struct check *k, const struct at *at)
 	return r == -EUCLEAN || r > 0 ? 0 : r;
 }
 
+static int check_stacker(struct check *k, const struct at *at)
+{
+	struct catalog_stacker s;
+	int r = catalog_stacker_get(k->c, (uint32_t)at->number, &s);
+
+	if (r == -EUCLEAN)
+		tell(k, removed(k, &at->key), "the stacker of drive nst%" PRIu64 " is damaged", at->number);
+	return r == -EUCLEAN ? 0 : r;
+}
+
 static const struct kind {
 	char letter;
 	uint8_t number;		/* bytes of the number behind it */
@@ -385,7 +395,7 @@ static const struct kind {
 	{ 'R', 0, true, check_clock },		{ 'S', 0, true, check_nothing },
 	{ 'T', 8, true, check_tail },		{ 'U', 0, false, check_volume_name },
 	{ 'V', 8, true, check_volume },		{ 'W', 0, false, check_nothing },
-	{ 'X', 0, true, check_properties },
+	{ 'X', 0, true, check_properties },	{ 'Y', 4, true, check_stacker },
 };
 
 /* What the row of a key is, and its number; NULL: nothing that there can be. */

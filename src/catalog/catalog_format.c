@@ -29,6 +29,7 @@
  *   'K' u32 site                     site                         catalog_site_format.c has this one and those below:
  *   'C' name, 0, u32 site            clash                        a label that another site has too
  *   'H' name                         hook                         a program that is run for events
+ *   'Y' u32 drive                    stacker                      what a drive loads by itself
  *
  *   perm     u32 mode, u32 uid, u32 gid, u64 mtime_ns, u64 ctime_ns
  *   pool     u8 version, u32 id, string name, perm, u8 codec, i32 level, u8 flags (1 verify, 2 worm),
@@ -43,6 +44,7 @@
  *   event    u8 version, u64 time_ns, u16 number, u8 severity, string about, string text
  *   store    u8 version, u64 scrub_every_s, u64 scrub_rate_bytes, u64 gc_rate_bytes, u32 gc_live_percent,
  *            u8 flags (1 gc_off)
+ *   stacker  u8 version, u8 mode (1 the next scratch, 2 the next of all), u32 pool
  *   clock    u8 version, u8 flags (1 gap, 2 told), u64 time_ns, u64 boot_ns, 16 bytes boot
  *
  * A decoder takes the whole row or refuses it, so what it gives out need not be checked again.

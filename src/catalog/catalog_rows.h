@@ -60,6 +60,7 @@ struct row_key key_mam(uint64_t volume, uint32_t partition, uint16_t id);
 struct row_key key_mams(uint64_t volume);			/* prefix of the former */
 struct row_key key_unit(uint32_t number);			/* CATALOG_UNIT_CHANGER: a key of its own */
 struct row_key key_scsi(void);
+struct row_key key_stacker(uint32_t drive);			/* catalog_stacker.c */
 struct row_key key_site(uint32_t number);
 struct row_key key_sites(void);					/* prefix of the former */
 struct row_key key_clash(const char *name, uint32_t site);
@@ -92,6 +93,8 @@ int unit_encode(const struct catalog_unit *u, struct buf *out);
 int unit_decode(uint32_t number, const void *row, size_t len, struct catalog_unit *out);
 int scsi_encode(const struct catalog_scsi *s, struct buf *out);
 int scsi_decode(const void *row, size_t len, struct catalog_scsi *out);
+int stacker_encode(const struct catalog_stacker *s, struct buf *out);	/* not off: that has no row */
+int stacker_decode(const void *row, size_t len, struct catalog_stacker *out);
 /* catalog_site_format.c */
 int site_encode(const struct catalog_site *s, struct buf *out);
 int site_decode(uint32_t number, const void *row, size_t len, struct catalog_site *out);

@@ -12,6 +12,7 @@ union any {
 	struct catalog_place place;
 	struct catalog_unit unit;
 	struct catalog_scsi scsi;
+	struct catalog_stacker stacker;
 };
 
 static int decode_pool(const void *row, size_t len, union any *out)
@@ -59,6 +60,11 @@ static int decode_scsi(const void *row, size_t len, union any *out)
 	return scsi_decode(row, len, &out->scsi);
 }
 
+static int decode_stacker(const void *row, size_t len, union any *out)
+{
+	return stacker_decode(row, len, &out->stacker);
+}
+
 static int encode_any(size_t kind, const union any *v, struct buf *out)
 {
 	switch (kind) {
@@ -70,7 +76,8 @@ static int encode_any(size_t kind, const union any *v, struct buf *out)
 	case 5: return clock_encode(&v->clock, out);
 	case 6: return place_encode(&v->place, out);
 	case 7: return unit_encode(&v->unit, out);
-	default: return scsi_encode(&v->scsi, out);
+	case 8: return scsi_encode(&v->scsi, out);
+	default: return stacker_encode(&v->stacker, out);
 	}
 }
 
@@ -78,7 +85,7 @@ static struct kind {
 	int (*decode)(const void *row, size_t len, union any *out);
 	uint8_t version;
 	struct buf row;
-} kinds[9];
+} kinds[10];
 
 static int setup(void **state)
 {
@@ -97,6 +104,7 @@ static int setup(void **state)
 		{ .place = { PLACE_PORT, 7, true } },
 		{ .unit = { .model = "lto9", .vendor = "IBM", .product = "ULT3580-TD9", .revision = "R1", .naa = 5 } },
 		{ .scsi = { .up = true, .no_loopback = true, .slots = 300, .ports = 3 } },
+		{ .stacker = { STACKER_ALL, 7 } },
 	};
 
 	kinds[0] = (struct kind){ decode_pool, 3, BUF_INIT };
@@ -108,6 +116,7 @@ static int setup(void **state)
 	kinds[6] = (struct kind){ decode_place, 1, BUF_INIT };
 	kinds[7] = (struct kind){ decode_unit, 1, BUF_INIT };
 	kinds[8] = (struct kind){ decode_scsi, 1, BUF_INIT };
+	kinds[9] = (struct kind){ decode_stacker, 1, BUF_INIT };
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		assert_int_equal(encode_any(i, &values[i], &kinds[i].row), 0);
 	return 0;
@@ -292,6 +301,7 @@ static void keys_are_in_order(void **state)
 		key_pool(255),	     key_pool(256),	      key_pool_name("a"),     key_clock(),
 		key_schema(),	     key_tail(1),	      key_volume_name("A"),   key_volume(255),
 		key_volume(256),     key_work("scrub"),	      key_store(),
+		key_stacker(0),	     key_stacker(256),
 	};
 
 	for (size_t i = 0; i + 1 < ARRAY_LEN(in_order); i++) {

@@ -226,6 +226,25 @@ static void units_are_called_as_they_were_told(void **state)
 	assert_int_equal(catalog_unit_put(cat_of(state), &u), -EINVAL);
 }
 
+static void a_stacker_is_kept_until_it_is_off(void **state)
+{
+	struct row_key key = key_stacker(3);
+	struct catalog_stacker s;
+
+	assert_int_equal(catalog_stacker_get(cat_of(state), 3, &s), 0);
+	assert_int_equal(s.mode, STACKER_OFF);
+	assert_int_equal(catalog_stacker_put(cat_of(state), 3, &(struct catalog_stacker){ STACKER_ALL, 7 }), 0);
+	restart(state, true);
+	assert_int_equal(catalog_stacker_get(cat_of(state), 3, &s), 0);
+	assert_true(s.mode == STACKER_ALL && s.pool == 7);
+	assert_int_equal(catalog_stacker_get(cat_of(state), 2, &s), 0);
+	assert_int_equal(s.mode, STACKER_OFF);
+	assert_int_equal(catalog_stacker_put(cat_of(state), 3, &(struct catalog_stacker){ STACKER_OFF, 0 }), 0);
+	assert_int_equal(raw_count(state, 'Y'), 0);
+	raw_put(state, &key, "\x01\x03\0\0\0\0", 6);
+	assert_int_equal(catalog_stacker_get(cat_of(state), 3, &s), -EUCLEAN);
+}
+
 static void slots_and_ports_have_their_limits(void **state)
 {
 	struct catalog_scsi s = { .up = true, .slots = 9 };
@@ -263,6 +282,7 @@ int main(void)
 		ON_CATALOG(an_attribute_has_its_limits),
 		ON_CATALOG(a_removed_volume_takes_its_place_and_its_memory_along),
 		ON_CATALOG(units_are_called_as_they_were_told),
+		ON_CATALOG(a_stacker_is_kept_until_it_is_off),
 		ON_CATALOG(slots_and_ports_have_their_limits),
 	};
 
