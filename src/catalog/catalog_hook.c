@@ -38,19 +38,26 @@ static int name_is_known(void *ctx, const char *name)
 	return event_parse(name, &number);
 }
 
-/* 1: that is it.  One that a newer version knew and we do not is passed over. */
+int event_list_check(const char *list)
+{
+	return names_each(list, name_is_known, NULL);
+}
+
+/* One that a newer version knew and we do not is passed over. */
 static int name_is_it(void *number, const char *name)
 {
-	return !strcmp(event_name(*(const uint16_t *)number), name);
+	return !strcmp(event_name(*(const unsigned *)number), name);
+}
+
+bool event_list_has(const char *list, unsigned number)
+{
+	return !list[0] || names_each(list, name_is_it, &number) == 1;
 }
 
 bool catalog_hook_wants(const struct catalog_hook *h, const struct catalog_event *e)
 {
-	uint16_t number = e->number;
-
-	if (h->off || e->number == EVENT_HOOK_FAILED || e->severity < h->least)
-		return false;
-	return !h->events[0] || names_each(h->events, name_is_it, &number) == 1;
+	return !h->off && e->number != EVENT_HOOK_FAILED && e->severity >= h->least &&
+	       event_list_has(h->events, e->number);
 }
 
 /* ---- rows ---- */
@@ -64,7 +71,7 @@ static int hook_check(const struct catalog_hook *h)
 		return err_explain(-EINVAL, "\"%s\": a hook's program is an absolute path", h->program);
 	if (h->timeout_s < 1 || h->timeout_s > CATALOG_HOOK_TIMEOUT_MAX_S)
 		return err_explain(-EINVAL, "a hook's time limit is from 1 second to a day");
-	return names_each(h->events, name_is_known, NULL);
+	return event_list_check(h->events);
 }
 
 int catalog_hook_get(struct catalog *c, const char *name, struct catalog_hook *out)

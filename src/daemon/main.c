@@ -7,6 +7,7 @@
  * may go on at once; if anything fails before, it exits non-zero and has said why on standard error.
  */
 #include "daemon/config.h"
+#include "daemon/hooks.h"
 #include "daemon/rebuild.h"
 #include "daemon/scsi.h"
 #include "daemon/serve.h"
@@ -110,14 +111,14 @@ static void block_signals(sigset_t *set)
 /* ---- the ways to run ---- */
 
 /* @mountpoint is absolute: the daemon leaves the folder in which it was named. */
-static int serve_mount(const struct config *c, struct wire *w, const char *mountpoint, int ready_fd,
+static int serve_mount(const struct config *c, struct wire *w, struct hooks *hooks, const char *mountpoint, int ready_fd,
 		       const sigset_t *signals)
 {
 	struct stopper stop = { NULL, *signals };
 	struct ctl_server *ctl = NULL;
 	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks,
 			       .store_path = w->path, .mountpoint = mountpoint, .drives = (int)c->drives,
-			       .started_ns = clock_now_ns() };
+			       .hooks = hooks, .uuid = w->head.uuid, .started_ns = clock_now_ns() };
 	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
 				.allow_other = c->allow_other, .debug = c->debug && c->foreground };
 	char sock[PATH_MAX];
@@ -153,8 +154,20 @@ static int serve_mount(const struct config *c, struct wire *w, const char *mount
 	return r;
 }
 
+/* A store is of use without its hooks. */
+static struct hooks *start_hooks(struct wire *w)
+{
+	struct hooks *hooks = NULL;
+	int r = hooks_new(w->catalog, w->path, &hooks);
+
+	if (r < 0)
+		log_error("hooks are not run: %s", err_text(r));
+	return hooks;
+}
+
 static int run_mount(const struct config *c)
 {
+	struct hooks *hooks;
 	struct wire w = { .lock_fd = -1 };
 	char mountpoint[PATH_MAX];
 	sigset_t signals;
@@ -170,7 +183,9 @@ static int run_mount(const struct config *c)
 	r = say(wire_open(&w, c->store, c->drives));
 	if (r < 0)
 		return r;
-	r = serve_mount(c, &w, mountpoint, ready_fd, &signals);
+	hooks = start_hooks(&w);
+	r = serve_mount(c, &w, hooks, mountpoint, ready_fd, &signals);
+	hooks_free(hooks, HOOKS_PATIENCE_NS);
 	wire_close(&w);
 	return r;
 }
@@ -205,8 +220,10 @@ static int run_serve(const struct config *c)
 	if (r < 0)
 		return serve_refusal(c, r);
 	serve = (struct serve){ .lib = w.library, .cat = w.catalog, .kv = w.kv, .cs = w.chunks, .store_path = w.path,
-				.mountpoint = NULL, .drives = (int)c->drives };
+				.mountpoint = NULL, .drives = (int)c->drives, .hooks = start_hooks(&w),
+				.uuid = w.head.uuid };
 	r = ctl_serve_one(c->serve_fd, serve_request, &serve);
+	hooks_free(serve.hooks, HOOKS_PATIENCE_NS);
 	wire_close(&w);
 	return r;
 }

@@ -20,7 +20,14 @@
  *                                                 ok {faults, repaired, catalog, tape, chunk, damage}
  *   damage           [names]                   -> rows {volume, generation, file, from_bytes, bytes, archive, ...};
  *                                                 ok {chunks, packs, hurt}
- *   events           [since] [last] [severity] -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
+ *   events           [since] [since_ns] [last] [severity] [events] [about]
+ *                                              -> rows {seq, time_ns, number, name, severity, about, text}; ok {last}
+ *   hook.set         name program [events] [severity] [timeout_s]
+ *   hook.list        [names]                   -> rows {name, program, events, severity, timeout_s, on, runs, ...}
+ *   hook.remove      name
+ *   hook.on          name
+ *   hook.off         name
+ *   hook.test        name                      -> ok {status, words, took_ns, output}
  *   pool.create      name [set: ["P=V"]]
  *   pool.list        [names]                   -> rows
  *   pool.get         name [props]              -> rows {pool, property, value, values, help}
@@ -76,6 +83,12 @@ static const struct {
 	{ "check",           serve_check },
 	{ "damage",          serve_damage },
 	{ "events",          serve_events },
+	{ "hook.set",        serve_hook_set },
+	{ "hook.list",       serve_hook_list },
+	{ "hook.remove",     serve_hook_remove },
+	{ "hook.on",         serve_hook_on },
+	{ "hook.off",        serve_hook_off },
+	{ "hook.test",       serve_hook_test },
 	{ "pool.create",     serve_pool_create },
 	{ "pool.list",       serve_pool_list },
 	{ "pool.get",        serve_pool_get },

@@ -7,6 +7,7 @@
 #include <vtape/ctl.h>
 #include <vtape/library.h>
 
+struct hooks;
 struct scsi_service;
 
 /* All borrowed; nothing in it changes while requests are served. */
@@ -18,6 +19,8 @@ struct serve {
 	const char *store_path;
 	const char *mountpoint;	/* NULL: not mounted, serving one command */
 	struct scsi_service *scsi;	/* NULL: not mounted */
+	struct hooks *hooks;	/* NULL: they could not be started */
+	const uint8_t *uuid;	/* the store's, 16 bytes */
 	int drives;
 	uint64_t started_ns;	/* wall clock; 0: not told */
 };

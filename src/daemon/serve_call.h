@@ -31,6 +31,12 @@ int serve_pool_lock(struct call *c);		/* serve_lock.c */
 int serve_volume_lock(struct call *c);
 int serve_volume_restore(struct call *c);
 int serve_events(struct call *c);		/* serve_event.c */
+int serve_hook_set(struct call *c);		/* serve_hook.c */
+int serve_hook_list(struct call *c);
+int serve_hook_remove(struct call *c);
+int serve_hook_on(struct call *c);
+int serve_hook_off(struct call *c);
+int serve_hook_test(struct call *c);
 int serve_pool_create(struct call *c);		/* serve_pool.c */
 int serve_pool_list(struct call *c);
 int serve_pool_get(struct call *c);

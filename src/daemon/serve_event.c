@@ -3,6 +3,7 @@
  * The request for events.  They are taken from the catalog a batch at a time, so that a client that reads slowly holds
  * up nobody who has an event to tell.
  */
+#include "daemon/event_json.h"
 #include "daemon/serve_call.h"
 
 #include <errno.h>
@@ -11,30 +12,34 @@
 
 struct reading {
 	enum event_severity least;
+	uint64_t since_ns;
+	const char *events, *about;		/* "": any; about a pool's name, also its volumes */
 	uint64_t matches;			/* seen so far */
 	struct catalog_event *batch;		/* NULL: only count */
 	unsigned n;
 };
+
+/* "default" is also about "default/A00001". */
+static bool is_about(const char *about, const char *wanted)
+{
+	size_t n = strlen(wanted);
+
+	return !n || (!strncmp(about, wanted, n) && (!about[n] || about[n] == '/'));
+}
 
 /* Non-zero stops: the batch is full. */
 static int take_event(void *ctx, const struct catalog_event *e)
 {
 	struct reading *rd = ctx;
 
-	if (e->severity < rd->least)
+	if (e->severity < rd->least || e->time_ns < rd->since_ns || !event_list_has(rd->events, e->number) ||
+	    !is_about(e->about, rd->about))
 		return 0;
 	rd->matches++;
 	if (!rd->batch)
 		return 0;
 	rd->batch[rd->n++] = *e;
 	return rd->n == BATCH;
-}
-
-static int event_row(struct call *c, const struct catalog_event *e)
-{
-	return call_row(c, json_pack("{s:I, s:I, s:i, s:s, s:s, s:s, s:s}", "seq", (json_int_t)e->seq, "time_ns",
-				     (json_int_t)e->time_ns, "number", (int)e->number, "name", event_name(e->number),
-				     "severity", event_severity_name(e->severity), "about", e->about, "text", e->text));
 }
 
 /* From @since on, without the first @skip of those that match. */
@@ -53,7 +58,7 @@ static int send_events(struct call *c, struct reading *rd, uint64_t since, uint6
 				skip--;
 				continue;
 			}
-			r = event_row(c, &rd->batch[i]);
+			r = call_row(c, event_json(&rd->batch[i]));
 			if (r)
 				return r;
 		}
@@ -61,28 +66,29 @@ static int send_events(struct call *c, struct reading *rd, uint64_t since, uint6
 	return 0;
 }
 
-static int parse_severity(const char *word, enum event_severity *out)
+static int reading_of_request(const struct call *c, struct reading *rd)
 {
-	for (enum event_severity s = EVENT_INFO; s <= EVENT_ERROR; s++)
-		if (!strcmp(word, event_severity_name(s))) {
-			*out = s;
-			return 0;
-		}
-	return err_explain(-EINVAL, "\"%s\" is not a severity (info, warning, error)", word);
+	int r = 0;
+
+	*rd = (struct reading){ .least = EVENT_INFO, .events = call_string_or(c, "events", ""),
+				.about = call_string_or(c, "about", "") };
+	if (call_has(c, "since_ns"))
+		r = call_u64(c, "since_ns", &rd->since_ns);
+	if (!r && call_has(c, "severity"))
+		r = event_severity_parse(call_string_or(c, "severity", ""), &rd->least);
+	return r ? r : event_list_check(rd->events);
 }
 
 int serve_events(struct call *c)
 {
-	struct reading rd = { .least = EVENT_INFO };
 	uint64_t since = 1, last = 0, skip = 0, end;
-	int r = 0;
+	struct reading rd;
+	int r = reading_of_request(c, &rd);
 
-	if (call_has(c, "since"))
+	if (!r && call_has(c, "since"))
 		r = call_u64(c, "since", &since);
 	if (!r && call_has(c, "last"))
 		r = call_u64(c, "last", &last);
-	if (!r && call_has(c, "severity"))
-		r = parse_severity(call_string_or(c, "severity", ""), &rd.least);
 	if (r)
 		return r;
 
