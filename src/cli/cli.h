@@ -23,7 +23,8 @@ enum opt {
 	OPT_STORE, OPT_HELP, OPT_JSON, OPT_NO_HEADER, OPT_PROGRESS, OPT_YES, OPT_POOL, OPT_CAPACITY, OPT_WORM,
 	OPT_PROTECT, OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND,
 	OPT_TIMEOUT, OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW,
-	OPT_DRY_RUN, OPT_RATE, OPT_LIVE, OPT_WAIT, OPT_DATA, OPT_REPAIR, OPT_UNTIL, OPT_FOR, OPT_VERSION, OPTS
+	OPT_DRY_RUN, OPT_RATE, OPT_LIVE, OPT_WAIT, OPT_DATA, OPT_REPAIR, OPT_UNTIL, OPT_FOR, OPT_EVENT,
+	OPT_ABOUT, OPT_SITE, OPT_ACCESS, OPT_SERIAL, OPT_GENERATION, OPT_WRITTEN, OPT_VERSION, OPTS
 };
 #define OPTION(o) (UINT64_C(1) << (o))
 #define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
@@ -140,11 +141,12 @@ void progress_update(struct progress *p, uint64_t done, uint64_t total, bool byt
 void progress_end(struct progress *p);
 int progress_each(void *progress, const char *key, json_t *value);	/* an @each of store_call() */
 
-/* ---- when.c: moments ahead ----------------------------------------------------------------------------- */
+/* ---- when.c: moments ------------------------------------------------------------------------------------ */
 
 /* "2027-01-31", "2027-01-31T12:00", in local time: *until_ns; "+30d": *for_s.  The other one is 0.  -EINVAL with
  * words. */
 int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s);
+int when_parse_past(const char *s, uint64_t *ns);	/* a date as above, or "2h ago" */
 
 /* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */
 
@@ -166,6 +168,12 @@ int verb_scrub(const struct args *a);
 int verb_check(const struct args *a);
 int verb_rebuild_index(const struct args *a);	/* verb_rebuild.c */
 int verb_damage(const struct args *a);		/* verb_damage.c */
+int verb_hook_set(const struct args *a);	/* verb_hook.c */
+int verb_hook_list(const struct args *a);
+int verb_hook_remove(const struct args *a);
+int verb_hook_on(const struct args *a);
+int verb_hook_off(const struct args *a);
+int verb_hook_test(const struct args *a);
 int verb_pool_create(const struct args *a);	/* verb_pool.c */
 int verb_pool_list(const struct args *a);
 int verb_pool_get(const struct args *a);

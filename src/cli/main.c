@@ -23,7 +23,8 @@ const struct verb verbs[] = {
 	{ "stats", "[POOL | VOLUME]", "what was written, and what it takes on disk", 0, 1, OPTION(OPT_JSON),
 	  verb_stats },
 	{ "events", "", "what happened in this store", 0, 0,
-	  LIST | OPTION(OPT_SINCE) | OPTION(OPT_SEVERITY) | OPTION(OPT_COUNT) | OPTION(OPT_FOLLOW), verb_events },
+	  LIST | OPTION(OPT_SINCE) | OPTION(OPT_SEVERITY) | OPTION(OPT_EVENT) | OPTION(OPT_ABOUT) | OPTION(OPT_COUNT) |
+		  OPTION(OPT_FOLLOW), verb_events },
 	{ "get", "[PROPERTY ...]", "show the store's properties", 0, ANY, LIST, verb_get },
 	{ "set", "PROPERTY=VALUE ...", "change the store's properties", 1, ANY, 0, verb_set },
 
@@ -34,6 +35,15 @@ const struct verb verbs[] = {
 	{ "check", "", "prove the whole structure", 0, 0, OPTION(OPT_DATA) | OPTION(OPT_REPAIR) | LONG, verb_check },
 	{ "damage", "[VOLUMES ...]", "what is known to be damaged, and what that costs", 0, ANY, LIST, verb_damage },
 	{ "rebuild-index", "", "make a lost or damaged database anew", 0, 0, LONG, verb_rebuild_index },
+
+	{ "hook set", "HOOK PROGRAM [ARGUMENT ...]", "run a program for events", 2, ANY,
+	  OPTION(OPT_EVENT) | OPTION(OPT_SEVERITY) | OPTION(OPT_TIMEOUT), verb_hook_set },
+	{ "hook list", "[HOOK ...]", "list hooks, and what became of their runs", 0, ANY, LIST, verb_hook_list },
+	{ "hook test", "HOOK", "run a hook's program now, for an event of that name", 1, 1, OPTION(OPT_JSON),
+	  verb_hook_test },
+	{ "hook on", "HOOK", "run it again", 1, 1, 0, verb_hook_on },
+	{ "hook off", "HOOK", "do not run it for a while", 1, 1, 0, verb_hook_off },
+	{ "hook remove", "HOOK", "forget a hook", 1, 1, 0, verb_hook_remove },
 
 	{ "pool create", "POOL [PROPERTY=VALUE ...]", "make a pool", 1, ANY, 0, verb_pool_create },
 	{ "pool list", "[POOL ...]", "list pools", 0, ANY, LIST, verb_pool_list },

@@ -21,12 +21,15 @@ struct following {
 	const struct args *args;
 	struct listing *listing;
 	uint64_t next;		/* the event to ask for */
+	uint64_t since_ns;
 };
 
-static json_t *request_of(const struct args *a, uint64_t since, uint64_t last)
+static json_t *request_of(const struct following *f, uint64_t last)
 {
-	return json_pack("{s:s, s:I, s:I, s:s?}", "verb", "events", "since", (json_int_t)since, "last",
-			 (json_int_t)last, "severity", a->value[OPT_SEVERITY]);
+	return json_pack("{s:s, s:I, s:I, s:I, s:s?, s:s?, s:s?}", "verb", "events", "since", (json_int_t)f->next,
+			 "since_ns", (json_int_t)f->since_ns, "last", (json_int_t)last, "severity",
+			 f->args->value[OPT_SEVERITY], "events", f->args->value[OPT_EVENT], "about",
+			 f->args->value[OPT_ABOUT]);
 }
 
 /* While following, each line is printed as it comes: a table's widths cannot be waited for. */
@@ -59,7 +62,7 @@ static int follow_once(struct following *f, struct store *s, uint64_t last)
 	json_t *ok = NULL;
 	int r;
 
-	r = store_call(s, request_of(f->args, f->next, last), -1, follow_row, f, &ok);
+	r = store_call(s, request_of(f, last), -1, follow_row, f, &ok);
 	if (r)
 		return r;
 	uint64_t end = (uint64_t)json_integer_value(json_object_get(ok, "last"));
@@ -103,13 +106,24 @@ static int follow(struct following *f, uint64_t last)
 	return r;
 }
 
+/* A number alone is an event's; everything else is a time. */
+static int since_parse(const struct args *a, struct following *f)
+{
+	const char *s = a->value[OPT_SINCE];
+
+	if (!s)
+		return 0;
+	return s[0] && strspn(s, "0123456789") == strlen(s) ? args_number(a, OPT_SINCE, INT64_MAX, &f->next)
+							     : when_parse_past(s, &f->since_ns);
+}
+
 int verb_events(const struct args *a)
 {
 	struct following f = { .args = a, .next = 1 };
 	uint64_t last = args_has(a, OPT_SINCE) ? 0 : LAST_DEFAULT;
 	int r;
 
-	r = args_number(a, OPT_SINCE, INT64_MAX, &f.next);
+	r = since_parse(a, &f);
 	if (!r)
 		r = args_number(a, OPT_COUNT, INT64_MAX, &last);
 	if (!r)
@@ -119,7 +133,7 @@ int verb_events(const struct args *a)
 	if (args_has(a, OPT_FOLLOW))
 		r = follow(&f, last);
 	else
-		r = store_ask(a, request_of(a, f.next, last), listing_row, f.listing, NULL);
+		r = store_ask(a, request_of(&f, last), listing_row, f.listing, NULL);
 	listing_free(f.listing);
 	return r;
 }

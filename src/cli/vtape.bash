@@ -19,6 +19,8 @@ _vtape() {
     w=${COMP_WORDS[i]}
     case $w in
       -s | -p | -o | -n | --store | --pool | --options | --count | --until | --for | --rate | --live) i=$((i + 1)) ;;
+      --event | --about | --site | --access | --serial | --generation | --written) i=$((i + 1)) ;;
+      --since | --severity | --timeout) i=$((i + 1)) ;;
       -*) ;;
       *) typed+=("$w") ;;
     esac
@@ -37,6 +39,10 @@ _vtape() {
     -p | --pool) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
     --until) COMPREPLY=($(compgen -W '+7d +30d +90d +1y' -- "$cur")); return ;;
     --for) COMPREPLY=($(compgen -W '7d 30d 90d 1y' -- "$cur")); return ;;
+    --since) COMPREPLY=($(compgen -W '1h\ ago 1d\ ago' -- "$cur")); return ;;
+    --event) COMPREPLY=($(compgen -W "$(vtape events -H -n 0 2>/dev/null | cut -f4 | sort -u)" -- "$cur")); return ;;
+    --site) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
+    --access) COMPREPLY=($(compgen -W 'secondary restricted' -- "$cur")); return ;;
     --severity) COMPREPLY=($(compgen -W 'info warning error' -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W 'tap aws' -- "$cur")); return ;;
     --compression) COMPREPLY=($(compgen -W 'zstd lz4 none' -- "$cur")); return ;;
@@ -57,6 +63,9 @@ _vtape() {
   else
     case $verb:$operands in
       init:0 | mount:* | umount:0 | import:0 | export:1) COMPREPLY=($(compgen -f -- "$cur")) ;;
+      'hook set:1') COMPREPLY=($(compgen -f -- "$cur")) ;;
+      'hook '*:0 | 'hook list:'*) COMPREPLY=($(compgen -W "$(vtape hook list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'site '*:0 | 'site list:'*) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'pool '*:0) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       scrub:0) COMPREPLY=($(compgen -W 'start stop status' -- "$cur")) ;;
       get:* | set:*) COMPREPLY=($(compgen -W "$(vtape get -H 2>/dev/null | cut -f1)" -- "$cur")) ;;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Moments ahead, as a person types them.  A date that there is not, such as February 30, is refused, not counted on. */
+/* Moments, as a person types them.  A date that there is not, such as February 30, is refused, not counted on. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -40,4 +40,30 @@ int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s)
 		if (parse_date(s, forms[i], until_ns))
 			return 0;
 	return err_explain(-EINVAL, "\"%s\" is not a date (examples: 2027-01-31, 2027-01-31T12:00, +30d)", s);
+}
+
+/* "2h ago": the number and its unit are @n bytes of @s. */
+static int parse_ago(const char *s, size_t n, uint64_t *ns)
+{
+	uint64_t now = clock_now_ns(), seconds;
+	char span[32];
+	int r;
+
+	snprintf(span, sizeof(span), "%.*s", (int)(n < sizeof(span) ? n : sizeof(span) - 1), s);
+	r = parse_duration(span, &seconds);
+	if (!r)
+		*ns = seconds < now / 1000000000u ? now - seconds * 1000000000u : 0;
+	return r;
+}
+
+int when_parse_past(const char *s, uint64_t *ns)
+{
+	const char *ago = strstr(s, " ago");
+
+	if (ago && !ago[strlen(" ago")])
+		return parse_ago(s, (size_t)(ago - s), ns);
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+		if (parse_date(s, forms[i], ns))
+			return 0;
+	return err_explain(-EINVAL, "\"%s\" is not a time (examples: 2026-11-30, 2026-11-30T12:00, \"2h ago\")", s);
 }
