@@ -17,9 +17,10 @@ scsi:    util tape catalog library
 tcmu:    util scsi
 image:   util tape
 tarball: util
-fs:      util chunk tape library catalog image
+contents: util kv tape catalog library tarball
+fs:      util chunk tape library catalog image contents
 ctl:     util
-daemon:  util kv pack chunk tape catalog library image tarball fs ctl scsi tcmu
+daemon:  util kv pack chunk tape catalog library image tarball contents fs ctl scsi tcmu
 cli:     util ctl
 '
 

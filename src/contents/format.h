@@ -6,7 +6,8 @@
 #include "contents/rows.h"
 
 #define CONTENTS_BLOCK 64u		/* members of a row B */
-#define CONTENTS_KEY_NAME 1000u		/* bytes of a name that its rows N begin with; the rest is not indexed */
+#define CONTENTS_KEY_NAME 1000u		/* bytes of a name in a key; of a longer one only the first are whole, */
+#define CONTENTS_KEY_WHOLE 984u		/* these, and a sum stands for the rest */
 
 /* ---- keys ---- */
 
@@ -48,6 +49,13 @@ int contents_counter_put(struct kv_batch *b, char which, uint64_t n);
 /* There are so many lists and members more.  With the lock held, until @b is written. */
 int contents_count(struct contents *c, struct kv_batch *b, int64_t lists, int64_t members);
 int contents_new_number(struct contents *c, uint32_t *out);
+
+/* Rows F and O of @f, into @b.  With the lock held, until @b is written and *tally was counted. */
+struct list_tally { int64_t lists, members; };
+int file_row_stage(struct contents *c, struct kv_batch *b, const struct contents_file *f, struct list_tally *tally);
+
+/* Is it not ended yet?  With the lock held. */
+bool contents_list_is_building(struct contents *c, uint32_t content);
 
 /* ---- rows; decoders give -EUCLEAN with words for anything that the encoders do not write ---- */
 

@@ -9,7 +9,7 @@
  *   'C' content                          struct list_row
  *   'B' content block                    64 members, in the order of the archive
  *   'T' content dir block                empty: this block has children of that folder
- *   'N' name NUL content dir number      empty: a member of that name
+ *   'N' name NUL content dir number      a member of that name: "d" of a folder, else empty
  *   'X' content number                   a folder whose attributes were told again later; number 0: the root's
  *   'G' content                          empty: a list to be deleted, or one that was not ended
  *   'S' letter                           counters
@@ -43,6 +43,7 @@ struct volume_row {
 	uint64_t generation;
 	uint64_t objects, marks;	/* of the tape, that they tell of: all partitions together, as volume_peek() counts */
 	uint64_t files;		/* rows F of partition 0 */
+	uint64_t oldest;	/* generation, when rows O were last compared with what is kept */
 	bool done;		/* none of them is WAITING */
 	bool off;		/* some of them are OFF */
 	uint64_t expires_ns;	/* the latest in labels; 0: none; LABEL_NEVER */
@@ -66,7 +67,7 @@ int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx,
 struct list_row {
 	uint64_t volume, stretch, last, file;
 	uint32_t partition, members;
-	uint32_t told;			/* rows X */
+	bool told;			/* there are rows X */
 	bool doubles;			/* two members have one path */
 };
 int list_row_get(struct contents *c, uint32_t content, struct list_row *out);	/* _NONE */
