@@ -49,10 +49,27 @@ bool contents_list_is_building(struct contents *c, uint32_t content)
 
 /* ---- rows ---- */
 
+static int put_row(struct contents_list *l, const struct ckey *key, const void *row, size_t len)
+{
+	l->batch_bytes += key->len + len + 32;
+	return kv_batch_put(l->batch, KV_CONTENTS, key->b, key->len, row, len);
+}
+
+static int put_block(struct contents_list *l)
+{
+	struct ckey key = ckey_block(l->content, (l->block.first - 1) / CONTENTS_BLOCK);
+	int r = block_row(&l->block, &l->bytes);
+
+	return r ? r : put_row(l, &key, l->bytes.data, l->bytes.len);
+}
+
+/* A block that is not full goes too: who deletes what is left of a list finds rows N by their members. */
 static int flush(struct contents_list *l)
 {
-	int r = contents_write(l->c, l->batch);
+	int r = l->block.count ? put_block(l) : 0;
 
+	if (!r)
+		r = contents_write(l->c, l->batch);
 	if (r)
 		return r;
 	l->batch_bytes = 0;
@@ -60,26 +77,17 @@ static int flush(struct contents_list *l)
 	return 0;
 }
 
-static int put_row(struct contents_list *l, const struct ckey *key, const void *row, size_t len)
-{
-	l->batch_bytes += key->len + len + 32;
-	return kv_batch_put(l->batch, KV_CONTENTS, key->b, key->len, row, len);
-}
-
 /* Rows B and T of the block that is full, or the last. */
 static int end_block(struct contents_list *l)
 {
 	uint32_t block = (l->block.first - 1) / CONTENTS_BLOCK;
-	struct ckey key = ckey_block(l->content, block);
 	int r;
 
 	if (!l->block.count)
 		return 0;
-	r = block_row(&l->block, &l->bytes);
-	if (!r)
-		r = put_row(l, &key, l->bytes.data, l->bytes.len);
+	r = put_block(l);
 	for (unsigned i = 0; !r && i < l->dir_count; i++) {
-		key = ckey_dir(l->content, l->dirs[i], block);
+		struct ckey key = ckey_dir(l->content, l->dirs[i], block);
 		r = put_row(l, &key, NULL, 0);
 	}
 	l->dir_count = 0;
