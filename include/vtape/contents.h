@@ -75,14 +75,16 @@ struct contents_file {
 };
 
 /* The tape files of a volume as it is now, in order, from @from on; those not looked at yet are WAITING.  Answers from the
- * tape's map and the rows: no data is read.  Non-zero from @each stops and is returned. */
+ * tape's map and the rows: no data is read.  Of other partitions than 0 all are told, behind those.  What lies in a part of
+ * the map that is damaged is passed over.  Non-zero from @each stops and is returned. */
 int contents_files(struct contents *c, uint64_t volume, uint64_t from,
 		   int (*each)(void *ctx, const struct contents_file *f), void *ctx);
 /* One of partition 0.  CONTENTS_E_NONE: the tape has no such file. */
 int contents_file(struct contents *c, uint64_t volume, uint64_t file, struct contents_file *out);
 /* The tape file that a list of members belongs to, if some tape has it now; CONTENTS_E_NONE. */
 int contents_file_of(struct contents *c, uint32_t content, struct contents_file *out);
-/* The latest expiration date in labels on the volume: 0 none. From a row, no walk. */
+/* The latest expiration date in labels on the volume: 0 none. From a row, no walk.  CONTENTS_E_NONE: it was not looked at yet
+ * as it is now (contents_settle() does), so nobody knows. */
 int contents_expires(struct contents *c, uint64_t volume, uint64_t *expires_ns);
 /* The label of its first file (VOL1); .kind LABEL_NONE if there is none. */
 int contents_volume_label(struct contents *c, uint64_t volume, struct contents_label *out);
