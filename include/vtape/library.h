@@ -180,6 +180,62 @@ static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const st
 	return st->written_ns > v->perm.ctime_ns ? st->written_ns : v->perm.mtime_ns;
 }
 
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * States.  A volume is scratch while it is blank and nobody's; assigned once something is on it, or by hand; expired
+ * when its date is over and what is on it has not gone yet; then library_expire() makes it blank and scratch.  What is
+ * written on an expired one makes it assigned again, so does a date that was moved ahead.  Error is said by hand: it
+ * neither expires nor is it given to who asks for a scratch.
+ *
+ * Its date is on the retention clock: the one said by hand; else, where the pool has a time, that long after it was
+ * last written (or became assigned, or its content began, whichever is latest); and with expire-label, not before the
+ * latest date in its labels, which alone is a date too.  A date said by hand is for what was on it then: a new
+ * generation forgets it, but CATALOG_NEVER.
+ */
+/* @label_ns: the latest date in its labels, 0: none.  CATALOG_NEVER: it does not expire. */
+uint64_t library_expires(const struct catalog_volume *v, const struct catalog_pool *p, const struct volume_stat *st,
+			 uint64_t label_ns);
+
+enum library_expire { EXPIRE_SCRATCHED, EXPIRE_KEPT /* its date is over, but */, EXPIRE_FAILED };
+struct library_expired {
+	const struct catalog_volume *volume;	/* as it was found */
+	const char *pool;
+	uint64_t expires_ns, bytes;
+	enum library_expire what;
+	const char *why;		/* kept, failed: "locked until ...", "loaded in drive nst0", ...; else where it goes */
+};
+struct library_expire_config {
+	const uint32_t *pools;		/* numbers; NULL: all */
+	size_t pool_count;
+	bool dry_run;
+	/* For pools with expire-label, asked of volumes that would expire without it; NULL: they do not expire then. */
+	int (*label_expires)(void *ctx, uint64_t volume, uint64_t *expires_ns);
+	/* Each volume whose date is over; non-zero stops and is returned.  May be NULL. */
+	int (*each)(void *ctx, const struct library_expired *e);
+	void *ctx;
+};
+struct library_expire_report { uint64_t volumes, scratched, kept, failed, bytes; };
+/*
+ * What has expired becomes blank and scratch, in its pool's scratch pool if there is one; the content stays as a
+ * generation for the keep of the pool that it is in then.  Not where a lock holds, the volume's or the pool's; not of
+ * other sites; not what is loaded or open, protected, WORM with data, in error, migrated.  Each volume is one batch.
+ * One that fails is told and stops nothing.
+ */
+int library_expire(struct library *lib, const struct library_expire_config *cfg, struct library_expire_report *out);
+
+/* By hand: scratch (it must be blank), assigned, error.  -EINVAL, -EPERM, -EBUSY, -EROFS with words. */
+int library_volume_state(struct library *lib, uint64_t volume, enum catalog_state state);
+
+/* Loads the blank scratch volume of @pool that has been so longest; if it has none, one of its scratch pool, which is
+ * @pool's from then on.  -ENOENT with words and an event: none is there. */
+int library_load_scratch(struct library *lib, unsigned n, const char *pool, uint64_t *volume);
+/* A drive's stacker (catalog_stacker): once the program that has drive @n open, or a SCSI initiator, has unloaded it,
+ * the next volume is loaded.  library_drive_eject() and _reload() of an empty drive do so; for others: after
+ * library_unload().  Nothing happens without a stacker.  The error of not being able to is logged, and told as an event
+ * if there is no volume. */
+void library_stack(struct library *lib, unsigned n);
+
 /* ---- retention -------------------------------------------------------------------------------------------------- */
 
 /*

@@ -45,7 +45,7 @@ struct holding {
 	bool writer;
 	bool busy;		/* being opened, closed or changed as a whole: wait */
 	int drive;		/* where it is loaded, -1: nowhere */
-	uint64_t generation;	/* when the writer came */
+	uint64_t generation, written_ns;	/* when the writer came */
 	/* Held from reading the catalog's word to handing it on, so that an older one (without a lock) never comes last;
 	 * taken before the catalog's and the volume's locks, while `lock` is not held. */
 	pthread_mutex_t refresh;
@@ -195,6 +195,16 @@ int library_content_may_go(struct library *lib, const struct catalog_volume *row
 /* The same for the volume as such ("deleted"): a lock holds for a blank one too. */
 int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done);
 
+/* ---- library_expire.c ---- */
+
+/* The state of a row that is about to be written, and what goes or comes with it. */
+void row_become(struct catalog_volume *row, enum catalog_state state);
+
+/* ---- library_stack.c ---- */
+
+/* The next volume into empty drive @n, which is the caller's if @open; CATALOG_E_NONE: there is no stacker. */
+int stack_next(struct library *lib, unsigned n, bool open);
+
 /* ---- library_lock.c ---- */
 
 /* Once a minute for each @who: has nobody been told of it for so long? */
@@ -218,6 +228,8 @@ int held_close_if_unused(struct library *lib, struct holding *h);
 /* Who is in the way of a claim.  Without `lock`: -EBUSY and the words for it. */
 enum held_by { HELD_BY_NOBODY, HELD_BY_DRIVE, HELD_BY_WRITER, HELD_BY_READER };
 struct held_by_whom { enum held_by by; int drive; };
+/* Without `lock`: who would be in the way of a change as a whole. */
+struct held_by_whom held_now(struct library *lib, uint64_t id);
 /* With `lock`, given up meanwhile: waits with patience until @how may be had for @drive (-1: for no drive). */
 struct held_by_whom held_await(struct library *lib, struct holding *h, enum claim how, int drive);
 void held_mark(struct holding *h, enum claim how);
@@ -242,6 +254,10 @@ int bay_insert(struct library *lib, struct bay *s, uint64_t volume);
 int bay_remove(struct library *lib, struct bay *s);
 void bay_tell(struct library *lib, struct bay *s, uint64_t volume, enum event_number what);
 void bay_done(struct library *lib, struct bay *s);	/* it is not busy any more */
+/* The same two with their places, for the program that has drive @n open; the drive is empty, or not. */
+int bay_load_open(struct library *lib, unsigned n, uint64_t volume);
+int bay_unload_open(struct library *lib, unsigned n);
+uint64_t bay_last(struct library *lib, unsigned n);	/* what was in it last; 0: nothing yet */
 
 /* ---- library_place.c ---- */
 

@@ -157,7 +157,7 @@ int library_volume_delete(struct library *lib, uint64_t volume)
 
 static void make_scratch(struct catalog_volume *row, void *ctx)
 {
-	row->state = STATE_SCRATCH;
+	row_become(row, STATE_SCRATCH);
 	row->image_eom = false;
 }
 
@@ -226,7 +226,7 @@ static int volume_arrive(struct library *lib, struct catalog_volume *row)
 		r = volume_fits(row->name, &st, pool.capacity_bytes);
 	if (r)
 		return err_fold(r);
-	row->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
+	row_become(row, st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH);
 	row->worm = pool.worm;
 	row->capacity_bytes = pool.capacity_bytes;
 	return 0;
@@ -296,7 +296,7 @@ static int volume_take_over(struct library *lib, struct catalog_volume *to, cons
 	to->image_eom = image_eom;
 	to->image_eom_generation = st.generation;
 	if (to->state != STATE_INCOMING)
-		to->state = st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH;
+		row_become(to, st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH);
 	to->perm = from->perm;
 	/* The times of @from were set when it had been written: they hold. */
 	if (to->perm.ctime_ns < st.written_ns)

@@ -145,6 +145,14 @@ static struct held_by_whom held_against(const struct holding *h, enum claim how,
 	return whom;
 }
 
+struct held_by_whom held_now(struct library *lib, uint64_t id)
+{
+	LOCK_SCOPE(&lib->lock);
+	const struct holding *h = held_find(lib, id);
+
+	return h ? held_against(h, CLAIM_WRITE, -1) : (struct held_by_whom){ HELD_BY_NOBODY, -1 };
+}
+
 /* Nobody waits for a tape to leave a drive: that takes a person. */
 struct held_by_whom held_await(struct library *lib, struct holding *h, enum claim how, int drive)
 {
@@ -379,13 +387,22 @@ int held_begin_write(struct library *lib, struct holding *h)
 	watch_tell(lib, h->id, WATCH_WRITING);
 	volume_stat(h->vol, &st);
 	h->generation = st.generation;
+	h->written_ns = st.written_ns;
 	return held_refresh(lib, h->id);
 }
 
 static void assign(struct catalog_volume *row, void *ctx)
 {
-	if (row->state == STATE_SCRATCH)
-		row->state = STATE_ASSIGNED;
+	if (row->state == STATE_SCRATCH || row->state == STATE_EXPIRED)
+		row_become(row, STATE_ASSIGNED);
+}
+
+/* What was said of the content that was overwritten; that it never expires is said of the volume. */
+static void forget_date(struct catalog_volume *row, void *ctx)
+{
+	if (row->expires_ns != CATALOG_NEVER)
+		row->expires_ns = 0;
+	assign(row, ctx);
 }
 
 static bool held_keeps(struct library *lib, const struct catalog_volume *row)
@@ -395,15 +412,20 @@ static bool held_keeps(struct library *lib, const struct catalog_volume *row)
 	return !catalog_pool_by_id(lib->cat, row->pool, &pool) && pool.keep_s;
 }
 
-/* What became of it: the first write assigns it, and a new generation is told. */
+/* What became of it: the first write assigns it, one on an expired tape again, and a new generation is told. */
 static int held_settle(struct library *lib, struct holding *h, const struct catalog_volume *row)
 {
 	char about[LIBRARY_ABOUT_MAX];
 	struct volume_stat st;
+	bool written;
 	int r = 0;
 
 	volume_stat(h->vol, &st);
-	if (st.end.objects && row->state == STATE_SCRATCH)
+	written = st.written_ns != h->written_ns || st.generation != h->generation;
+	h->written_ns = st.written_ns;
+	if (st.generation > h->generation && row->expires_ns && row->expires_ns != CATALOG_NEVER)
+		r = library_volume_change(lib, h->id, forget_date, NULL);
+	else if (st.end.objects && (row->state == STATE_SCRATCH || (row->state == STATE_EXPIRED && written)))
 		r = library_volume_change(lib, h->id, assign, NULL);
 	if (st.generation > h->generation)
 		catalog_event(lib->cat, EVENT_VOLUME_OVERWRITTEN, library_about(lib, row, about),

@@ -81,7 +81,7 @@ static int drop_generations(struct library *lib, const struct candidate *c, bool
 static void assign(struct catalog_volume *row, void *ctx)
 {
 	if (row->state == STATE_SCRATCH)
-		row->state = STATE_ASSIGNED;
+		row_become(row, STATE_ASSIGNED);
 }
 
 /* A crash may have come between the first write and the catalog's word of it. */

@@ -343,6 +343,41 @@ int library_drive_close(struct library *lib, unsigned n)
 	return r ? r : settled;
 }
 
+int bay_load_open(struct library *lib, unsigned n, uint64_t volume)
+{
+	struct bay *s = &lib->bay[n];
+
+	pthread_mutex_lock(&lib->lock);
+	assert(s->open && !s->busy && !s->held);
+	return bay_load(lib, s, volume);
+}
+
+int bay_unload_open(struct library *lib, unsigned n)
+{
+	struct bay *s = &lib->bay[n];
+
+	pthread_mutex_lock(&lib->lock);
+	assert(s->open && !s->busy && s->held);
+	return bay_unload(lib, s);
+}
+
+uint64_t bay_last(struct library *lib, unsigned n)
+{
+	LOCK_SCOPE(&lib->lock);
+	return lib->bay[n].last;
+}
+
+/* What was in it is out, whether or not something comes in. */
+static int bay_eject(struct library *lib, struct bay *s)
+{
+	int r = bay_unload(lib, s), next;
+
+	next = stack_next(lib, bay_number(lib, s), true);
+	if (next < 0)
+		log_warn("drive nst%u: its stacker loads nothing: %s", bay_number(lib, s), err_text(next));
+	return r;
+}
+
 int library_drive_eject(struct library *lib, unsigned n)
 {
 	struct bay *s = NULL;
@@ -356,7 +391,7 @@ int library_drive_eject(struct library *lib, unsigned n)
 	assert(s->open && !s->busy);
 	locked = s->locked;
 	if (s->held && !locked)
-		return bay_unload(lib, s);
+		return bay_eject(lib, s);
 	pthread_mutex_unlock(&lib->lock);
 	return locked ? err_explain(-EIO, "drive nst%u is locked", n) : 0;
 }
@@ -373,10 +408,19 @@ int library_drive_reload(struct library *lib, unsigned n)
 	pthread_mutex_lock(&lib->lock);
 	assert(s->open && !s->busy);
 	held = s->held;
-	if (!held && s->last)
+	pthread_mutex_unlock(&lib->lock);
+	if (held)
+		return 0;
+	r = stack_next(lib, n, true);
+	if (r == -ENOENT)
+		return err_explain(-EIO, "drive nst%u: its stacker has no volume for it", n);
+	if (r != CATALOG_E_NONE)
+		return r;
+	pthread_mutex_lock(&lib->lock);
+	if (s->last)
 		return bay_load(lib, s, s->last);
 	pthread_mutex_unlock(&lib->lock);
-	return held ? 0 : err_explain(-EIO, "drive nst%u: no volume was in it before", n);
+	return err_explain(-EIO, "drive nst%u: no volume was in it before", n);
 }
 
 void library_drive_lock(struct library *lib, unsigned n, bool locked)

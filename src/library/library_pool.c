@@ -56,6 +56,35 @@ int library_pool_create(struct library *lib, const char *name, const struct cata
 	return 0;
 }
 
+struct naming { const char *name; struct buf ids; };
+
+static int add_if_named(void *ctx, const struct catalog_pool *p)
+{
+	struct naming *n = ctx;
+
+	return strcmp(p->scratch, n->name) ? 0 : buf_append(&n->ids, &p->id, sizeof(p->id));
+}
+
+/* With `change`: those whose scratch pool was called @from. */
+static int scratch_renamed(struct library *lib, const char *from, const char *to)
+{
+	struct naming n = { from, BUF_INIT };
+	struct catalog_pool p;
+	uint32_t id;
+	int r = err_fold(catalog_pool_each(lib->cat, add_if_named, &n));
+
+	for (size_t at = 0; !r && at < n.ids.len; at += sizeof(id)) {
+		memcpy(&id, n.ids.data + at, sizeof(id));
+		r = err_fold(catalog_pool_by_id(lib->cat, id, &p));
+		if (r)
+			break;
+		snprintf(p.scratch, sizeof(p.scratch), "%s", to);
+		r = err_fold(catalog_pool_put(lib->cat, &p));
+	}
+	buf_fini(&n.ids);
+	return r;
+}
+
 int library_pool_rename(struct library *lib, const char *from, const char *to)
 {
 	struct catalog_pool pool;
@@ -75,7 +104,7 @@ int library_pool_rename(struct library *lib, const char *from, const char *to)
 	if (r)
 		return err_fold(r);
 	catalog_event(lib->cat, EVENT_POOL_CHANGED, to, "was %s", from);
-	return 0;
+	return scratch_renamed(lib, from, to);
 }
 
 static int pool_edit(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx), void *ctx,
@@ -95,6 +124,11 @@ static int pool_edit(struct library *lib, const char *name, int (*change)(struct
 	pool.id = was.id;
 	memcpy(pool.name, was.name, sizeof(pool.name));
 	pool.locked_until_ns = was.locked_until_ns;
+	if (pool.scratch[0] && strcmp(pool.scratch, was.scratch)) {
+		r = library_pool(lib, pool.scratch, &(struct catalog_pool){ .id = 0 });
+		if (r)
+			return r;
+	}
 	*contents = pool.contents != was.contents;
 	return err_fold(catalog_pool_put(lib->cat, &pool));
 }

@@ -53,7 +53,7 @@ static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t ge
 		r = volume_restore(lib->kv, b, volume, generation);
 	if (r)
 		return err_fold(r);
-	row->state = re.blank ? STATE_SCRATCH : STATE_ASSIGNED;
+	row_become(row, re.blank ? STATE_SCRATCH : STATE_ASSIGNED);
 	row->image_eom = re.newest && row->image_eom && row->image_eom_generation == generation;
 	row->image_eom_generation = re.newest + 1;
 	return err_fold(catalog_volume_put(lib->cat, row, b));
