@@ -20,6 +20,7 @@ enum catalog_state { STATE_SCRATCH, STATE_ASSIGNED, STATE_EXPIRED, STATE_MIGRATE
 enum catalog_access { ACCESS_PRIMARY, ACCESS_SECONDARY, ACCESS_RESTRICTED };
 const char *catalog_state_name(enum catalog_state s);		/* "scratch", ... */
 const char *catalog_access_name(enum catalog_access a);
+int catalog_access_parse(const char *word, enum catalog_access *out);	/* -EINVAL with words */
 
 struct catalog_pool {
 	uint32_t id;			/* never used again */
@@ -67,6 +68,11 @@ struct catalog_volume {
 	struct catalog_perm perm;
 };
 #define CATALOG_NEVER UINT64_MAX
+/* How a volume may be used here: the stricter word of its own and its pool's. */
+static inline enum catalog_access catalog_access_of(const struct catalog_volume *v, const struct catalog_pool *p)
+{
+	return v->access > p->access ? v->access : p->access;
+}
 
 /*
  * Sites.  Ours is number 0, its id is the store's; others are registered by hand, or come with what they send.  Labels are
@@ -276,6 +282,7 @@ enum event_number {
 	EVENT_SPACE_FREED = 600, EVENT_SCRUBBED = 601, EVENT_CHECKED = 602, EVENT_REBUILT = 603,
 	EVENT_EXPIRED = 604, EVENT_CONTENTS_LIMITED = 605, EVENT_HOOK_FAILED = 606,
 	EVENT_SITE_ADDED = 700, EVENT_SITE_CHANGED = 701, EVENT_SITE_REMOVED = 702, EVENT_CLASH = 703,
+	EVENT_REGISTERED = 704, EVENT_TAKEN_OVER = 705,
 };
 /* Stored without waiting for the disk (an event is no promise), logged too.  At most 100,000 are kept. */
 void catalog_event(struct catalog *c, enum event_number n, const char *about, const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -60,6 +60,8 @@ static const struct {
 	{ EVENT_SITE_CHANGED, EVENT_INFO, "site-changed" },
 	{ EVENT_SITE_REMOVED, EVENT_INFO, "site-removed" },
 	{ EVENT_CLASH, EVENT_ERROR, "clash" },
+	{ EVENT_REGISTERED, EVENT_INFO, "registered" },
+	{ EVENT_TAKEN_OVER, EVENT_WARNING, "taken-over" },
 };
 
 static const char *const severity_names[] = {

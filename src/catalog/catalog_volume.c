@@ -283,12 +283,3 @@ const char *catalog_state_name(enum catalog_state s)
 
 	return names[s];
 }
-
-const char *catalog_access_name(enum catalog_access a)
-{
-	static const char *const names[] = {
-		[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
-	};
-
-	return names[a];
-}
