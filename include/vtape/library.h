@@ -236,6 +236,25 @@ int library_load_scratch(struct library *lib, unsigned n, const char *pool, uint
  * if there is no volume. */
 void library_stack(struct library *lib, unsigned n);
 
+/* ---- sites ------------------------------------------------------------------------------------------------------ */
+
+/* What another site writes is for reading, through every door: -EROFS with words. */
+enum catalog_access library_access(struct library *lib, const struct catalog_volume *v);	/* catalog_access_of() */
+/* A volume of another site, which tells of it, or an operator for it. */
+struct library_registration {
+	const char *pool, *name;
+	char serial[17];			/* "": not known; then one is made */
+	uint32_t site;
+	enum catalog_access access;		/* secondary or restricted */
+	uint64_t generation, written_ns;	/* 0: not told */
+};
+/* One that was registered for that site before is told again.  -EEXIST with words: the label is another volume's; if that
+ * has another serial, it is recorded as a clash, with an event.  *out may be NULL. */
+int library_volume_register(struct library *lib, const struct library_registration *reg, struct catalog_volume *out);
+/* Gives a volume away (to @site; 0: the one it has) or, with ACCESS_PRIMARY, takes it over: an event.  -EBUSY: it is in
+ * use; -EINVAL: nobody knows whose it would be, or its pool stays another site's. */
+int library_volume_access(struct library *lib, uint64_t volume, enum catalog_access access, uint32_t site);
+
 /* ---- retention -------------------------------------------------------------------------------------------------- */
 
 /*

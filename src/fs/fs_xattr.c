@@ -32,9 +32,20 @@ static int fact_pool(const struct facts *f, struct buf *b) { return buf_printf(b
 
 static int fact_access(const struct facts *f, struct buf *b)
 {
-	return buf_printf(b, "%s", catalog_access_name(f->v.access));
+	return buf_printf(b, "%s", catalog_access_name(catalog_access_of(&f->v, &f->pool)));
 }
 
+static int fact_site(const struct facts *f, struct buf *b)
+{
+	struct catalog_site s;
+	int r = catalog_site_by_number(f->fs->cat, f->v.site ? f->v.site : f->pool.site, &s);
+
+	return r ? r : buf_printf(b, "%s", s.name);
+}
+
+static int fact_site_generation(const struct facts *f, struct buf *b) { return put_number(b, f->v.site_generation); }
+static int fact_site_written(const struct facts *f, struct buf *b) { return put_number(b, f->v.site_written_ns); }
+static int fact_written(const struct facts *f, struct buf *b) { return put_number(b, f->st.written_ns); }
 static int fact_protect(const struct facts *f, struct buf *b) { return put_switch(b, f->v.protect); }
 static int fact_worm(const struct facts *f, struct buf *b) { return put_switch(b, f->v.worm); }
 static int fact_capacity(const struct facts *f, struct buf *b) { return put_number(b, f->v.capacity_bytes); }
@@ -83,6 +94,8 @@ static const struct {
 	{ "access", fact_access }, { "loaded", fact_loaded }, { "protect", fact_protect }, { "worm", fact_worm },
 	{ "capacity", fact_capacity }, { "record_size", fact_record_size }, { "generation", fact_generation },
 	{ "partitions", fact_partitions }, { "objects", fact_objects }, { "filemarks", fact_filemarks },
+	{ "written", fact_written }, { "site", fact_site }, { "site_generation", fact_site_generation },
+	{ "site_written", fact_site_written },
 	{ "logical", fact_logical }, { "unique", fact_unique }, { "stored", fact_stored }, { "ratio", fact_ratio },
 };
 

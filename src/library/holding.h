@@ -213,6 +213,15 @@ bool library_worth_telling(struct library *lib, uint64_t who);
 int lock_allows(struct library *lib, const struct catalog_volume *row, const char *done);
 int lock_allows_pool(struct library *lib, const struct catalog_pool *pool, const char *done);
 
+/* ---- library_site.c ---- */
+
+/* 0; -EROFS with words if another site writes it: it cannot be @done ("erased"). */
+int site_allows(struct library *lib, const struct catalog_volume *row, const char *done);
+int site_allows_in(struct library *lib, const struct catalog_pool *pool, const char *done);	/* "made in it" */
+/* May it be deleted?  Of another site's, only what is a mere registration. */
+int site_allows_delete(struct library *lib, const struct catalog_volume *row);
+int site_name_taken(struct library *lib, const char *name);	/* -EEXIST: by whom */
+
 /* ---- library_claim.c ---- */
 
 /* With `lock` held. */
@@ -240,6 +249,7 @@ int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom);
 int held_begin_write(struct library *lib, struct holding *h);		/* the writer's mark is set */
 int held_end_write(struct library *lib, struct holding *h);		/* commits; the writer's mark still is set */
 int held_refresh(struct library *lib, uint64_t id);			/* hands the catalog's word on, if it is open */
+int held_refresh_all(struct library *lib);				/* the same for all that are open */
 /* Closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Two: the lower id first. */
 int held_take_whole(struct library *lib, uint64_t id, struct holding **out);
 void held_free_again(struct library *lib, struct holding *h);

@@ -41,7 +41,7 @@ int library_attr(struct library *lib, const struct catalog_volume *row, struct v
 		return err_fold(r);
 	snprintf(a.barcode, sizeof(a.barcode), "%s", row->name);
 	/* A copy that another site keeps is for reading. */
-	a.protect = row->protect || row->access != ACCESS_PRIMARY;
+	a.protect = row->protect || catalog_access_of(row, &pool) != ACCESS_PRIMARY;
 	/* What is still arriving is no tape yet. */
 	if (row->state != STATE_INCOMING)
 		a.locked_until_ns = row->locked_until_ns > pool.locked_until_ns ? row->locked_until_ns :

@@ -11,20 +11,17 @@
 
 /* ---- what may be done to the medium ---------------------------------------------------------------------------- */
 
-static int switch_allows(const struct catalog_volume *row, const char *done)
+static int switch_allows(struct library *lib, const struct catalog_volume *row, const char *done)
 {
 	if (row->protect)
 		return err_explain(-EROFS, "volume %s is write protected: it cannot be %s", row->name, done);
-	if (row->access != ACCESS_PRIMARY)
-		return err_explain(-EROFS, "volume %s is a copy that another site writes: it cannot be %s", row->name,
-				   done);
-	return 0;
+	return site_allows(lib, row, done);
 }
 
 int library_content_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
 {
 	struct volume_stat st;
-	int r = switch_allows(row, done);
+	int r = switch_allows(lib, row, done);
 
 	if (r || (!row->worm && !library_locked_until(lib, row)))
 		return r;
@@ -39,7 +36,7 @@ int library_content_may_go(struct library *lib, const struct catalog_volume *row
 
 int library_volume_may_go(struct library *lib, const struct catalog_volume *row, const char *done)
 {
-	int r = switch_allows(row, done);
+	int r = switch_allows(lib, row, done);
 
 	if (!r)
 		r = lock_allows(lib, row, done);
@@ -55,11 +52,6 @@ int library_may_overwrite(struct library *lib, uint64_t volume)
 }
 
 /* ---- volumes --------------------------------------------------------------------------------------------------- */
-
-static int volume_name_taken(const char *name)
-{
-	return err_explain(-EEXIST, "there is a volume %s already", name);
-}
 
 static int volume_check_name(const char *name, bool incoming)
 {
@@ -84,6 +76,8 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 	if (!r)
 		r = library_pool(lib, pool, &p);
 	if (!r)
+		r = site_allows_in(lib, &p, "made in it");
+	if (!r)
 		r = err_fold(catalog_volume_new_id(lib->cat, &row.id));
 	if (!r)
 		r = kv_batch_new(&b);
@@ -100,7 +94,7 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 	row.capacity_bytes = incoming ? 0 : p.capacity_bytes;
 	r = place_volume_add(lib, &row, b);
 	if (r == CATALOG_E_EXISTS)
-		return volume_name_taken(name);
+		return site_name_taken(lib, name);
 	if (r == CATALOG_E_NONE)
 		return err_explain(-ENOENT, "there is no pool %s", pool);
 	if (r)
@@ -120,7 +114,7 @@ static int volume_delete_rows(struct library *lib, uint64_t volume, struct catal
 
 	r = library_row(lib, volume, row);
 	if (!r)
-		r = library_volume_may_go(lib, row, "deleted");
+		r = site_allows_delete(lib, row);
 	if (!r)
 		r = kv_batch_new(&b);
 	if (r)
@@ -244,11 +238,13 @@ static int volume_move_row(struct library *lib, uint64_t volume, const struct ca
 	r = volume_check_name(name, was->state == STATE_INCOMING);
 	if (r)
 		return r;
-	if (was->pool != pool->id) {
+	r = site_allows(lib, was, "renamed or moved");
+	if (!r && was->pool != pool->id)
 		r = lock_allows(lib, was, "moved to another pool");
-		if (r)
-			return r;
-	}
+	if (!r && was->pool != pool->id)
+		r = site_allows_in(lib, pool, "moved into it");
+	if (r)
+		return r;
 	*row = *was;
 	row->pool = pool->id;
 	snprintf(row->name, sizeof(row->name), "%s", name);
@@ -256,7 +252,7 @@ static int volume_move_row(struct library *lib, uint64_t volume, const struct ca
 		r = volume_arrive(lib, row);
 	if (!r)
 		r = place_volume_put(lib, was, row);
-	return r == CATALOG_E_EXISTS ? volume_name_taken(name) : err_fold(r);
+	return r == CATALOG_E_EXISTS ? site_name_taken(lib, name) : err_fold(r);
 }
 
 int library_volume_move(struct library *lib, uint64_t volume, const char *pool, const char *name)

@@ -200,9 +200,7 @@ static int claim_allowed(struct library *lib, uint64_t id, enum claim how)
 		return r;
 	if (row.protect)
 		return err_explain(-EROFS, "volume %s is write protected", row.name);
-	if (row.access != ACCESS_PRIMARY)
-		return err_explain(-EROFS, "volume %s is a copy that another site writes", row.name);
-	return 0;
+	return site_allows(lib, &row, "written");
 }
 
 static int held_claim(struct library *lib, uint64_t volume, enum claim how, struct holding **out)

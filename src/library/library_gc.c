@@ -54,7 +54,7 @@ static int walk_catalog(struct walk *w)
 	return r;
 }
 
-/* Of a locked one none goes; of a deleted one they are gone.  @dry_run: only counted. */
+/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone.  @dry_run: only counted. */
 static int drop_generations(struct library *lib, const struct candidate *c, bool dry_run, uint64_t *dropped)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
@@ -64,7 +64,7 @@ static int drop_generations(struct library *lib, const struct candidate *c, bool
 
 	LOCK_SCOPE(&lib->change);
 	r = library_row(lib, c->id, &row);
-	if (r == -ENOENT || (!r && library_locked_until(lib, &row)))
+	if (r == -ENOENT || (!r && (library_locked_until(lib, &row) || library_access(lib, &row) != ACCESS_PRIMARY)))
 		return 0;
 	if (!r)
 		r = kv_batch_new(&b);

@@ -97,7 +97,7 @@ int library_refused(struct library *lib, uint64_t volume, const char *done)
 	int r = library_row(lib, volume, &row);
 
 	/* The switch on the cartridge is asked first, by a tape too. */
-	if (r || row.protect || row.access != ACCESS_PRIMARY)
+	if (r || row.protect || library_access(lib, &row) != ACCESS_PRIMARY)
 		return r;
 	return lock_allows(lib, &row, done);
 }
@@ -147,7 +147,7 @@ int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns)
 }
 
 /* Every volume that somebody has hears of it; one that is opened later reads the pool's row. */
-static int refresh_held(struct library *lib)
+int held_refresh_all(struct library *lib)
 {
 	CLEANUP(buf_fini) struct buf ids = BUF_INIT;
 	int r = 0, failed = 0;
@@ -190,7 +190,7 @@ int library_pool_lock(struct library *lib, const char *name, uint64_t until_ns)
 	pthread_mutex_unlock(&lib->change);
 	if (r)
 		return r < 0 ? r : 0;
-	r = refresh_held(lib);
+	r = held_refresh_all(lib);
 	catalog_event(lib->cat, EVENT_LOCKED, name, "every volume of it, until %s", format_time(until_ns, time));
 	return r;
 }

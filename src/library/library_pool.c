@@ -176,7 +176,7 @@ static int pool_empty(struct library *lib, const struct catalog_pool *pool)
 	for (i = 0; !r && i < ids.count; i++) {
 		r = library_row(lib, ids.id[i], &row);
 		if (!r)
-			r = library_volume_may_go(lib, &row, "deleted");
+			r = site_allows_delete(lib, &row);
 	}
 	for (i = 0; !r && i < ids.count; i++)
 		r = library_volume_delete(lib, ids.id[i]);

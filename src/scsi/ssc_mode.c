@@ -32,7 +32,7 @@ bool ssc_protected(struct scsi_unit *u)
 	if (!u->ssc.volume)
 		return false;
 	if (catalog_volume_by_id(library_catalog(u->cfg.lib), u->ssc.volume, &row) || row.protect ||
-	    row.access != ACCESS_PRIMARY)
+	    library_access(u->cfg.lib, &row) != ACCESS_PRIMARY)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(m->reads) && m->reads[i]; i++)
 		if (m->reads[i] == u->ssc.medium)
