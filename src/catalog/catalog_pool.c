@@ -364,6 +364,33 @@ static int barcode_set(struct catalog_pool *p, const char *value)
 	return name_set(p->barcode, value);
 }
 
+static int access_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%s", catalog_access_name(p->access));
+}
+
+static int access_set(struct catalog_pool *p, const char *value)
+{
+	return catalog_access_parse(value, &p->access);
+}
+
+/* As a number: who shows or asks for a name looks it up. */
+static int site_get(const struct catalog_pool *p, struct buf *text)
+{
+	return buf_printf(text, "%u", p->site);
+}
+
+static int site_set(struct catalog_pool *p, const char *value)
+{
+	char *end;
+	unsigned long v = strtoul(value, &end, 10);
+
+	if (value[0] < '0' || value[0] > '9' || *end || v > NUMBER_MAX_32)
+		return -EINVAL;
+	p->site = (uint32_t)v;
+	return 0;
+}
+
 static const struct catalog_prop props[] = {
 	{ "compression", "none, lz4 or zstd", "how chunks are compressed" },
 	{ "level", "0 to 19", "compression level; 0: the default of the method" },
@@ -377,6 +404,8 @@ static const struct catalog_prop props[] = {
 	{ "expire-label", "on or off", "and not before the dates in their labels" },
 	{ "scratch", "none, or a pool", "where its expired volumes go" },
 	{ "barcode", "none, or a name with digits", "of the next new volume; it counts up" },
+	{ "access", "primary, secondary, restricted", "what is not primary is written by another site, and read here" },
+	{ "site", "a site", "whose it is, if it is not primary" },
 };
 
 /* In the order of props[]. */
@@ -388,6 +417,7 @@ static const struct {
 	{ worm_get, worm_set },	    { record_get, record_set }, { capacity_get, capacity_set },
 	{ keep_get, keep_set },	    { contents_get, contents_set }, { expire_get, expire_set },
 	{ expire_label_get, expire_label_set }, { scratch_get, scratch_set }, { barcode_get, barcode_set },
+	{ access_get, access_set }, { site_get, site_set },
 };
 
 _Static_assert(ARRAY_LEN(props) == ARRAY_LEN(prop_verbs), "each property has its verbs");

@@ -9,11 +9,21 @@
 
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
-static json_t *prop_text(const struct catalog_pool *p, const char *prop)
+/* To the catalog a site is a number. */
+static json_t *site_text(const struct call *c, const struct catalog_pool *p)
+{
+	struct catalog_site s;
+
+	return catalog_site_by_number(c->s->cat, p->site, &s) ? NULL : json_string(s.name);
+}
+
+static json_t *prop_text(const struct call *c, const struct catalog_pool *p, const char *prop)
 {
 	struct buf text = BUF_INIT;
 	json_t *j = NULL;
 
+	if (!strcmp(prop, "site"))
+		return site_text(c, p);
 	if (catalog_pool_prop_get(p, prop, &text) == 0)
 		j = json_stringn((const char *)text.data, text.len);
 	buf_fini(&text);
@@ -21,14 +31,14 @@ static json_t *prop_text(const struct catalog_pool *p, const char *prop)
 }
 
 /* Every property as its word. */
-static json_t *props_json(const struct catalog_pool *p)
+static json_t *props_json(const struct call *c, const struct catalog_pool *p)
 {
 	size_t n;
 	const struct catalog_prop *props = catalog_pool_props(&n);
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < n; i++)
-		json_object_set_new(all, props[i].name, prop_text(p, props[i].name));
+		json_object_set_new(all, props[i].name, prop_text(c, p, props[i].name));
 	return all;
 }
 
@@ -58,7 +68,7 @@ static int pool_row(struct call *c, const struct catalog_pool *p)
 	return call_row(c, json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "name", p->name, "volumes",
 				     (json_int_t)p->volumes, "size_bytes", (json_int_t)size,
 				     "stored_bytes", (json_int_t)stored, "locked_until_ns", (json_int_t)lock_of(p),
-				     "properties", props_json(p)));
+				     "properties", props_json(c, p)));
 }
 
 static int collect_name(void *ctx, const struct catalog_pool *p)
@@ -93,7 +103,7 @@ int serve_pool_list(struct call *c)
 
 static int prop_row(struct call *c, const struct catalog_pool *p, const struct catalog_prop *prop)
 {
-	json_t *text = prop_text(p, prop->name);
+	json_t *text = prop_text(c, p, prop->name);
 
 	return call_row(c, json_pack("{s:s, s:s, s:o, s:s, s:s}", "pool", p->name, "property", prop->name, "value",
 				     text ? text : json_null(), "values", prop->values, "help", prop->help));
@@ -160,8 +170,21 @@ int serve_pool_get(struct call *c)
 
 /* ---- changing ------------------------------------------------------------------------------------------ */
 
+static int prop_apply(const struct call *c, struct catalog_pool *p, const char *prop, const char *value)
+{
+	struct catalog_site s;
+	int r;
+
+	if (strcmp(prop, "site") != 0)
+		return catalog_pool_prop_set(p, prop, value);
+	r = call_fold(catalog_site_get(c->s->cat, value, &s), "site", value);
+	if (!r)
+		p->site = s.number;
+	return r;
+}
+
 /* All of @set in the copy @p, or an error and nobody saw it.  @told: "compression=lz4 keep=7d". */
-static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *told)
+static int props_apply(const struct call *c, struct catalog_pool *p, const json_t *set, struct buf *told)
 {
 	const json_t *word;
 	size_t i;
@@ -173,7 +196,7 @@ static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *to
 		r = text ? call_assignment(text, prop, sizeof(prop), &value)
 			 : err_explain(-EINVAL, "a property is no word");
 		if (!r)
-			r = catalog_pool_prop_set(p, prop, value);
+			r = prop_apply(c, p, prop, value);
 		if (!r)
 			r = buf_printf(told, "%s%s", i ? " " : "", text);
 		if (r)
@@ -182,18 +205,22 @@ static int props_apply(struct catalog_pool *p, const json_t *set, struct buf *to
 	return 0;
 }
 
-struct pool_changes { const json_t *set; struct buf told; };
+struct pool_changes { const struct call *c; const json_t *set; struct buf told; };
 
 static int pool_apply(struct catalog_pool *p, void *ctx)
 {
+	enum catalog_access was = p->access;
 	struct pool_changes *ch = ctx;
+	int r = props_apply(ch->c, p, ch->set, &ch->told);
 
-	return props_apply(p, ch->set, &ch->told);
+	if (!r && was != ACCESS_PRIMARY && p->access == ACCESS_PRIMARY && !call_flag(ch->c, "takeover"))
+		r = err_explain(-EPERM, "pool %s is another site's; to take it over, say so (--yes)", p->name);
+	return r;
 }
 
 static int pool_change(struct call *c, const char *name, const json_t *set)
 {
-	struct pool_changes ch = { set, BUF_INIT };
+	struct pool_changes ch = { c, set, BUF_INIT };
 	int r;
 
 	r = call_fold(library_pool_change(c->s->lib, name, pool_apply, &ch), "pool", name);
@@ -216,11 +243,11 @@ int serve_pool_set(struct call *c)
 }
 
 /* Wrong properties are found before there is a pool: tried on a copy of nothing. */
-static int props_try(const json_t *set)
+static int props_try(const struct call *c, const json_t *set)
 {
 	struct catalog_pool nobody = { .name = "" };
 	struct buf told = BUF_INIT;
-	int r = props_apply(&nobody, set, &told);
+	int r = props_apply(c, &nobody, set, &told);
 
 	buf_fini(&told);
 	return r;
@@ -236,7 +263,7 @@ int serve_pool_create(struct call *c)
 
 	r = call_string(c, "name", &name);
 	if (!r)
-		r = props_try(set);
+		r = props_try(c, set);
 	if (!r)
 		r = library_pool_create(c->s->lib, name, &perm, &p);
 	if (!r && json_array_size(set))

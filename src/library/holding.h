@@ -221,6 +221,9 @@ int site_allows_in(struct library *lib, const struct catalog_pool *pool, const c
 /* May it be deleted?  Of another site's, only what is a mere registration. */
 int site_allows_delete(struct library *lib, const struct catalog_volume *row);
 int site_name_taken(struct library *lib, const char *name);	/* -EEXIST: by whom */
+/* A pool's access or site is about to change, -EINVAL: not so; its access has, and all who have a volume hear of it. */
+int site_pool_becomes(const struct catalog_pool *was, struct catalog_pool *pool);
+int site_pool_became(struct library *lib, const struct catalog_pool *was, const struct catalog_pool *pool);
 
 /* ---- library_claim.c ---- */
 

@@ -108,7 +108,7 @@ int library_pool_rename(struct library *lib, const char *from, const char *to)
 }
 
 static int pool_edit(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx), void *ctx,
-		     bool *contents)
+		     struct catalog_pool *was_out, struct catalog_pool *out)
 {
 	struct catalog_pool was, pool;
 	int r;
@@ -129,19 +129,25 @@ static int pool_edit(struct library *lib, const char *name, int (*change)(struct
 		if (r)
 			return r;
 	}
-	*contents = pool.contents != was.contents;
+	r = site_pool_becomes(&was, &pool);
+	if (r)
+		return r;
+	*was_out = was;
+	*out = pool;
 	return err_fold(catalog_pool_put(lib->cat, &pool));
 }
 
 int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
 			void *ctx)
 {
-	bool contents = false;
-	int r = pool_edit(lib, name, change, ctx, &contents);
+	struct catalog_pool was, pool;
+	int r = pool_edit(lib, name, change, ctx, &was, &pool);
 
-	if (!r && contents)
+	if (r)
+		return r;
+	if (pool.contents != was.contents)
 		watch_tell(lib, LIBRARY_EVERY_VOLUME, WATCH_CHANGED);
-	return r;
+	return pool.access == was.access ? 0 : site_pool_became(lib, &was, &pool);
 }
 
 struct ids { uint64_t *id; size_t count, cap; };

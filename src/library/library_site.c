@@ -302,3 +302,27 @@ int library_volume_access(struct library *lib, uint64_t volume, enum catalog_acc
 		tell_access(lib, &was, &row);
 	return r;
 }
+
+int site_pool_becomes(const struct catalog_pool *was, struct catalog_pool *pool)
+{
+	if (pool->access == ACCESS_PRIMARY && pool->site && pool->site != was->site)
+		return err_explain(-EINVAL, "what this site writes is no other site's: site=NAME goes with access=secondary");
+	if (pool->access == ACCESS_PRIMARY)
+		pool->site = 0;
+	else if (!pool->site)
+		return err_explain(-EINVAL, "whose is pool %s then? site=NAME is needed with access=%s", pool->name,
+				   catalog_access_name(pool->access));
+	return 0;
+}
+
+/* Who is writing on one of its tapes meets a write protected tape from now on. */
+int site_pool_became(struct library *lib, const struct catalog_pool *was, const struct catalog_pool *pool)
+{
+	char site[BARCODE_MAX + 16];
+
+	if (pool->access == ACCESS_PRIMARY)
+		catalog_event(lib->cat, EVENT_TAKEN_OVER, pool->name,
+			      "every volume of it, from %s: that site must not write them any more",
+			      site_words(lib, was->site, site));
+	return held_refresh_all(lib);
+}

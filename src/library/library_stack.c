@@ -26,7 +26,8 @@ static int add_scratch(void *ctx, const struct catalog_volume *v)
 	struct choice *c = ctx;
 	const struct candidate one = { .id = v->id, .at = c->found.len };
 
-	if (v->state != STATE_SCRATCH || v->protect || v->access != ACCESS_PRIMARY || v->site || v->id == c->not_this)
+	if (v->state != STATE_SCRATCH || v->protect || library_access(c->lib, v) != ACCESS_PRIMARY || v->site ||
+	    v->id == c->not_this)
 		return 0;
 	return buf_append(&c->found, &one, sizeof(one));
 }
