@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a query asks of names and paths, made ready: which names of the index may fit, and whether a name and a path do.
+ * The index has the last parts of paths only, so of a pattern with '/' the last part goes to the index and the whole to
+ * the paths of what it finds.
+ * Regular expressions are the C library's; those that would take it much memory or time are refused.
+ */
+#include "contents/find.h"
+#include "contents/glob.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+
+#define PATTERN_MAX 65536u
+#define REGEX_MAX 1024u		/* the C library recurses with each parenthesis */
+#define REPEATS_MAX 1000u	/* and writes repetitions out */
+
+struct pattern {
+	enum contents_match match;
+	bool ignore_case, all, folders_only;
+	bool by_path;			/* it says something about the folders too */
+	bool whole_path;		/* from the root on */
+	bool slash_first;		/* a regular expression: the path gets a '/' in front */
+	char *text;			/* without slashes in front and behind */
+	char *name;			/* a glob, or the name, of the last part; NULL: any */
+	char prefix[CONTENTS_KEY_WHOLE + 1];
+	bool exact;			/* @prefix... is the name: @name is literal */
+	regex_t regex;
+	bool has_regex;
+};
+
+struct pattern *pattern_free(struct pattern *p)
+{
+	if (p) {
+		if (p->has_regex)
+			regfree(&p->regex);
+		free(p->text);
+		free(p->name);
+		free(p);
+	}
+	return NULL;
+}
+
+static void pattern_freep(struct pattern **p)
+{
+	*p = pattern_free(*p);
+}
+
+/* ---- regular expressions ---- */
+
+/* How often at most the "{" at @p repeats what is before it; 1: it is none. */
+static unsigned repeats(const char *p)
+{
+	unsigned long most = 0;
+
+	for (p++; isdigit((unsigned char)*p) || *p == ','; p++) {
+		unsigned long n = strtoul(p, NULL, 10);
+
+		most = n > most ? n : most;
+	}
+	return most > REPEATS_MAX ? REPEATS_MAX + 1 : most ? (unsigned)most : 1;
+}
+
+static int refuse_costly(const char *re)
+{
+	uint64_t product = 1;
+
+	if (strlen(re) > REGEX_MAX)
+		return err_explain(-EINVAL, "a regular expression of more than %u bytes", REGEX_MAX);
+	for (const char *p = re; *p; p++) {
+		if (p[0] == '\\' && p[1]) {
+			if (isdigit((unsigned char)*++p))
+				return err_explain(-EINVAL, "%s: a regular expression that refers back", re);
+		} else if (*p == '{') {
+			product *= repeats(p);
+			if (product > REPEATS_MAX)
+				return err_explain(-EINVAL, "%s: a regular expression with too many repetitions", re);
+		}
+	}
+	return 0;
+}
+
+/* "^name...": names begin so. */
+static void regex_prefix(struct pattern *p)
+{
+	const char *s = p->text;
+	size_t n = 0;
+
+	if (*s != '^' || strchr(s, '|') || p->ignore_case)
+		return;
+	for (s++; (isalnum((unsigned char)*s) || *s == '_' || *s == '-') && n < sizeof(p->prefix) - 1; s++)
+		p->prefix[n++] = *s;
+	if (n && *s && strchr("*?{", *s))
+		n--;
+	p->prefix[n] = 0;
+}
+
+static int compile_regex(struct pattern *p, const char *text)
+{
+	char words[128];
+	int r;
+
+	r = refuse_costly(text);
+	if (r)
+		return r;
+	p->text = strdup(text);
+	if (!p->text)
+		return err_origin(-ENOMEM);
+	r = regcomp(&p->regex, text, REG_EXTENDED | REG_NOSUB | (p->ignore_case ? REG_ICASE : 0));
+	if (r) {
+		regerror(r, &p->regex, words, sizeof(words));
+		return err_explain(-EINVAL, "%s: %s", text, words);
+	}
+	p->has_regex = true;
+	p->by_path = strchr(text, '/');
+	p->slash_first = text[0] != '^' || text[1] == '/';
+	if (!p->by_path)
+		regex_prefix(p);
+	return 0;
+}
+
+/* ---- globs and names ---- */
+
+/* The last part; where "**" may stand for several parts, what is behind it. */
+static char *last_part(const struct pattern *p)
+{
+	const char *slash = strrchr(p->text, '/'), *part = slash ? slash + 1 : p->text, *deep = NULL;
+
+	for (const char *s = part; p->match == MATCH_GLOB && p->by_path && *s; s++)
+		if (s[0] == '*' && s[1] == '*')
+			deep = s + 1;
+	return strdup(deep ? deep : part);
+}
+
+/* One that is cut by a long pattern serves as well: it only says where to look. */
+static void name_prefix(struct pattern *p)
+{
+	p->exact = !p->ignore_case && (p->match == MATCH_EXACT || glob_is_literal(p->name));
+	if (p->ignore_case)
+		return;
+	if (p->match == MATCH_GLOB)
+		glob_prefix(p->name, p->prefix, sizeof(p->prefix));
+	else
+		strncat(p->prefix, p->name, sizeof(p->prefix) - 1);
+}
+
+static int compile_words(struct pattern *p, const char *text)
+{
+	size_t n;
+
+	p->whole_path = *text == '/';
+	text += strspn(text, "/");
+	n = strlen(text);
+	while (n && text[n - 1] == '/')
+		n--;
+	p->folders_only = text[n] == '/';
+	p->text = strndup(text, n);
+	if (!p->text)
+		return err_origin(-ENOMEM);
+	p->all = !n;
+	p->by_path = p->whole_path || strchr(p->text, '/');
+	p->name = last_part(p);
+	if (!p->name)
+		return err_origin(-ENOMEM);
+	name_prefix(p);
+	return 0;
+}
+
+int pattern_new(const struct contents_query *q, struct pattern **out)
+{
+	CLEANUP(pattern_freep) struct pattern *p = calloc(1, sizeof(*p));
+	const char *text = q->pattern ? q->pattern : "";
+	int r = 0;
+
+	if (!p)
+		return err_origin(-ENOMEM);
+	p->match = q->match;
+	p->ignore_case = q->ignore_case;
+	if (strlen(text) > PATTERN_MAX)
+		return err_explain(-EINVAL, "a pattern of more than %u bytes", PATTERN_MAX);
+	if (!*text)
+		p->all = true;
+	else if (q->match == MATCH_REGEX)
+		r = compile_regex(p, text);
+	else
+		r = compile_words(p, text);
+	if (!r)
+		*out = STEAL(p);
+	return r;
+}
+
+const char *pattern_exact(const struct pattern *p)
+{
+	return p->exact && !p->all ? p->name : NULL;
+}
+
+const char *pattern_prefix(const struct pattern *p)
+{
+	return p->prefix;
+}
+
+bool pattern_folders_only(const struct pattern *p)
+{
+	return p->folders_only;
+}
+
+/* ---- does it fit? ---- */
+
+static bool words_fit(const struct pattern *p, const char *words, const char *s)
+{
+	if (p->match == MATCH_GLOB)
+		return glob_fits(words, s, p->ignore_case);
+	return !(p->ignore_case ? strcasecmp(words, s) : strcmp(words, s));
+}
+
+bool pattern_fits_name(const struct pattern *p, const char *name, bool whole)
+{
+	if (p->all || (p->has_regex && p->by_path) || !whole)
+		return true;
+	return p->has_regex ? !regexec(&p->regex, name, 0, NULL, 0) : words_fit(p, p->name, name);
+}
+
+static bool regex_fits_path(const struct pattern *p, const char *path)
+{
+	CLEANUP(freep) char *slashed = NULL;
+
+	if (!p->slash_first)
+		return !regexec(&p->regex, path, 0, NULL, 0);
+	if (asprintf(&slashed, "/%s", path) < 0) {
+		slashed = NULL;
+		return false;
+	}
+	return !regexec(&p->regex, slashed, 0, NULL, 0);
+}
+
+bool pattern_fits_path(const struct pattern *p, const char *path)
+{
+	if (p->all || !p->by_path)
+		return true;
+	if (p->has_regex)
+		return regex_fits_path(p, path);
+	if (p->whole_path)
+		return words_fit(p, p->text, path);
+	for (const char *s = path; s; s = strchr(s, '/')) {
+		s += *s == '/';
+		if (words_fit(p, p->text, s))
+			return true;
+	}
+	return false;
+}
