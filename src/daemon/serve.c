@@ -33,10 +33,12 @@
  *   pool.get         name [props]              -> rows {pool, property, value, values, help}
  *   pool.set         name set
  *   pool.lock        name (until_ns | for_s)   -> row {name, locked_until_ns}
+ *   pool.expire      [names] [dry_run]         -> rows {volume, pool, state, what, why, expires_ns, size_bytes};
+ *                                                 ok {volumes, scratched, kept, failed, bytes}
  *   pool.rename      name to
  *   pool.destroy     name [volumes: true]
- *   volume.create    names [pool] [capacity] [worm] [protect]  -> ok {created}
- *   volume.list      [names] [pool]            -> rows
+ *   volume.create    (names [lines] | count) [pool] [capacity] [worm] [protect]  -> ok {created, [first, last]}
+ *   volume.list      [names] [pool] [state]    -> rows
  *   volume.history   name                      -> rows
  *   volume.restore   name generation           -> ok {generation}
  *   volume.lock      names (until_ns | for_s)  -> rows {name, locked_until_ns}
@@ -46,7 +48,8 @@
  *   volume.rename    name to
  *   volume.set       names set
  *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, ...}
- *   drive.load       drive volume
+ *   drive.load       drive (volume | scratch: true [pool])     -> ok {volume}
+ *   drive.set        drive set: ["stacker=POOL[:all]|off"]
  *   drive.unload     drive
  *   scsi.up          [set: ["P=V"]]
  *   scsi.down
@@ -94,6 +97,7 @@ static const struct {
 	{ "pool.get",        serve_pool_get },
 	{ "pool.set",        serve_pool_set },
 	{ "pool.lock",       serve_pool_lock },
+	{ "pool.expire",     serve_pool_expire },
 	{ "pool.rename",     serve_pool_rename },
 	{ "pool.destroy",    serve_pool_destroy },
 	{ "volume.create",   serve_volume_create },
@@ -109,6 +113,7 @@ static const struct {
 	{ "drive.list",      serve_drive_list },
 	{ "drive.load",      serve_drive_load },
 	{ "drive.unload",    serve_drive_unload },
+	{ "drive.set",       serve_drive_set },
 	{ "scsi.up",         serve_scsi_up },
 	{ "scsi.down",       serve_scsi_down },
 	{ "scsi.status",     serve_scsi_status },

@@ -102,6 +102,12 @@ int call_assignment(const char *word, char *prop, size_t cap, const char **value
 	return 0;
 }
 
+int call_pool_word(const char *prop, const char *value, struct catalog_pool *out)
+{
+	*out = (struct catalog_pool){ .id = 0 };
+	return catalog_pool_prop_set(out, prop, value);
+}
+
 int call_row(struct call *c, json_t *row)
 {
 	return row ? ctl_reply_row(c->reply, row) : err_origin(-ENOMEM);

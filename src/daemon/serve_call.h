@@ -41,12 +41,13 @@ int serve_pool_create(struct call *c);		/* serve_pool.c */
 int serve_pool_list(struct call *c);
 int serve_pool_get(struct call *c);
 int serve_pool_set(struct call *c);
+int serve_pool_expire(struct call *c);		/* serve_expire.c */
 int serve_pool_rename(struct call *c);
 int serve_pool_destroy(struct call *c);
 int serve_volume_list(struct call *c);		/* serve_volume.c: what there is */
 int serve_volume_history(struct call *c);
-int serve_volume_create(struct call *c);	/* serve_volume_change.c: what changes it */
-int serve_volume_erase(struct call *c);
+int serve_volume_create(struct call *c);	/* serve_volume_make.c */
+int serve_volume_erase(struct call *c);		/* serve_volume_change.c: what changes it */
 int serve_volume_delete(struct call *c);
 int serve_volume_move(struct call *c);
 int serve_volume_rename(struct call *c);
@@ -54,6 +55,7 @@ int serve_volume_set(struct call *c);
 int serve_drive_list(struct call *c);		/* serve_drive.c */
 int serve_drive_load(struct call *c);
 int serve_drive_unload(struct call *c);
+int serve_drive_set(struct call *c);
 int serve_scsi_up(struct call *c);		/* serve_scsi.c */
 int serve_scsi_down(struct call *c);
 int serve_scsi_status(struct call *c);
@@ -84,6 +86,10 @@ int call_pool(const struct call *c, const char *name, struct catalog_pool *out);
 int call_volume(const struct call *c, const char *name, struct catalog_volume *out);
 /* "PROP=VALUE" cut in two.  -EINVAL with words. */
 int call_assignment(const char *word, char *prop, size_t cap, const char **value);
+/* A word as the property of that name of a pool would take it: the rules are catalog/'s. */
+int call_pool_word(const char *prop, const char *value, struct catalog_pool *out);
+/* "nst0", "st0" or "0" of the request's "drive" (serve_drive.c). */
+int call_drive(const struct call *c, unsigned *out);
 /* json_pack() gave NULL: out of memory, or a name that is not UTF-8. */
 int call_row(struct call *c, json_t *row);
 int call_progress(struct call *c, json_t *progress);	/* -EPIPE: the client went away */
@@ -98,6 +104,7 @@ int selection_make(const struct call *c, const json_t *words, const char *pool, 
 /* What is damaged and not healed, in chunks and in packs that are lost as wholes (serve_damage.c). */
 struct damage { uint64_t chunks, packs; };
 int damage_count(const struct call *c, struct damage *out);
+json_t *expires_json(uint64_t expires_ns);			/* serve_expire.c */
 json_t *scrub_json(const struct library_scrub *s);		/* serve_scrub.c */
 
 /* Which drive has a volume, for many questions in a row (serve_drive.c). */

@@ -26,8 +26,7 @@ bool loaded_in(const struct loaded *l, uint64_t volume, char out[16])
 	return false;
 }
 
-/* "nst0", "st0" or "0". */
-static int call_drive(const struct call *c, unsigned *out)
+int call_drive(const struct call *c, unsigned *out)
 {
 	const char *word, *digits;
 	char *end;
@@ -48,6 +47,18 @@ static int call_drive(const struct call *c, unsigned *out)
 	return 0;
 }
 
+/* "POOL", "POOL:all" or null; a pool that is gone shows as "?". */
+static json_t *stacker_json(struct call *c, unsigned n)
+{
+	struct catalog_pool p = { .name = "?" };
+	struct catalog_stacker s;
+
+	if (catalog_stacker_get(c->s->cat, n, &s) || s.mode == STACKER_OFF)
+		return json_null();
+	catalog_pool_by_id(c->s->cat, s.pool, &p);
+	return json_sprintf("%s%s", p.name, s.mode == STACKER_ALL ? ":all" : "");
+}
+
 static int loaded_row(struct call *c, const char *name, const struct library_drive *d)
 {
 	struct catalog_volume v = { .name = "?" };
@@ -55,10 +66,11 @@ static int loaded_row(struct call *c, const char *name, const struct library_dri
 
 	if (catalog_volume_by_id(c->s->cat, d->volume, &v) == 0)
 		catalog_pool_by_id(c->s->cat, v.pool, &p);
-	return call_row(c, json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:I, s:I}", "drive", name, "volume", v.name,
+	return call_row(c, json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:I, s:I, s:o}", "drive", name, "volume", v.name,
 				     "pool", p.name, "open", d->open, "locked", d->locked,
 				     "partition", (int)d->pos.partition, "file", (json_int_t)d->pos.file,
-				     "block", (json_int_t)d->pos.block, "object", (json_int_t)d->pos.object));
+				     "block", (json_int_t)d->pos.block, "object", (json_int_t)d->pos.object,
+				     "stacker", stacker_json(c, d->number)));
 }
 
 int serve_drive_list(struct call *c)
@@ -76,25 +88,46 @@ int serve_drive_list(struct call *c)
 		if (d.loaded)
 			r = loaded_row(c, name, &d);
 		else
-			r = call_row(c, json_pack("{s:s, s:n, s:n, s:b, s:b}", "drive", name, "volume", "pool", "open",
-						  d.open, "locked", d.locked));
+			r = call_row(c, json_pack("{s:s, s:n, s:n, s:b, s:b, s:o}", "drive", name, "volume", "pool",
+						  "open", d.open, "locked", d.locked, "stacker", stacker_json(c, n)));
 	}
 	return err_fold(r);
 }
 
+/* Who names no pool means the drive's, if it has a stacker. */
+static int load_scratch(struct call *c, unsigned n, struct catalog_volume *v)
+{
+	struct catalog_pool p = { .name = CATALOG_POOL_DEFAULT };
+	struct catalog_stacker s;
+	uint64_t volume;
+	int r;
+
+	r = err_fold(catalog_stacker_get(c->s->cat, n, &s));
+	if (!r && s.mode != STACKER_OFF)
+		r = call_fold(catalog_pool_by_id(c->s->cat, s.pool, &p), "pool", "of the stacker");
+	if (!r)
+		r = err_fold(library_load_scratch(c->s->lib, n, call_string_or(c, "pool", p.name), &volume));
+	return r ? r : call_fold(catalog_volume_by_id(c->s->cat, volume, v), "volume", "?");
+}
+
 int serve_drive_load(struct call *c)
 {
-	struct catalog_volume v;
+	struct catalog_volume v = { .name = "" };
 	const char *name;
 	unsigned n = 0;
 	int r;
 
 	r = call_drive(c, &n);
-	if (!r)
+	if (!r && call_flag(c, "scratch")) {
+		r = load_scratch(c, n, &v);
+	} else if (!r) {
 		r = call_string(c, "volume", &name);
-	if (!r)
-		r = call_volume(c, name, &v);
-	return r ? r : err_fold(library_load(c->s->lib, n, v.id));
+		if (!r)
+			r = call_volume(c, name, &v);
+		if (!r)
+			r = err_fold(library_load(c->s->lib, n, v.id));
+	}
+	return r ? r : call_answer(c, json_pack("{s:s}", "volume", v.name));
 }
 
 int serve_drive_unload(struct call *c)
@@ -103,4 +136,57 @@ int serve_drive_unload(struct call *c)
 	int r = call_drive(c, &n);
 
 	return r ? r : err_fold(library_unload(c->s->lib, n));
+}
+
+/* ---- properties ---- */
+
+/* "POOL", "POOL:all", "off". */
+static int stacker_parse(struct call *c, const char *value, struct catalog_stacker *out)
+{
+	const char *colon = strchr(value, ':');
+	char name[BARCODE_MAX + 1] = "";
+	struct catalog_pool p;
+	int r;
+
+	*out = (struct catalog_stacker){ .mode = STACKER_OFF };
+	if (!strcmp(value, "off"))
+		return 0;
+	if (colon && strcmp(colon, ":all") != 0)
+		return err_explain(-EINVAL, "\"%s\" is no stacker: POOL, POOL:all or off", value);
+	if ((size_t)snprintf(name, sizeof(name), "%.*s", colon ? (int)(colon - value) : (int)strlen(value), value) >=
+	    sizeof(name))
+		return call_fold(CATALOG_E_NONE, "pool", value);
+	r = call_pool(c, name, &p);
+	if (!r)
+		*out = (struct catalog_stacker){ colon ? STACKER_ALL : STACKER_SCRATCH, p.id };
+	return r;
+}
+
+int serve_drive_set(struct call *c)
+{
+	const json_t *set, *word;
+	struct catalog_stacker s;
+	const char *value;
+	unsigned n = 0;
+	char prop[64];
+	size_t i;
+	int r;
+
+	r = call_drive(c, &n);
+	if (!r)
+		r = call_strings(c, "set", &set);
+	if (r)
+		return r;
+	json_array_foreach(set, i, word) {
+		r = call_assignment(json_string_value(word), prop, sizeof(prop), &value);
+		if (!r && strcmp(prop, "stacker") != 0)
+			r = err_explain(-ENOENT, "a drive has no property \"%s\"; it has stacker", prop);
+		if (!r)
+			r = stacker_parse(c, value, &s);
+		if (!r)
+			r = err_fold(catalog_stacker_put(c->s->cat, n, &s));
+		if (r)
+			return r;
+	}
+	return 0;
 }

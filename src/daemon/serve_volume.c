@@ -27,6 +27,28 @@ static json_t *stat_json(const struct volume_stat *st)
 			 "written_ns", (json_int_t)st->written_ns, "ended_ns", (json_int_t)st->ended_ns);
 }
 
+/* When it expires, and who says so.  What is scratch does not. */
+static void put_expiry(struct call *c, json_t *row, const struct catalog_volume *v, const struct catalog_pool *pool,
+		       const struct volume_stat *st)
+{
+	bool lives = library_state(v, st) != STATE_SCRATCH && v->state != STATE_INCOMING;
+	uint64_t at = lives ? library_expires(v, pool, st, 0) : CATALOG_NEVER;
+	bool by_hand = lives && v->expires_ns && at == v->expires_ns;
+
+	json_object_set_new(row, "expires_ns", expires_json(at));
+	json_object_set_new(row, "expires_by", by_hand ? json_string("hand") : at != CATALOG_NEVER ? json_string("pool")
+														   : json_null());
+	json_object_set_new(row, "assigned_ns", json_integer((json_int_t)v->assigned_ns));
+}
+
+/* Of the state asked for, as it is told. */
+static bool is_wanted(const struct call *c, const json_t *row)
+{
+	const char *state = call_string_or(c, "state", NULL);
+
+	return !state || !strcmp(state, json_string_value(json_object_get(row, "state")));
+}
+
 static int volume_row(struct call *c, const struct catalog_volume *v, const struct loaded *drives)
 {
 	struct catalog_pool pool;
@@ -51,13 +73,29 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 		if (st.end.objects == 0)
 			st.written_ns = 0;	/* a blank tape was made, not written */
 		json_object_set_new(row, "state", json_string(catalog_state_name(library_state(v, &st))));
+		put_expiry(c, row, v, &pool, &st);
 		json_object_update_new(row, stat_json(&st));
 	} else {
 		json_object_set_new(row, "state", json_string("error"));
 		json_object_set_new(row, "error", json_string(r < 0 ? err_text(r) : "unknown"));
 	}
+	if (!is_wanted(c, row)) {
+		json_decref(row);
+		return 0;
+	}
 	json_object_set_new(row, "loaded", loaded_in(drives, v->id, drive) ? json_string(drive) : json_null());
 	return ctl_reply_row(c->reply, row);
+}
+
+static int check_state_word(const struct call *c)
+{
+	const char *state = call_string_or(c, "state", NULL);
+
+	for (enum catalog_state s = STATE_SCRATCH; state && s <= STATE_INCOMING; s++)
+		if (!strcmp(state, catalog_state_name(s)))
+			return 0;
+	return state ? err_explain(-EINVAL, "\"%s\" is no state: scratch, assigned, expired, migrated, error, incoming",
+				   state) : 0;
 }
 
 int serve_volume_list(struct call *c)
@@ -66,7 +104,9 @@ int serve_volume_list(struct call *c)
 	struct loaded drives;
 	int r;
 
-	r = selection_make(c, json_object_get(c->req, "names"), call_string_or(c, "pool", NULL), &sel);
+	r = check_state_word(c);
+	if (!r)
+		r = selection_make(c, json_object_get(c->req, "names"), call_string_or(c, "pool", NULL), &sel);
 	loaded_look(c, &drives);
 	for (size_t i = 0; !r && i < sel.n; i++) {
 		struct catalog_volume v;

@@ -28,120 +28,6 @@ static int for_each_named(struct call *c, int (*change)(struct call *c, uint64_t
 	return r;
 }
 
-/* A word as the property of that name of a pool would take it: the rules are catalog/'s. */
-static int parse_as_pool(const char *prop, const char *value, struct catalog_pool *out)
-{
-	*out = (struct catalog_pool){ .id = 0 };
-	return catalog_pool_prop_set(out, prop, value);
-}
-
-/* ---- making -------------------------------------------------------------------------------------------- */
-
-/* Calls @each with every name that @words mean. */
-static int each_new_name(struct call *c, const json_t *words, int (*each)(struct call *c, const char *name, void *ctx),
-			 void *ctx)
-{
-	const json_t *word;
-	size_t i;
-	int r;
-
-	json_array_foreach(words, i, word) {
-		struct name_range range;
-		char name[BARCODE_MAX + 1];
-		r = parse_range(json_string_value(word), &range);
-		for (uint64_t k = 0; !r && k < range.count; k++) {
-			r = parse_range_name(&range, k, name);
-			if (!r)
-				r = each(c, name, ctx);
-		}
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-/* @seen: the names so far, or NULL where they cannot come twice. */
-static int must_be_free(struct call *c, const char *name, void *seen)
-{
-	struct catalog_volume v;
-	int r;
-
-	if (seen && json_object_get(seen, name))
-		return err_explain(-EINVAL, "volume \"%s\" is named twice", name);
-	if (seen && json_object_set_new(seen, name, json_true()))
-		return err_origin(-ENOMEM);
-	r = catalog_volume_get(c->s->cat, name, &v);
-	if (r == 0)
-		return call_fold(CATALOG_E_EXISTS, "volume", name);
-	return r == CATALOG_E_NONE ? 0 : r;
-}
-
-/* All of them or none: looked at before the first is made.  Within one range no name comes twice. */
-static int names_are_new(struct call *c, const json_t *names)
-{
-	json_t *seen = json_array_size(names) > 1 ? json_object() : NULL;
-	int r = each_new_name(c, names, must_be_free, seen);
-
-	json_decref(seen);
-	return r;
-}
-
-/* What `volume create` was told beyond the pool's properties. */
-struct creation {
-	const char *pool;
-	bool has_capacity, worm, protect;
-	uint64_t capacity_bytes;
-	uint64_t created;
-};
-
-static void creation_apply(struct catalog_volume *v, void *ctx)
-{
-	const struct creation *how = ctx;
-
-	if (how->has_capacity)
-		v->capacity_bytes = how->capacity_bytes;
-	v->worm |= how->worm;
-	v->protect |= how->protect;
-}
-
-static int create_one(struct call *c, const char *name, void *ctx)
-{
-	struct creation *how = ctx;
-	struct catalog_perm perm = call_perm(0644);
-	struct catalog_volume v;
-	int r;
-
-	r = call_fold(library_volume_create(c->s->lib, how->pool, name, &perm, false, &v), "volume", name);
-	if (!r && (how->has_capacity || how->worm || how->protect))
-		r = err_fold(library_volume_change(c->s->lib, v.id, creation_apply, how));
-	if (r)
-		return r;
-	how->created++;
-	return ctl_reply_progress(c->reply, json_pack("{s:I}", "done", (json_int_t)how->created));
-}
-
-int serve_volume_create(struct call *c)
-{
-	struct creation how = { .pool = call_string_or(c, "pool", CATALOG_POOL_DEFAULT), .worm = call_flag(c, "worm"),
-				.protect = call_flag(c, "protect"), .has_capacity = call_has(c, "capacity") };
-	struct catalog_pool pool;
-	const json_t *names;
-	int r;
-
-	r = call_strings(c, "names", &names);
-	if (!r && how.has_capacity)
-		r = parse_as_pool("capacity", call_string_or(c, "capacity", ""), &pool);
-	if (!r && how.has_capacity)
-		how.capacity_bytes = pool.capacity_bytes;
-	if (!r)
-		r = call_pool(c, how.pool, &pool);
-	if (!r)
-		r = names_are_new(c, names);
-	if (!r)
-		r = each_new_name(c, names, create_one, &how);
-	return r ? r : call_answer(c, json_pack("{s:I}", "created", (json_int_t)how.created));
-}
-
 /* ---- changing wholes ----------------------------------------------------------------------------------- */
 
 static int erase_one(struct call *c, uint64_t id, const void *arg)
@@ -206,9 +92,10 @@ int serve_volume_rename(struct call *c)
 /* ---- properties ---------------------------------------------------------------------------------------- */
 
 struct volume_changes {
-	bool protect_set, worm_set, capacity_set, record_set;
+	bool protect_set, worm_set, capacity_set, record_set, expires_set, state_set;
 	bool protect, worm;
-	uint64_t capacity_bytes, record_bytes;
+	uint64_t capacity_bytes, record_bytes, expires_ns;
+	enum catalog_state state;
 };
 
 static void set_protect(struct volume_changes *ch, const struct catalog_pool *as)
@@ -246,6 +133,49 @@ static const struct {
 	{ "worm", "worm", set_worm },
 };
 
+/* "@NS", "+30d", "never", "pool".  A date that is over is now: it expires at once. */
+static int expires_parse(const char *value, struct volume_changes *ch)
+{
+	uint64_t now = clock_retention_ns(), seconds;
+	unsigned long long ns;
+	char *end;
+	int r;
+
+	ch->expires_set = true;
+	ch->expires_ns = !strcmp(value, "never") ? CATALOG_NEVER : 0;
+	if (ch->expires_ns || !strcmp(value, "pool"))
+		return 0;
+	if (value[0] == '+') {
+		r = parse_duration(value + 1, &seconds);
+		if (!r && seconds > (INT64_MAX - now) / 1000000000u)
+			r = err_explain(-ERANGE, "\"%s\" is too long a time; never: it does not expire", value + 1);
+		if (!r)
+			ch->expires_ns = now + seconds * 1000000000u;
+		return r;
+	}
+	errno = 0;
+	ns = value[0] == '@' ? strtoull(value + 1, &end, 10) : 0;
+	if (!ns || *end || errno || ns > INT64_MAX)
+		return err_explain(-EINVAL, "\"%s\" is not when a volume expires: @ and nanoseconds since 1970, + and a "
+				   "time as 30d, never, pool", value);
+	ch->expires_ns = ns > now ? ns : now;
+	return 0;
+}
+
+static int state_parse(const char *value, struct volume_changes *ch)
+{
+	static const enum catalog_state by_hand[] = { STATE_SCRATCH, STATE_ASSIGNED, STATE_ERROR };
+
+	for (size_t i = 0; i < ARRAY_LEN(by_hand); i++) {
+		if (strcmp(catalog_state_name(by_hand[i]), value) != 0)
+			continue;
+		ch->state_set = true;
+		ch->state = by_hand[i];
+		return 0;
+	}
+	return err_explain(-EINVAL, "\"%s\" is no state that is set by hand: scratch, assigned, error", value);
+}
+
 static int change_parse(const char *word, struct volume_changes *ch)
 {
 	struct catalog_pool as = { .id = 0 };
@@ -255,18 +185,22 @@ static int change_parse(const char *word, struct volume_changes *ch)
 
 	if (r)
 		return r;
+	if (!strcmp(prop, "expires"))
+		return expires_parse(value, ch);
+	if (!strcmp(prop, "state"))
+		return state_parse(value, ch);
 	for (size_t i = 0; i < ARRAY_LEN(volume_props); i++) {
 		if (strcmp(volume_props[i].name, prop) != 0)
 			continue;
 		/* "inherit" is a volume's own word: no record size but the pool's. */
 		if (volume_props[i].set != set_record_size || strcmp(value, "inherit") != 0)
-			r = parse_as_pool(volume_props[i].as, value, &as);
+			r = call_pool_word(volume_props[i].as, value, &as);
 		if (!r)
 			volume_props[i].set(ch, &as);
 		return r;
 	}
-	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size and worm",
-			   prop);
+	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size, worm, "
+			   "expires and state", prop);
 }
 
 static void changes_apply(struct catalog_volume *v, void *ctx)
@@ -281,6 +215,8 @@ static void changes_apply(struct catalog_volume *v, void *ctx)
 		v->capacity_bytes = ch->capacity_bytes;
 	if (ch->record_set)
 		v->record_bytes = ch->record_bytes;
+	if (ch->expires_set)
+		v->expires_ns = ch->expires_ns;
 }
 
 static int set_one(struct call *c, uint64_t id, const void *arg)
@@ -298,6 +234,8 @@ static int set_one(struct call *c, uint64_t id, const void *arg)
 					"volume \"%s\" is not blank: whether it is write once can no longer be changed",
 					v.name);
 	}
+	if (!r && ch.state_set)
+		r = library_volume_state(c->s->lib, id, ch.state);
 	return r ? r : library_volume_change(c->s->lib, id, changes_apply, &ch);
 }
 
