@@ -5,8 +5,6 @@
  */
 #include "tarball/tarball_reading.h"
 
-#include <sys/stat.h>
-
 #define PADDING_MAX 512u	/* behind a member's bytes: tar; cpio and ar have less */
 
 struct listing {
@@ -33,21 +31,6 @@ static const char *word(const char *utf8, const char *raw)
 	return s && *s ? s : NULL;
 }
 
-static char type_of(struct archive_entry *e)
-{
-	if (archive_entry_hardlink_utf8(e) || archive_entry_hardlink(e))
-		return 'h';
-	switch (archive_entry_filetype(e)) {
-	case AE_IFDIR: return 'd';
-	case AE_IFLNK: return 'l';
-	case AE_IFCHR: return 'c';
-	case AE_IFBLK: return 'b';
-	case AE_IFIFO: return 'p';
-	case AE_IFSOCK: return 's';
-	default: return '-';
-	}
-}
-
 static uint32_t id_of(la_int64_t id)
 {
 	return id < 0 || id > UINT32_MAX ? UINT32_MAX : (uint32_t)id;
@@ -56,11 +39,13 @@ static uint32_t id_of(la_int64_t id)
 static void describe_member(struct tarball_member *m, struct archive_entry *e)
 {
 	const char *path = word(archive_entry_pathname_utf8(e), archive_entry_pathname(e));
-	char type = type_of(e);
+	uint64_t size = member_size(e);
+	char type = member_type(e);
 
 	*m = (struct tarball_member){
 		.path = path ? path : "",
 		.type = type,
+		.size = size == MEMBER_SIZE_UNKNOWN ? 0 : size,
 		.data = TARBALL_NO_PLACE,
 		.mode = archive_entry_perm(e),
 		.uid = id_of(archive_entry_uid(e)),
@@ -70,8 +55,6 @@ static void describe_member(struct tarball_member *m, struct archive_entry *e)
 		.mtime_s = archive_entry_mtime(e),
 		.mtime_ns = (uint32_t)archive_entry_mtime_nsec(e),
 	};
-	if ((type == '-' || type == 'h') && archive_entry_size_is_set(e) && archive_entry_size(e) > 0)
-		m->size = (uint64_t)archive_entry_size(e);
 	if (type == 'h')
 		m->link = word(archive_entry_hardlink_utf8(e), archive_entry_hardlink(e));
 	if (type == 'l')

@@ -6,7 +6,10 @@
  * 2. Formats that keep a table of all members in memory because the archive says so (7zip, rar, cab, xar, lha) are left
  *    out; so is mtree, which takes any text.  zip and iso9660 do too, but read it from the tape byte by byte: see 4.
  * 3. One compression, not one in another: two of them make a gigabyte of some hundred bytes at one step.
- * 4. What is read between two members is bounded by HEADER_BYTES_MAX, what is unpacked by the caller's limits.
+ * 4. What is read between two members is bounded (HEADER_BYTES_MAX), what is unpacked too, by the caller's limits.
+ *
+ * Words come as the archive has them in the locale C, which the daemon runs in; in one of UTF-8 libarchive would compose
+ * the characters of pax headers anew.
  *
  * Nothing is extracted here, paths are handed on as they are, and what libarchive cannot read ends the reading, never
  * the program.
@@ -95,6 +98,18 @@ static bool unpacked_too_much(const struct reading *r, uint64_t unpacked)
 	return l->unpacked_ratio && unpacked > RATIO_FREE && (unpacked - RATIO_FREE) / l->unpacked_ratio > r->w.read;
 }
 
+static int format_of(const struct reading *r)
+{
+	return archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK;
+}
+
+static bool headers_too_long(const struct reading *r)
+{
+	bool table = format_of(r) == ARCHIVE_FORMAT_ZIP || format_of(r) == ARCHIVE_FORMAT_ISO9660;
+
+	return r->in_header > (table ? TABLE_BYTES_MAX : HEADER_BYTES_MAX);
+}
+
 static void feed_note(struct reading *r, const uint8_t *p, size_t n)
 {
 	size_t k = n;
@@ -126,7 +141,7 @@ static la_ssize_t feed_read(struct archive *a, void *ctx, const void **out)
 	struct reading *r = ctx;
 	la_ssize_t n;
 
-	if (r->in_header > HEADER_BYTES_MAX && at_end(r))
+	if (headers_too_long(r) && at_end(r))
 		return 0;
 	n = r->filter ? unpack(r, out) : window_read(&r->w, out);
 	if (n < 0 && !r->w.error && at_end(r))
@@ -137,7 +152,7 @@ static la_ssize_t feed_read(struct archive *a, void *ctx, const void **out)
 		return -1;
 	}
 	feed_note(r, *out, (size_t)n);
-	if ((r->in_header > HEADER_BYTES_MAX && !at_end(r)) || (r->filter && unpacked_too_much(r, r->end))) {
+	if ((headers_too_long(r) && !at_end(r)) || (r->filter && unpacked_too_much(r, r->end))) {
 		r->limited = true;
 		archive_set_error(a, EFBIG, "it unpacks to too much");
 		return -1;
@@ -330,7 +345,7 @@ int reading_error(const struct reading *r)
  * beginning of its own, but says where bytes lie all the same). */
 static bool known(struct reading *r)
 {
-	switch (archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK) {
+	switch (format_of(r)) {
 	case ARCHIVE_FORMAT_TAR:
 	case ARCHIVE_FORMAT_CPIO:
 	case ARCHIVE_FORMAT_AR:
@@ -347,9 +362,7 @@ static bool known(struct reading *r)
 /* Its directories are read as its members are asked for, and all stay in memory. */
 static void header_begin(struct reading *r)
 {
-	bool iso = (archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ISO9660;
-
-	if (!iso)
+	if (format_of(r) != ARCHIVE_FORMAT_ISO9660)
 		r->in_header = 0;
 	r->in_headers = true;
 	r->w.ahead_max = r->filter ? WINDOW_BYTES : WINDOW_LISTING;
@@ -379,6 +392,34 @@ int reading_next(struct reading *r, struct archive_entry **out)
 	r->bad = 0;
 	*out = e;
 	return known(r) ? 0 : TARBALL_E_NONE;
+}
+
+char member_type(struct archive_entry *e)
+{
+	if (archive_entry_hardlink_utf8(e) || archive_entry_hardlink(e))
+		return 'h';
+	switch (archive_entry_filetype(e)) {
+	case AE_IFDIR: return 'd';
+	case AE_IFLNK: return 'l';
+	case AE_IFCHR: return 'c';
+	case AE_IFBLK: return 'b';
+	case AE_IFIFO: return 'p';
+	case AE_IFSOCK: return 's';
+	default: return '-';
+	}
+}
+
+uint64_t member_size(struct archive_entry *e)
+{
+	char type = member_type(e);
+	la_int64_t n;
+
+	if (type != '-' && type != 'h')
+		return 0;
+	if (!archive_entry_size_is_set(e))
+		return MEMBER_SIZE_UNKNOWN;
+	n = archive_entry_size(e);
+	return n < 0 ? 0 : (uint64_t)n;
 }
 
 /* How long it is, is not said before it: libarchive would unpack all of it at one go to find its end. */

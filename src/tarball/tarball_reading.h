@@ -11,9 +11,12 @@
 #define WINDOW_AHEAD (8u << 10)		/* read at once where nothing says that more is wanted */
 #define WINDOW_LISTING (32u << 10)	/* grows to this while headers follow each other closely */
 #define WINDOW_BYTES (128u << 10)	/* and to this where all is read anyway */
-/* Headers of one member, names of a directory, a map of holes: libarchive keeps them in memory, some ten times as large.
- * An archive that has more without a member in between is not read on. */
-#define HEADER_BYTES_MAX (32u << 20)
+/*
+ * Headers of one member, a map of holes, names of a folder: libarchive keeps them in memory, some twenty times as large.
+ * An archive that has more of them between two members is not read on.  zip and iso9660 have a table of all members.
+ */
+#define HEADER_BYTES_MAX (4u << 20)
+#define TABLE_BYTES_MAX (16u << 20)
 
 /* A window on the source: it may skip and seek, and looks ahead the further the longer it is read in one go. */
 struct window {
@@ -57,6 +60,10 @@ void reading_fini(struct reading *r);
 int reading_next(struct reading *r, struct archive_entry **out);
 /* Passes over the bytes of the member that reading_next() gave.  False: it is not whole, and there is nothing behind. */
 bool reading_skip(struct reading *r);
+/* What kind of member it is, as tarball_member says it, and how many bytes it has. */
+#define MEMBER_SIZE_UNKNOWN UINT64_MAX
+char member_type(struct archive_entry *e);
+uint64_t member_size(struct archive_entry *e);
 /* Why it cannot be read on: the source's own error, or -EBADMSG with libarchive's words. */
 int reading_error(const struct reading *r);
 

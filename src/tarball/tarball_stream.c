@@ -11,7 +11,7 @@ struct tarball_stream {
 	struct tarball_source src;
 	struct reading r;
 	struct archive_entry *entry;
-	uint64_t size;			/* UINT64_MAX: found when it ends */
+	uint64_t size;			/* found out when it ends, if unknown */
 	bool sparse;
 	uint64_t at;			/* the next to give */
 	const uint8_t *block;		/* libarchive's, until it is asked again */
@@ -58,7 +58,7 @@ int tarball_stream_new(const struct tarball_source *src, uint64_t from, uint64_t
 	r = r ? r : find(s, skip);
 	if (r)
 		return r;
-	s->size = archive_entry_size_is_set(s->entry) ? (uint64_t)archive_entry_size(s->entry) : UINT64_MAX;
+	s->size = member_size(s->entry);
 	s->sparse = archive_entry_sparse_count(s->entry) > 0;
 	*out = STEAL(s);
 	return 0;
@@ -84,7 +84,7 @@ static int next_block(struct tarball_stream *s)
 	got = archive_read_data_block(s->r.a, &p, &n, &offset);
 	if (got == ARCHIVE_EOF) {
 		s->ended = true;
-		return s->at < s->size && !s->sparse && s->size != UINT64_MAX ? reading_error(&s->r) : 0;
+		return s->at < s->size && !s->sparse && s->size != MEMBER_SIZE_UNKNOWN ? reading_error(&s->r) : 0;
 	}
 	if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 		return reading_error(&s->r);
@@ -101,7 +101,7 @@ static uint64_t step(struct tarball_stream *s, uint8_t *buf, uint64_t n)
 {
 	bool data = s->block_len && s->at >= s->block_at;
 	uint64_t to = s->block_len ? data ? s->block_at + s->block_len : s->block_at :
-		      s->ended && s->size != UINT64_MAX ? s->size : s->at;
+		      s->ended && s->size != MEMBER_SIZE_UNKNOWN ? s->size : s->at;
 
 	if (n > to - s->at)
 		n = to - s->at;
