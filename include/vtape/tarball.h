@@ -65,4 +65,30 @@ int tarball_stream_read(struct tarball_stream *s, void *buf, size_t n, size_t *g
 /* As if @n bytes were read, but holes cost nothing. */
 int tarball_stream_skip(struct tarball_stream *s, uint64_t n, uint64_t *got);
 
+/*
+ * Members as another archive: a pax stream, with all that was said of each (extended attributes, ACLs, holes too), under
+ * the names that the caller gives.  They are asked for in the order of the archive, else it is begun again and again.
+ * @write: 0, < 0 ends it.  Zeros stand for what is damaged, so that what follows is whole.
+ */
+struct tarball_writer;
+int tarball_writer_new(int (*write)(void *ctx, const void *p, size_t n), void *ctx, struct tarball_writer **out);
+int tarball_writer_end(struct tarball_writer *w);	/* all is written */
+struct tarball_writer *tarball_writer_free(struct tarball_writer *w);
+int tarball_writer_link(struct tarball_writer *w, const char *path, const char *target);	/* one more name of it */
+
+struct tarball_copier;
+int tarball_copier_new(const struct tarball_source *src, struct tarball_writer *to, struct tarball_copier **out);
+struct tarball_copier *tarball_copier_free(struct tarball_copier *c);
+struct tarball_pick {
+	uint64_t from, nth;		/* @from: as in tarball_stream_new(); @nth: members of the archive before it */
+	const char *path;
+};
+struct tarball_copied {
+	uint64_t size, bytes;		/* of the member; how many of them, from the first on, could be read */
+	bool whole;
+};
+/* TARBALL_E_NONE, with words for -EBADMSG or -ENOTSUP: nothing was written, its header is damaged, or it is of a kind
+ * that tar has not. */
+int tarball_copy(struct tarball_copier *c, const struct tarball_pick *p, struct tarball_copied *out);
+
 #endif
