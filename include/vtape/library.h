@@ -251,6 +251,8 @@ struct library_registration {
 /* One that was registered for that site before is told again.  -EEXIST with words: the label is another volume's; if that
  * has another serial, it is recorded as a clash, with an event.  *out may be NULL. */
 int library_volume_register(struct library *lib, const struct library_registration *reg, struct catalog_volume *out);
+/* May a volume get this name?  -EEXIST: who has it, here or at another site. */
+int library_label_free(struct library *lib, const char *name);
 /* Gives a volume away (to @site; 0: the one it has) or, with ACCESS_PRIMARY, takes it over: an event.  -EBUSY: it is in
  * use; -EINVAL: nobody knows whose it would be, or its pool stays another site's. */
 int library_volume_access(struct library *lib, uint64_t volume, enum catalog_access access, uint32_t site);

@@ -28,16 +28,24 @@
  *   hook.on          name
  *   hook.off         name
  *   hook.test        name                      -> ok {status, words, took_ns, output}
+ *   site.add         name [set: ["P=V"]]
+ *   site.list        [names]                   -> rows {name, number, id, note, added_ns, heard_ns, clashes}
+ *   site.set         name set
+ *   site.rename      name to
+ *   site.remove      name
+ *   site.clashes                               -> rows {name, serial, site, their_serial, found_ns}
+ *   site.settle      name site
  *   pool.create      name [set: ["P=V"]]
  *   pool.list        [names]                   -> rows
  *   pool.get         name [props]              -> rows {pool, property, value, values, help}
- *   pool.set         name set
+ *   pool.set         name set [takeover]
  *   pool.lock        name (until_ns | for_s)   -> row {name, locked_until_ns}
  *   pool.expire      [names] [dry_run]         -> rows {volume, pool, state, what, why, expires_ns, size_bytes};
  *                                                 ok {volumes, scratched, kept, failed, bytes}
  *   pool.rename      name to
  *   pool.destroy     name [volumes: true]
  *   volume.create    (names [lines] | count) [pool] [capacity] [worm] [protect]  -> ok {created, [first, last]}
+ *   volume.register  name site [access] [serial] [generation] [written_ns] [pool]
  *   volume.list      [names] [pool] [state]    -> rows
  *   volume.history   name                      -> rows
  *   volume.restore   name generation           -> ok {generation}
@@ -46,7 +54,7 @@
  *   volume.delete    names
  *   volume.move      names pool
  *   volume.rename    name to
- *   volume.set       names set
+ *   volume.set       names set [takeover]
  *   drive.list                                 -> rows {drive, volume, pool, open, locked, partition, file, ...}
  *   drive.load       drive (volume | scratch: true [pool])     -> ok {volume}
  *   drive.set        drive set: ["stacker=POOL[:all]|off"]
@@ -92,6 +100,13 @@ static const struct {
 	{ "hook.on",         serve_hook_on },
 	{ "hook.off",        serve_hook_off },
 	{ "hook.test",       serve_hook_test },
+	{ "site.add",        serve_site_add },
+	{ "site.list",       serve_site_list },
+	{ "site.set",        serve_site_set },
+	{ "site.rename",     serve_site_rename },
+	{ "site.remove",     serve_site_remove },
+	{ "site.clashes",    serve_site_clashes },
+	{ "site.settle",     serve_site_settle },
 	{ "pool.create",     serve_pool_create },
 	{ "pool.list",       serve_pool_list },
 	{ "pool.get",        serve_pool_get },
@@ -101,6 +116,7 @@ static const struct {
 	{ "pool.rename",     serve_pool_rename },
 	{ "pool.destroy",    serve_pool_destroy },
 	{ "volume.create",   serve_volume_create },
+	{ "volume.register", serve_volume_register },
 	{ "volume.list",     serve_volume_list },
 	{ "volume.history",  serve_volume_history },
 	{ "volume.restore",  serve_volume_restore },

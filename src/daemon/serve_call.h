@@ -37,6 +37,14 @@ int serve_hook_remove(struct call *c);
 int serve_hook_on(struct call *c);
 int serve_hook_off(struct call *c);
 int serve_hook_test(struct call *c);
+int serve_site_add(struct call *c);		/* serve_site.c */
+int serve_site_list(struct call *c);
+int serve_site_set(struct call *c);
+int serve_site_rename(struct call *c);
+int serve_site_remove(struct call *c);
+int serve_site_clashes(struct call *c);
+int serve_site_settle(struct call *c);
+int serve_volume_register(struct call *c);
 int serve_pool_create(struct call *c);		/* serve_pool.c */
 int serve_pool_list(struct call *c);
 int serve_pool_get(struct call *c);

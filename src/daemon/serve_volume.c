@@ -5,11 +5,11 @@
 #include <errno.h>
 
 /* What the catalog knows. */
-static json_t *catalog_json(const struct catalog_volume *v, const char *pool)
+static json_t *catalog_json(const struct catalog_volume *v, const struct catalog_pool *pool)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:i, s:I, s:I, s:I}",
-			 "name", v->name, "pool", pool, "state", catalog_state_name(v->state),
-			 "access", catalog_access_name(v->access), "serial", v->serial, "protect", v->protect,
+			 "name", v->name, "pool", pool->name, "state", catalog_state_name(v->state),
+			 "access", catalog_access_name(catalog_access_of(v, pool)), "serial", v->serial, "protect", v->protect,
 			 "worm", v->worm, "capacity_bytes", (json_int_t)v->capacity_bytes,
 			 "record_bytes", (json_int_t)v->record_bytes,
 			 "mode", (int)v->perm.mode, "uid", (json_int_t)v->perm.uid, "gid", (json_int_t)v->perm.gid,
@@ -49,6 +49,17 @@ static bool is_wanted(const struct call *c, const json_t *row)
 	return !state || !strcmp(state, json_string_value(json_object_get(row, "state")));
 }
 
+/* Whose it is, and what that site last told of it. */
+static void set_site(const struct call *c, json_t *row, const struct catalog_volume *v, const struct catalog_pool *pool)
+{
+	struct catalog_site s;
+	int r = catalog_site_by_number(c->s->cat, v->site ? v->site : pool->site, &s);
+
+	json_object_set_new(row, "site", r ? json_null() : json_string(s.name));
+	json_object_set_new(row, "site_generation", json_integer((json_int_t)v->site_generation));
+	json_object_set_new(row, "site_written_ns", json_integer((json_int_t)v->site_written_ns));
+}
+
 static int volume_row(struct call *c, const struct catalog_volume *v, const struct loaded *drives)
 {
 	struct catalog_pool pool;
@@ -62,9 +73,10 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 		return 0;	/* went with its volumes in between */
 	if (r)
 		return r;
-	row = catalog_json(v, pool.name);
+	row = catalog_json(v, &pool);
 	if (!row)
 		return err_origin(-ENOMEM);
+	set_site(c, row, v, &pool);
 	json_object_set_new(row, "locked_until_ns", json_integer((json_int_t)library_locked_until(c->s->lib, v)));
 
 	/* One damaged volume does not hide the others. */

@@ -96,6 +96,9 @@ struct volume_changes {
 	bool protect, worm;
 	uint64_t capacity_bytes, record_bytes, expires_ns;
 	enum catalog_state state;
+	bool access_set;
+	enum catalog_access access;
+	const char *site;	/* borrowed from the request; NULL: not told */
 };
 
 static void set_protect(struct volume_changes *ch, const struct catalog_pool *as)
@@ -189,6 +192,14 @@ static int change_parse(const char *word, struct volume_changes *ch)
 		return expires_parse(value, ch);
 	if (!strcmp(prop, "state"))
 		return state_parse(value, ch);
+	if (!strcmp(prop, "access")) {
+		ch->access_set = true;
+		return catalog_access_parse(value, &ch->access);
+	}
+	if (!strcmp(prop, "site")) {
+		ch->site = value;
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(volume_props); i++) {
 		if (strcmp(volume_props[i].name, prop) != 0)
 			continue;
@@ -200,7 +211,7 @@ static int change_parse(const char *word, struct volume_changes *ch)
 		return r;
 	}
 	return err_explain(-ENOENT, "a volume has no property \"%s\"; it has protect, capacity, record_size, worm, "
-			   "expires and state", prop);
+			   "expires, state, access and site", prop);
 }
 
 static void changes_apply(struct catalog_volume *v, void *ctx)
@@ -219,6 +230,23 @@ static void changes_apply(struct catalog_volume *v, void *ctx)
 		v->expires_ns = ch->expires_ns;
 }
 
+/* Whose it is.  What another site writes is not taken by a slip. */
+static int set_access(struct call *c, const struct catalog_volume *v, const struct volume_changes *ch)
+{
+	enum catalog_access access = ch->access_set ? ch->access : v->access;
+	struct catalog_site s = { .number = 0 };
+	int r = ch->site ? call_fold(catalog_site_get(c->s->cat, ch->site, &s), "site", ch->site) : 0;
+
+	if (!r && v->access != ACCESS_PRIMARY && access == ACCESS_PRIMARY && !call_flag(c, "takeover"))
+		r = err_explain(-EPERM, "volume %s is another site's; to take it over, say so (--yes)", v->name);
+	return r ? r : library_volume_access(c->s->lib, v->id, access, s.number);
+}
+
+static bool changes_tape(const struct volume_changes *ch)
+{
+	return ch->worm_set || ch->capacity_set || ch->record_set || ch->expires_set;
+}
+
 static int set_one(struct call *c, uint64_t id, const void *arg)
 {
 	struct volume_changes ch = *(const struct volume_changes *)arg;
@@ -227,6 +255,13 @@ static int set_one(struct call *c, uint64_t id, const void *arg)
 	int r;
 
 	r = call_fold(catalog_volume_by_id(c->s->cat, id, &v), "volume", "?");
+	if (!r && (ch.access_set || ch.site))
+		r = set_access(c, &v, &ch);
+	if (!r)
+		r = call_fold(catalog_volume_by_id(c->s->cat, id, &v), "volume", "?");
+	if (!r && changes_tape(&ch) && library_access(c->s->lib, &v) != ACCESS_PRIMARY)
+		r = err_explain(-EROFS, "volume \"%s\" is a copy that another site writes: only protect can be set here",
+				v.name);
 	if (!r && ch.worm_set && ch.worm != v.worm) {
 		r = err_fold(library_stat(c->s->lib, id, &st));
 		if (!r && st.end.objects)

@@ -57,17 +57,11 @@ static int each_new_name(struct call *c, const json_t *words, int (*each)(struct
 /* @seen: the names so far, or NULL where they cannot come twice. */
 static int must_be_free(struct call *c, const char *name, void *seen)
 {
-	struct catalog_volume v;
-	int r;
-
 	if (seen && json_object_get(seen, name))
 		return err_explain(-EINVAL, "volume \"%s\" is named twice", name);
 	if (seen && json_object_set_new(seen, name, json_true()))
 		return err_origin(-ENOMEM);
-	r = catalog_volume_get(c->s->cat, name, &v);
-	if (r == 0)
-		return call_fold(CATALOG_E_EXISTS, "volume", name);
-	return r == CATALOG_E_NONE ? 0 : r;
+	return library_label_free(c->s->lib, name);
 }
 
 /* Within one range no name comes twice. */
@@ -115,6 +109,7 @@ static int create_one(struct call *c, const char *name, void *ctx)
 /* The name at @at that is free, and where it is; names that somebody else took are passed over. */
 static int next_free(struct call *c, const struct name_range *range, uint64_t *at, char name[BARCODE_MAX + 1])
 {
+	struct catalog_clash clash;
 	struct catalog_volume v;
 	int r;
 
@@ -122,6 +117,8 @@ static int next_free(struct call *c, const struct name_range *range, uint64_t *a
 		r = parse_range_name(range, *at, name);
 		if (!r)
 			r = catalog_volume_get(c->s->cat, name, &v);
+		if (r == CATALOG_E_NONE)
+			r = catalog_clash_find(c->s->cat, name, &clash);
 		if (r)
 			return r == CATALOG_E_NONE ? 0 : err_fold(r);
 	}

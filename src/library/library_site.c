@@ -92,6 +92,19 @@ int site_name_taken(struct library *lib, const char *name)
 	return err_explain(-EEXIST, "there is a volume %s already", name);
 }
 
+int library_label_free(struct library *lib, const char *name)
+{
+	struct catalog_clash clash;
+	struct catalog_volume v;
+	int r = catalog_volume_get(lib->cat, name, &v);
+
+	if (r == CATALOG_E_NONE)
+		r = catalog_clash_find(lib->cat, name, &clash);
+	if (r == CATALOG_E_NONE)
+		return 0;
+	return r ? r : site_name_taken(lib, name);
+}
+
 static int clash_found(struct library *lib, const struct library_registration *reg, const struct catalog_volume *ours)
 {
 	struct catalog_clash clash = { .site = reg->site, .found_ns = clock_now_ns() };
