@@ -16,7 +16,7 @@ enum kv_space {
 	KV_INDEX,	/* digest -> place of a chunk: random 16 byte keys, mostly looked up in vain */
 	KV_MAP,		/* volumes: heads, object pages, chunk pages, use of packs */
 	KV_PACK,	/* one row per pack */
-	KV_CONTENTS,	/* what is on the tapes: can be had again from them */
+	KV_CONTENTS,	/* what is on the tapes: can be had again from them, so it is not in the journal and never synced */
 	KV_SPACES
 };
 
@@ -82,8 +82,12 @@ int kv_iter_error(struct kv_iter *it);						/* why it is not valid: 0 at the end
 /*
  * A database with a journal beside it: every batch is appended there first, and that is what a synced write waits for;
  * the database itself is written without waiting.  So one sync a commit, and a second, independent copy of everything
- * but KV_INDEX and KV_CONTENTS: the rows are in plain files, a checkpoint and the batches since then, from which a lost or damaged
- * database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
+ * but KV_INDEX and KV_CONTENTS: the rows are in plain files, a checkpoint and the batches since then, from which a lost
+ * or damaged database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
+ *
+ * Batches of KV_CONTENTS alone go past the journal: to the database, and are not waited for, whatever @sync says.  A power
+ * cut takes back the last of them, each whole, in their order; which of other spaces' it leaves beside them is not said.
+ * A batch that has both is refused: -EINVAL.
  *
  * A write, and what a power cut leaves behind each step:
  *  1. appended to the journal                       nothing of it, or all of it: as after step 2

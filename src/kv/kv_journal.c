@@ -3,6 +3,7 @@
  * A database with a journal: the writing.  Reads go straight to the database.
  * A write appends to the log and then changes the database, under one lock, so both have one order; then, outside the
  * lock, it waits for the log to be synced.  One of those who wait syncs for all of them.
+ * A batch of contents goes past all of that to the database, and waits for nothing.
  *
  * What a failure leaves (steps as in kv.h):
  * 1. the append: the log is cut back; what cannot be cut off is written over by the next append, and until then it is
@@ -206,14 +207,34 @@ static int append_and_write(struct journal *j, const struct kv_batch *b, struct 
 	return 0;
 }
 
+/* Rows that the journal does not have.  -EINVAL if others are among them. */
+static int is_beside(const struct kv_batch *b, bool *out)
+{
+	size_t at = 0, contents = 0;
+	struct kv_op op;
+
+	while (kv_batch_next(b, &at, &op))
+		contents += op.space == KV_CONTENTS;
+	*out = contents;
+	if (contents && contents < kv_batch_count(b))
+		return err_explain(-EINVAL, "a batch has rows of contents and others, which cannot be one");
+	return 0;
+}
+
 static int journal_write(struct kv *kv, const struct kv_batch *b, const struct kv_op *also, bool sync)
 {
 	CLEANUP(buf_fini) struct buf bytes = BUF_INIT;
 	struct journal *j = journal_of(kv);
 	struct journal_frame f = { 0 };
-	int r = 0;
+	bool beside;
+	int r;
 
 	assert(!also);
+	r = is_beside(b, &beside);
+	if (r)
+		return r;
+	if (beside)
+		return j->base->ops->write(j->base, b, NULL, false);
 	if (kv_batch_count(b)) {
 		r = encode(b, &bytes);
 		if (r)

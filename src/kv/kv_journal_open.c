@@ -34,7 +34,8 @@ static int number_of_old(struct kv *base, uint64_t *out)
 	int r = KV_E_NONE;
 
 	for (int s = 0; r == KV_E_NONE && s < KV_SPACES; s++)
-		r = kv_any(base, s, NULL, 0);
+		if (s != KV_CONTENTS)
+			r = kv_any(base, s, NULL, 0);
 	*out = r == 0;
 	return r < 0 ? r : 0;
 }

@@ -26,7 +26,7 @@ static void write_rows(struct kv *kv, int n)
 		kv_batch_clear(b);
 		snprintf(key, sizeof(key), "k%d", i);
 		snprintf(val, sizeof(val), "value %d", i);
-		must(kv_batch_put(b, i % KV_SPACES, key, 2, val, (size_t)i));
+		must(kv_batch_put(b, i % KV_CONTENTS, key, 2, val, (size_t)i));
 		must(kv_batch_delete(b, KV_MAP, key, 1));
 		if (i == 3)
 			must(kv_batch_delete_prefix(b, KV_CATALOG, "k", 1));

@@ -82,9 +82,9 @@ static void a_row_is_read_as_it_was_put(void **state)
 static void spaces_are_apart(void **state)
 {
 	for (int s = 0; s < KV_SPACES; s++)
-		write_one(kv_of(state), s, "key", (const char *[]){ "a", "b", "c", "d" }[s], false);
+		write_one(kv_of(state), s, "key", (const char *[]){ "a", "b", "c", "d", "e" }[s], false);
 	for (int s = 0; s < KV_SPACES; s++)
-		assert_row(kv_of(state), s, "key", (const char *[]){ "a", "b", "c", "d" }[s]);
+		assert_row(kv_of(state), s, "key", (const char *[]){ "a", "b", "c", "d", "e" }[s]);
 }
 
 static void bytes_of_any_value_make_a_key(void **state)

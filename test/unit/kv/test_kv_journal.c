@@ -81,6 +81,8 @@ static void shell(struct store *s, const char *fmt)
 	assert_int_equal(system(cmd), 0);
 }
 
+#define SPACES ((unsigned)KV_CONTENTS)	/* that the journal has */
+
 static void write_rows(struct kv *kv, unsigned from, unsigned to)
 {
 	char key[16], val[16];
@@ -88,7 +90,7 @@ static void write_rows(struct kv *kv, unsigned from, unsigned to)
 	for (unsigned i = from; i < to; i++) {
 		snprintf(key, sizeof(key), "k%u", i);
 		snprintf(val, sizeof(val), "v%u", i);
-		write_one(kv, i % KV_SPACES, key, val, i % 3 == 0);
+		write_one(kv, i % SPACES, key, val, i % 3 == 0);
 	}
 }
 
@@ -99,7 +101,7 @@ static void assert_rows(struct kv *kv, unsigned from, unsigned to, bool index)
 	for (unsigned i = from; i < to; i++) {
 		snprintf(key, sizeof(key), "k%u", i);
 		snprintf(val, sizeof(val), "v%u", i);
-		assert_row(kv, i % KV_SPACES, key, i % KV_SPACES == KV_INDEX && !index ? NULL : val);
+		assert_row(kv, i % SPACES, key, i % SPACES == KV_INDEX && !index ? NULL : val);
 	}
 }
 
@@ -194,6 +196,100 @@ static void what_the_database_lost_comes_from_the_journal(void **state)
 	close_store(s);
 	open_store(s, false);
 	assert_rows(s->kv, 0, 40, true);
+}
+
+/* ---- what the journal leaves out ---- */
+
+static uint64_t journal_bytes(struct store *s)
+{
+	return journal_of(s->kv)->dir->ops->disk_bytes(journal_of(s->kv)->dir);
+}
+
+static void contents_go_past_the_journal(void **state)
+{
+	struct store *s = *state;
+	struct kv_replayed done;
+	struct kv *base;
+	char key[16];
+	uint64_t before;
+
+	write_rows(open_store(s, true), 0, 10);
+	before = journal_bytes(s);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		write_one(s->kv, KV_CONTENTS, key, "on a tape", i % 2);
+	}
+	assert_int_equal(journal_bytes(s), before);
+	close_store(s);
+	open_store(s, false);
+	assert_row(s->kv, KV_CONTENTS, "k99", "on a tape");
+	assert_rows(s->kv, 0, 10, true);
+
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_replay(s->journal, base, NULL, NULL, &done), 0);
+	assert_rows(base, 0, 10, false);
+	assert_int_equal(kv_any(base, KV_CONTENTS, NULL, 0), KV_E_NONE);
+	kv_close(base);
+}
+
+static void contents_and_others_are_no_one_batch(void **state)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct store *s = *state;
+
+	open_store(s, true);
+	assert_int_equal(kv_batch_new(&b), 0);
+	put(b, KV_CONTENTS, "a", "1");
+	put(b, KV_CATALOG, "b", "2");
+	assert_int_equal(kv_write(s->kv, b, true), -EINVAL);
+	assert_row(s->kv, KV_CONTENTS, "a", NULL);
+	assert_row(s->kv, KV_CATALOG, "b", NULL);
+}
+
+/* A cut takes back the last of them, each whole. */
+static void a_cut_leaves_a_prefix_of_contents(void **state)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct kv *base, *kv, *cut;
+	char key[16];
+	bool all_seen = false, less_seen = false;
+
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_mem_open(base, &kv), 0);
+	assert_int_equal(kv_batch_new(&b), 0);
+	write_one(kv, KV_CATALOG, "first", "1", true);
+	for (unsigned i = 0; i < 6; i++) {
+		kv_batch_clear(b);
+		snprintf(key, sizeof(key), "a%u", i);
+		put(b, KV_CONTENTS, key, "x");
+		snprintf(key, sizeof(key), "b%u", i);
+		put(b, KV_CONTENTS, key, "x");
+		assert_int_equal(kv_write(kv, b, false), 0);
+	}
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct buf value = BUF_INIT;
+		bool gone = false;
+
+		assert_int_equal(kv_mem_cut_torn(kv, seed * 7919, &cut), 0);
+		assert_row(cut, KV_CATALOG, "first", "1");
+		for (unsigned i = 0; i < 6; i++) {
+			bool has;
+
+			snprintf(key, sizeof(key), "a%u", i);
+			has = !kv_get(cut, KV_CONTENTS, key, 2, &value);
+			snprintf(key, sizeof(key), "b%u", i);
+			assert_int_equal(has, !kv_get(cut, KV_CONTENTS, key, 2, &value));
+			assert_false(has && gone);
+			gone = gone || !has;
+		}
+		all_seen = all_seen || !gone;
+		less_seen = less_seen || gone;
+		buf_fini(&value);
+		kv_close(cut);
+	}
+	assert_true(all_seen && less_seen);
+	kv_close(kv);
 }
 
 /* ---- what is missing ---- */
@@ -574,6 +670,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(rows_are_there_after_an_orderly_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_are_there_after_the_death_of_the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_database_lost_comes_from_the_journal, setup, teardown),
+		cmocka_unit_test_setup_teardown(contents_go_past_the_journal, setup, teardown),
+		cmocka_unit_test_setup_teardown(contents_and_others_are_no_one_batch, setup, teardown),
+		cmocka_unit_test(a_cut_leaves_a_prefix_of_contents),
 		cmocka_unit_test_setup_teardown(a_lost_database_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_database_gets_a_checkpoint_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_that_checkpoint_something_is_lost, setup, teardown),

@@ -10,13 +10,14 @@
 
 #include <errno.h>
 
+#define SPACES ((unsigned)KV_CONTENTS)	/* that the journal has */
 #define KEYS 4			/* first and second byte of a key, each */
 #define OPS_MAX 5
 #define WRITES_MAX 64
 #define STATES_MAX 64
 
 struct state {
-	uint32_t val[KV_SPACES][KEYS][KEYS];	/* 0: no row */
+	uint32_t val[SPACES][KEYS][KEYS];	/* 0: no row */
 };
 
 struct op {
@@ -112,7 +113,7 @@ static void read_state(struct kv *kv, struct state *s)
 {
 	struct buf value = BUF_INIT;
 
-	for (int space = 0; space < KV_SPACES; space++)
+	for (unsigned space = 0; space < SPACES; space++)
 		for (uint8_t a = 0; a < KEYS; a++)
 			for (uint8_t b = 0; b < KEYS; b++) {
 				uint8_t key[2] = { a, b };
@@ -141,7 +142,7 @@ static void random_write(struct run *run, struct write *w, struct kv_batch *b)
 		uint8_t val[700] = { 0 };	/* more than a sector */
 
 		*op = (struct op){
-			.change = roll(&run->seed) % 8, .space = roll(&run->seed) % KV_SPACES, .val = ++run->val,
+			.change = roll(&run->seed) % 8, .space = roll(&run->seed) % SPACES, .val = ++run->val,
 			.key = { (uint8_t)(roll(&run->seed) % KEYS), (uint8_t)(roll(&run->seed) % KEYS) },
 		};
 		if (op->change > KV_DELETE_PREFIX)

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <rocksdb/c.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -122,6 +123,44 @@ static void rows_survive_an_orderly_end(void **state)
 	kv = open_db(state, false);
 	for (int s = 0; s < KV_SPACES; s++)
 		assert_row(kv, s, "key", "value");
+	kv_close(kv);
+}
+
+/* As vtape made it before there was anything to say of contents. */
+static void make_old_database(const char *dir)
+{
+	static const char *const names[] = { "default", "catalog", "index", "map", "pack" };
+	rocksdb_options_t *o = rocksdb_options_create();
+	rocksdb_writeoptions_t *w = rocksdb_writeoptions_create();
+	const rocksdb_options_t *options[] = { o, o, o, o, o };
+	rocksdb_column_family_handle_t *family[ARRAY_LEN(names)];
+	char *err = NULL;
+	rocksdb_t *db;
+
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_create_missing_column_families(o, 1);
+	db = rocksdb_open_column_families(o, dir, ARRAY_LEN(names), names, options, family, &err);
+	assert_null(err);
+	rocksdb_put_cf(db, w, family[3], "key", 3, "value", 5, &err);
+	assert_null(err);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		rocksdb_column_family_handle_destroy(family[i]);
+	rocksdb_close(db);
+	rocksdb_writeoptions_destroy(w);
+	rocksdb_options_destroy(o);
+}
+
+static void a_database_from_before_contents_gets_their_space(void **state)
+{
+	struct kv *kv;
+
+	make_old_database(db_of(state));
+	kv = open_db(state, false);
+	assert_row(kv, KV_MAP, "key", "value");
+	write_one(kv, KV_CONTENTS, "new", "row", false);
+	kv_close(kv);
+	kv = open_db(state, false);
+	assert_row(kv, KV_CONTENTS, "new", "row");
 	kv_close(kv);
 }
 
@@ -428,6 +467,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_database_is_made_once_and_never_by_accident, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_second_opener_is_told_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_survive_an_orderly_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_database_from_before_contents_gets_their_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_survive_the_death_of_the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_writer_loses_nothing_that_it_was_told_is_durable, setup,
 						teardown),
