@@ -189,7 +189,8 @@ struct contents_status { uint64_t volumes, files, bytes; /* still to be looked a
 			 uint64_t volume; /* looked at now; 0: none */ };
 int contents_pending(struct contents *c, struct contents_status *out);
 /* Looks at @volume (0: all) before the others, and waits until it is done; @forget: as if nothing were known of it.
- * @progress non-zero stops waiting. */
+ * What does not agree with its writer yet (a tape file that he has not closed) is not waited for.  @progress non-zero stops
+ * waiting, and is returned.  Without contents_start() it looks by itself. */
 int contents_settle(struct contents *c, uint64_t volume, bool forget,
 		    int (*progress)(void *ctx, const struct contents_status *s), void *ctx);
 /* Beside everything else: rows that do not fit each other.  @repair: what is wrong is forgotten, and looked at again. */

@@ -241,13 +241,14 @@ static int look_at_rows(struct contents *c, struct held *h)
 	int r = library_look(c->lib, h->volume, &v), ended;
 
 	if (r)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	for (uint32_t p = 0; !r && p < volume_partitions(v); p++)
 		r = tape_rows_hold(c, v, h->volume, p, &h->rows[p]);
 	ended = library_look_end(c->lib, h->volume);
 	return r ? r : ended;
 }
 
+/* Of a tape that is gone, or cannot be opened, nothing is told; that is no reason to tell nothing of others. */
 static int held_look(struct contents *c, struct held *h)
 {
 	struct volume_stat st;
@@ -262,7 +263,7 @@ static int held_look(struct contents *c, struct held *h)
 		memset(h->rows, 0xff, sizeof(h->rows));
 	else if (!r)
 		r = look_at_rows(c, h);
-	return r == -ENOENT ? 0 : r;
+	return r == -ENOENT || r == -EBADMSG || r == -EUCLEAN ? 0 : r;
 }
 
 static int truth_look(struct truth *t, uint64_t volume, const struct held **out)

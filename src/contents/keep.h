@@ -37,4 +37,39 @@ void contents_source_let_go(struct contents_source *s);
 /* Record @n of the tape file, its first bytes up to @cap.  CONTENTS_E_NONE: there is none. */
 int contents_source_record(struct contents_source *s, uint64_t n, void *buf, size_t cap, size_t *len);
 
+/* ---- contents_agree.c, contents_look.c: what the keeper does with one volume ---- */
+
+/* Who looks.  @pace is called every few milliseconds of work, with nothing held: non-zero ends the looking. */
+struct look {
+	struct contents *c;
+	int (*pace)(void *ctx);
+	void *ctx;
+	uint64_t since_ns;		/* monotonic, when it was paced last */
+};
+int look_pace(struct look *l, struct contents_source *s);	/* @s, which may be NULL, lets go of the tape first */
+
+/* What is known of a volume between two steps. */
+struct look_volume {
+	uint64_t id;
+	bool wrote;			/* somebody has written since the rows were made to agree */
+	bool seen;			/* the rows agreed once since the start, or it was made since */
+	bool writing;			/* somebody still does */
+	bool behind;			/* something on it is not committed yet: to be looked at again */
+	bool known;			/* what follows is */
+	bool off;			/* some rows are OFF */
+	uint64_t next[TAPE_PARTITIONS_MAX];	/* no row before it is WAITING */
+	uint64_t files, bytes;		/* WAITING */
+	uint64_t expires_ns;		/* row V's, with the next */
+	struct contents_label vol1;
+};
+/* The rows F agree with what is committed on the tape, as far as files are closed; then row V says so. */
+int look_agree(struct look *l, const struct catalog_volume *row, struct look_volume *v);
+/* One step: the rows agree, and then one tape file is looked at. */
+enum { LOOK_DONE, LOOK_MORE };
+int look_step(struct look *l, struct look_volume *v);
+/* The oldest generation that is kept; 0: nobody can tell. */
+uint64_t look_oldest(struct contents *c, uint64_t volume);
+/* What is remembered of generations that are gone is forgotten. */
+int look_dropped(struct contents *c, uint64_t volume);
+
 #endif
