@@ -31,7 +31,7 @@ const struct option_row options[OPTS] = {
 	[OPT_OVERWRITE]     = { 0, "overwrite", NULL, "replace what is there" },
 	[OPT_SINCE]         = { 0, "since", "WHEN", "from this event's number or this time on" },
 	[OPT_SEVERITY]      = { 0, "severity", "SEVERITY", "at least this: info, warning, error" },
-	[OPT_COUNT]         = { 'n', "count", "COUNT", "the last so many; 0: all (50)" },
+	[OPT_COUNT]         = { 'n', "count", "COUNT", "so many; of events the last, 0: all (50)" },
 	[OPT_FOLLOW]        = { 'f', "follow", NULL, "wait for more" },
 	[OPT_DRY_RUN]       = { 0, "dry-run", NULL, "change nothing, tell what would be done" },
 	[OPT_RATE]          = { 0, "rate", "SIZE", "bytes in a second, at most (the store's)" },
@@ -48,6 +48,12 @@ const struct option_row options[OPTS] = {
 	[OPT_SERIAL]        = { 0, "serial", "SERIAL", "of the cartridge: 16 hexadecimal digits" },
 	[OPT_GENERATION]    = { 0, "generation", "NUMBER", "that it has at its site" },
 	[OPT_WRITTEN]       = { 0, "written", "DATE", "when its site last wrote it" },
+	[OPT_FROM]          = { 0, "from", "FILE", "the names in this file, one on a line; -: standard input" },
+	[OPT_STATE]         = { 0, "state", "STATE", "only of this state" },
+	[OPT_SCRATCH]       = { 0, "scratch", NULL, "the next scratch volume" },
+	[OPT_ID]            = { 0, "id", "VOLID", "of the label: 1 to 6 of A-Z 0-9 (the volume's name)" },
+	[OPT_OWNER]         = { 0, "owner", "NAME", "of the label, up to 14 characters" },
+	[OPT_IBM]           = { 0, "ibm", NULL, "an IBM label, in EBCDIC (ANSI)" },
 	[OPT_VERSION]       = { 0, "version", NULL, "print the version" },
 };
 

@@ -24,7 +24,8 @@ enum opt {
 	OPT_PROTECT, OPT_DRIVES, OPT_CHUNK_AVG, OPT_COMPRESSION, OPT_MOUNT_OPTIONS, OPT_ALLOW_OTHER, OPT_FOREGROUND,
 	OPT_TIMEOUT, OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW,
 	OPT_DRY_RUN, OPT_RATE, OPT_LIVE, OPT_WAIT, OPT_DATA, OPT_REPAIR, OPT_UNTIL, OPT_FOR, OPT_EVENT,
-	OPT_ABOUT, OPT_SITE, OPT_ACCESS, OPT_SERIAL, OPT_GENERATION, OPT_WRITTEN, OPT_VERSION, OPTS
+	OPT_ABOUT, OPT_SITE, OPT_ACCESS, OPT_SERIAL, OPT_GENERATION, OPT_WRITTEN, OPT_FROM, OPT_STATE,
+	OPT_SCRATCH, OPT_ID, OPT_OWNER, OPT_IBM, OPT_VERSION, OPTS
 };
 #define OPTION(o) (UINT64_C(1) << (o))
 #define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
@@ -146,6 +147,8 @@ int progress_each(void *progress, const char *key, json_t *value);	/* an @each o
 /* "2027-01-31", "2027-01-31T12:00", in local time: *until_ns; "+30d": *for_s.  The other one is 0.  -EINVAL with
  * words. */
 int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s);
+/* "expires=WHEN" as a request has it, with the moment in numbers; other words are copied.  Freed by the caller. */
+int when_property(const char *word, char **out);
 int when_parse_past(const char *s, uint64_t *ns);	/* a date as above, or "2h ago" */
 
 /* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */
@@ -179,10 +182,11 @@ int verb_pool_list(const struct args *a);
 int verb_pool_get(const struct args *a);
 int verb_pool_set(const struct args *a);
 int verb_pool_lock(const struct args *a);	/* verb_lock.c */
+int verb_pool_expire(const struct args *a);	/* verb_expire.c */
 int verb_pool_rename(const struct args *a);
 int verb_pool_destroy(const struct args *a);
-int verb_volume_create(const struct args *a);	/* verb_volume.c */
-int verb_volume_list(const struct args *a);
+int verb_volume_create(const struct args *a);	/* verb_volume_make.c */
+int verb_volume_list(const struct args *a);	/* verb_volume.c */
 int verb_volume_show(const struct args *a);
 int verb_volume_history(const struct args *a);
 int verb_volume_restore(const struct args *a);
@@ -195,6 +199,7 @@ int verb_volume_set(const struct args *a);
 int verb_drive_list(const struct args *a);	/* verb_drive.c */
 int verb_drive_load(const struct args *a);
 int verb_drive_unload(const struct args *a);
+int verb_drive_set(const struct args *a);
 int verb_scsi_up(const struct args *a);		/* verb_scsi.c */
 int verb_scsi_down(const struct args *a);
 int verb_scsi_status(const struct args *a);

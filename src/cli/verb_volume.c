@@ -15,6 +15,7 @@ static const struct column list_columns[] = {
 	{ "LOADED", "loaded", COL_TEXT },
 	{ "WRITTEN", "written_ns", COL_TIME },
 	{ "LOCKED UNTIL", "locked_until_ns", COL_TIME },
+	{ "EXPIRES", "expires_ns", COL_TIME },
 };
 
 static const struct column show_columns[] = {
@@ -28,6 +29,9 @@ static const struct column show_columns[] = {
 	{ "protected", "protect", COL_FLAG },
 	{ "write once", "worm", COL_FLAG },
 	{ "locked until", "locked_until_ns", COL_TIME },
+	{ "assigned", "assigned_ns", COL_TIME },
+	{ "expires", "expires_ns", COL_TIME },
+	{ "expires by", "expires_by", COL_TEXT },
 	{ "capacity", "capacity_bytes", COL_LIMIT },
 	{ "record size", "record_bytes", COL_LIMIT },
 	{ "partitions", "partitions", COL_COUNT },
@@ -58,8 +62,9 @@ static const struct column history_columns[] = {
 
 int verb_volume_list(const struct args *a)
 {
-	return listing_of(a, json_pack("{s:s, s:o, s:s?}", "verb", "volume.list", "names",
-				       json_words(a->operand, a->operands), "pool", a->value[OPT_POOL]),
+	return listing_of(a, json_pack("{s:s, s:o, s:s?, s:s?}", "verb", "volume.list", "names",
+				       json_words(a->operand, a->operands), "pool", a->value[OPT_POOL], "state",
+				       a->value[OPT_STATE]),
 			  list_columns, ARRAY_LEN(list_columns));
 }
 
@@ -157,16 +162,6 @@ static int change_alone(const struct args *a, const char *what, json_t *request)
 	return r;
 }
 
-int verb_volume_create(const struct args *a)
-{
-	json_t *request = json_pack("{s:s, s:o, s:s?, s:s?, s:b, s:b}", "verb", "volume.create", "names",
-				    json_words(a->operand, a->operands), "pool", a->value[OPT_POOL], "capacity",
-				    a->value[OPT_CAPACITY], "worm", args_has(a, OPT_WORM), "protect",
-				    args_has(a, OPT_PROTECT));
-
-	return change_alone(a, "creating", request);
-}
-
 /* How much would go. */
 struct loss {
 	uint64_t volumes, with_data, bytes;
@@ -243,10 +238,26 @@ int verb_volume_rename(const struct args *a)
 						     "to", a->operand[1]));
 }
 
+static json_t *properties(char **word, int n, int *r)
+{
+	json_t *all = json_array();
+	char *out = NULL;
+
+	for (int i = 0; !*r && i < n; i++) {
+		*r = when_property(word[i], &out);
+		if (!*r)
+			json_array_append_new(all, json_string(out));
+		freep(&out);
+		out = NULL;
+	}
+	return all;
+}
+
 /* Volumes first, then assignments: a name cannot hold a '='. */
 int verb_volume_set(const struct args *a)
 {
-	int names = 0;
+	int names = 0, r = 0;
+	json_t *set;
 
 	while (names < a->operands && !strchr(a->operand[names], '='))
 		names++;
@@ -256,7 +267,11 @@ int verb_volume_set(const struct args *a)
 					   a->operand[i]);
 	if (names == 0 || names == a->operands)
 		return err_explain(-EINVAL, "volume set: volumes and then PROPERTY=VALUE are needed");
+	set = properties(a->operand + names, a->operands - names, &r);
+	if (r) {
+		json_decref(set);
+		return r;
+	}
 	return change_alone(a, "setting", json_pack("{s:s, s:o, s:o}", "verb", "volume.set", "names",
-						    json_words(a->operand, names), "set",
-						    json_words(a->operand + names, a->operands - names)));
+						    json_words(a->operand, names), "set", set));
 }

@@ -67,3 +67,28 @@ int when_parse_past(const char *s, uint64_t *ns)
 			return 0;
 	return err_explain(-EINVAL, "\"%s\" is not a time (examples: 2026-11-30, 2026-11-30T12:00, \"2h ago\")", s);
 }
+
+/* "30d" is "+30d" here. */
+static int expires_word(const char *value, char **out)
+{
+	uint64_t until_ns = 0, for_s = 0;
+	int n;
+
+	if (parse_duration(value, &for_s) && when_parse(value, &until_ns, &for_s))
+		return err_explain(-EINVAL, "\"%s\" is not when a volume expires (examples: 2027-01-31, 30d, never, pool)",
+				   value);
+	n = until_ns ? asprintf(out, "expires=@%llu", (unsigned long long)until_ns)
+		     : asprintf(out, "expires=+%llus", (unsigned long long)for_s);
+	return n < 0 ? err_origin(-ENOMEM) : 0;
+}
+
+int when_property(const char *word, char **out)
+{
+	static const char head[] = "expires=";
+	const char *value = word + strlen(head);
+
+	if (!strncmp(word, head, strlen(head)) && strcmp(value, "never") != 0 && strcmp(value, "pool") != 0)
+		return expires_word(value, out);
+	*out = strdup(word);
+	return *out ? 0 : err_origin(-ENOMEM);
+}

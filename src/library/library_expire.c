@@ -35,7 +35,7 @@ static int state_by_hand(struct library *lib, struct catalog_volume *row, enum c
 
 	if (row->state == STATE_INCOMING)
 		return err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
-	if (row->access != ACCESS_PRIMARY || row->site)
+	if (library_access(lib, row) != ACCESS_PRIMARY || row->site)
 		return err_explain(-EROFS, "volume %s is a copy that another site writes: it tells the state", row->name);
 	r = library_stat(lib, row->id, &st);
 	if (!r && state == STATE_SCRATCH && st.end.objects)
@@ -176,7 +176,7 @@ static bool is_kept(struct library *lib, const struct found *f, char why[WHY_MAX
 
 	if (locked)
 		snprintf(why, WHY_MAX, "locked until %s", format_time(locked, when));
-	else if (v->access != ACCESS_PRIMARY || f->pool.access != ACCESS_PRIMARY || v->site || f->pool.site)
+	else if (catalog_access_of(v, &f->pool) != ACCESS_PRIMARY || v->site || f->pool.site)
 		snprintf(why, WHY_MAX, "another site's");
 	else if (v->state == STATE_ERROR || v->state == STATE_MIGRATED)
 		snprintf(why, WHY_MAX, "its state is %s", catalog_state_name(v->state));
@@ -308,7 +308,7 @@ static void expire_unmark(struct catalog_volume *row, void *ctx)
 /* What another site keeps has the state that is told there. */
 static int keep(const struct expiry *x, const struct found *f, const char *why)
 {
-	bool ours = f->row.access == ACCESS_PRIMARY && !f->row.site;
+	bool ours = catalog_access_of(&f->row, &f->pool) == ACCESS_PRIMARY && !f->row.site;
 	int r = 0;
 
 	if (!x->cfg->dry_run && ours && f->row.state == STATE_ASSIGNED) {

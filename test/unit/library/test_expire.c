@@ -272,7 +272,7 @@ static const struct { void (*be)(struct store *s, uint64_t id); const char *why;
 	{ be_loaded, "A1 kept loaded in drive nst1; ", STATE_EXPIRED },
 	{ be_read, "A1 kept being read; ", STATE_EXPIRED },
 	{ be_a_copy, "A1 kept another site's; ", STATE_ASSIGNED },
-	{ be_in_a_pool_of_others, "A1 kept another site's; ", STATE_EXPIRED },
+	{ be_in_a_pool_of_others, "A1 kept another site's; ", STATE_ASSIGNED },
 	{ be_in_error, "A1 kept its state is error; ", STATE_ERROR },
 };
 
