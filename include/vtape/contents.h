@@ -216,5 +216,6 @@ int contents_reader_new(struct contents *c, const struct contents_file *f, const
 			struct contents_reader **out);
 struct contents_reader *contents_reader_free(struct contents_reader *r);
 int contents_reader_read(struct contents_reader *r, uint64_t offset, void *buf, size_t n, size_t *got);
+uint64_t contents_reader_taken(const struct contents_reader *r);	/* bytes of the tape that were read for it */
 
 #endif

@@ -57,6 +57,11 @@ struct contents_reader *contents_reader_free(struct contents_reader *r)
 	return NULL;
 }
 
+uint64_t contents_reader_taken(const struct contents_reader *r)
+{
+	return contents_source_read(r->src);
+}
+
 static int begin_again(struct contents_reader *r)
 {
 	int err;
