@@ -117,6 +117,7 @@ static int serve_mount(const struct config *c, struct wire *w, struct hooks *hoo
 	struct stopper stop = { NULL, *signals };
 	struct ctl_server *ctl = NULL;
 	struct serve serve = { .lib = w->library, .cat = w->catalog, .kv = w->kv, .cs = w->chunks,
+			       .contents = w->contents,
 			       .store_path = w->path, .mountpoint = mountpoint, .drives = (int)c->drives,
 			       .hooks = hooks, .uuid = w->head.uuid, .started_ns = clock_now_ns() };
 	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
@@ -184,6 +185,10 @@ static int run_mount(const struct config *c)
 	if (r < 0)
 		return r;
 	hooks = start_hooks(&w);
+	/* Without it tapes are tapes as ever: only what is on new ones is not known. */
+	r = contents_start(w.contents);
+	if (r < 0)
+		log_error("what is written is not looked at: %s", err_text(r));
 	r = serve_mount(c, &w, hooks, mountpoint, ready_fd, &signals);
 	hooks_free(hooks, HOOKS_PATIENCE_NS);
 	wire_close(&w);
@@ -219,7 +224,8 @@ static int run_serve(const struct config *c)
 	r = wire_open(&w, c->store, c->drives);
 	if (r < 0)
 		return serve_refusal(c, r);
-	serve = (struct serve){ .lib = w.library, .cat = w.catalog, .kv = w.kv, .cs = w.chunks, .store_path = w.path,
+	serve = (struct serve){ .lib = w.library, .cat = w.catalog, .kv = w.kv, .cs = w.chunks,
+				.contents = w.contents, .store_path = w.path,
 				.mountpoint = NULL, .drives = (int)c->drives, .hooks = start_hooks(&w),
 				.uuid = w.head.uuid };
 	r = ctl_serve_one(c->serve_fd, serve_request, &serve);

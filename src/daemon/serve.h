@@ -4,6 +4,7 @@
 #define DAEMON_SERVE_H
 
 #include <vtape/catalog.h>
+#include <vtape/contents.h>
 #include <vtape/ctl.h>
 #include <vtape/library.h>
 
@@ -16,6 +17,7 @@ struct serve {
 	struct catalog *cat;
 	struct kv *kv;
 	struct chunk_store *cs;
+	struct contents *contents;
 	const char *store_path;
 	const char *mountpoint;	/* NULL: not mounted, serving one command */
 	struct scsi_service *scsi;	/* NULL: not mounted */

@@ -94,6 +94,8 @@ int wire_build(struct wire *w, bool create, unsigned drives)
 		tell_recovered(w);
 		r = library_open(w->catalog, w->kv, w->chunks, drives, &w->library);
 	}
+	if (!r)
+		r = advise(w, contents_open(w->kv, w->catalog, w->library, &w->contents));
 	if (r < 0)
 		wire_close(w);
 	return r;
@@ -143,6 +145,8 @@ int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
 
 void wire_close(struct wire *w)
 {
+	contents_stop(w->contents);
+	w->contents = contents_close(w->contents);
 	w->library = library_close(w->library);
 	w->catalog = catalog_close(w->catalog);
 	w->chunks = chunk_store_close(w->chunks);

@@ -6,6 +6,7 @@
 #include "daemon/store.h"
 
 #include <vtape/catalog.h>
+#include <vtape/contents.h>
 #include <vtape/library.h>
 
 struct wire {
@@ -19,6 +20,7 @@ struct wire {
 	struct chunk_store *chunks;
 	struct catalog *catalog;
 	struct library *library;
+	struct contents *contents;	/* no thread runs: contents_start() is the caller's */
 };
 
 /* @w: zeroed.  On failure everything that was built is gone again. */
