@@ -75,10 +75,12 @@ struct contents_file {
 };
 
 /* The tape files of a volume as it is now, in order, from @from on; those not looked at yet are WAITING.  Answers from the
- * tape's map and the rows: no data is read.  Of other partitions than 0 all are told, behind those.  What lies in a part of
- * the map that is damaged is passed over.  Non-zero from @each stops and is returned. */
+ * tape's map and the rows: no data is read.  What lies in a part of the map that is damaged is passed over.  Non-zero from
+ * @each stops and is returned.  Of partition 0, or @partition: of one that the tape does not have there are none. */
 int contents_files(struct contents *c, uint64_t volume, uint64_t from,
 		   int (*each)(void *ctx, const struct contents_file *f), void *ctx);
+int contents_files_of(struct contents *c, uint64_t volume, uint32_t partition, uint64_t from,
+		      int (*each)(void *ctx, const struct contents_file *f), void *ctx);
 /* One of partition 0.  CONTENTS_E_NONE: the tape has no such file. */
 int contents_file(struct contents *c, uint64_t volume, uint64_t file, struct contents_file *out);
 /* The tape file that a list of members belongs to, if some tape has it now; CONTENTS_E_NONE. */

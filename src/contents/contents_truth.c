@@ -336,7 +336,7 @@ struct sight {
 	struct contents *c;
 	uint64_t volume;
 	bool off;			/* nobody will look at what is waiting */
-	uint32_t partition, partitions;
+	uint32_t partition;
 	uint64_t next;			/* file */
 	struct contents_file file[FILES_AT_ONCE];
 	unsigned files;
@@ -361,22 +361,15 @@ static int file_known(struct sight *s, struct contents_file *at)
 
 static int see_files(struct sight *s, struct volume *v, unsigned max)
 {
-	uint64_t next;
 	int r = 0;
 
-	s->partitions = volume_partitions(v);
-	for (s->files = 0; s->files < max && s->partition < s->partitions; s->next = next) {
-		r = tape_file_at(v, s->volume, s->partition, s->next, &s->file[s->files], &next);
+	s->files = 0;
+	while ((!r || r == -EBADMSG) && s->files < max && s->partition < volume_partitions(v)) {
+		r = tape_file_at(v, s->volume, s->partition, s->next, &s->file[s->files], &s->next);
 		if (!r)
 			r = file_known(s, &s->file[s->files++]);
-		if (r && r != CONTENTS_E_NONE && r != -EBADMSG)
-			return r;
-		if (r == CONTENTS_E_NONE) {
-			s->partition++;
-			next = 0;
-		}
 	}
-	return 0;
+	return r == CONTENTS_E_NONE || r == -EBADMSG ? 0 : r;
 }
 
 static int sight_look(struct sight *s, unsigned max)
@@ -391,7 +384,7 @@ static int sight_look(struct sight *s, unsigned max)
 	return r ? r : ended;
 }
 
-static int sight_new(struct contents *c, uint64_t volume, uint64_t from, struct sight **out)
+static int sight_new(struct contents *c, uint64_t volume, uint32_t partition, uint64_t from, struct sight **out)
 {
 	struct catalog_volume row;
 	struct sight *s;
@@ -402,7 +395,8 @@ static int sight_new(struct contents *c, uint64_t volume, uint64_t from, struct 
 	s = r ? NULL : calloc(1, sizeof(*s));
 	if (!s)
 		return r ? err_fold(r) : err_origin(-ENOMEM);
-	*s = (struct sight){ .c = c, .volume = volume, .off = !contents_wanted(c, &row), .next = from };
+	*s = (struct sight){ .c = c, .volume = volume, .off = !contents_wanted(c, &row), .partition = partition,
+			     .next = from };
 	*out = s;
 	return 0;
 }
@@ -410,8 +404,14 @@ static int sight_new(struct contents *c, uint64_t volume, uint64_t from, struct 
 int contents_files(struct contents *c, uint64_t volume, uint64_t from,
 		   int (*each)(void *ctx, const struct contents_file *f), void *ctx)
 {
+	return contents_files_of(c, volume, 0, from, each, ctx);
+}
+
+int contents_files_of(struct contents *c, uint64_t volume, uint32_t partition, uint64_t from,
+		      int (*each)(void *ctx, const struct contents_file *f), void *ctx)
+{
 	CLEANUP(freep) struct sight *s = NULL;
-	int r = sight_new(c, volume, from, &s);
+	int r = sight_new(c, volume, partition, from, &s);
 
 	do {
 		if (!r)
@@ -425,11 +425,11 @@ int contents_files(struct contents *c, uint64_t volume, uint64_t from,
 int contents_file(struct contents *c, uint64_t volume, uint64_t file, struct contents_file *out)
 {
 	CLEANUP(freep) struct sight *s = NULL;
-	int r = sight_new(c, volume, file, &s);
+	int r = sight_new(c, volume, 0, file, &s);
 
 	if (!r)
 		r = sight_look(s, 1);
-	if (!r && (!s->files || s->file[0].file != file || s->file[0].partition))
+	if (!r && (!s->files || s->file[0].file != file))
 		r = CONTENTS_E_NONE;
 	if (!r)
 		*out = s->file[0];
