@@ -151,6 +151,10 @@ int when_parse(const char *s, uint64_t *until_ns, uint64_t *for_s);
 int when_property(const char *word, char **out);
 int when_parse_past(const char *s, uint64_t *ns);	/* a date as above, or "2h ago" */
 
+/* verb_site.c.  Of @words the first @names are volumes or pools (@noun), the others PROPERTY=VALUE.  Would that take
+ * over what another site writes?  Then the user is asked.  -ECANCELED. */
+int takeover_ask(const struct args *a, const char *noun, char **words, int names, int n, bool *takes);
+
 /* ---- verb.c: small things that verbs do ---------------------------------------------------------------- */
 
 json_t *json_words(char **words, int n);				/* an array */
@@ -171,6 +175,14 @@ int verb_scrub(const struct args *a);
 int verb_check(const struct args *a);
 int verb_rebuild_index(const struct args *a);	/* verb_rebuild.c */
 int verb_damage(const struct args *a);		/* verb_damage.c */
+int verb_site_list(const struct args *a);	/* verb_site.c */
+int verb_site_clashes(const struct args *a);
+int verb_site_add(const struct args *a);
+int verb_site_set(const struct args *a);
+int verb_site_rename(const struct args *a);
+int verb_site_remove(const struct args *a);
+int verb_site_settle(const struct args *a);
+int verb_volume_register(const struct args *a);
 int verb_hook_set(const struct args *a);	/* verb_hook.c */
 int verb_hook_list(const struct args *a);
 int verb_hook_remove(const struct args *a);

@@ -45,10 +45,19 @@ const struct verb verbs[] = {
 	{ "hook off", "HOOK", "do not run it for a while", 1, 1, 0, verb_hook_off },
 	{ "hook remove", "HOOK", "forget a hook", 1, 1, 0, verb_hook_remove },
 
+	{ "site list", "[SITE ...]", "list sites", 0, ANY, LIST, verb_site_list },
+	{ "site add", "SITE [PROPERTY=VALUE ...]", "make another site known", 1, ANY, 0, verb_site_add },
+	{ "site set", "SITE PROPERTY=VALUE ...", "change a site's id or note", 2, ANY, 0, verb_site_set },
+	{ "site rename", "SITE NAME", "give a site, or this one, another name", 2, 2, 0, verb_site_rename },
+	{ "site remove", "SITE", "forget a site", 1, 1, 0, verb_site_remove },
+	{ "site clashes", "", "list labels that two sites have", 0, 0, LIST, verb_site_clashes },
+	{ "site settle", "SITE LABEL", "the other site has renamed its volume: forget the clash", 2, 2, 0,
+	  verb_site_settle },
+
 	{ "pool create", "POOL [PROPERTY=VALUE ...]", "make a pool", 1, ANY, 0, verb_pool_create },
 	{ "pool list", "[POOL ...]", "list pools", 0, ANY, LIST, verb_pool_list },
 	{ "pool get", "POOL [PROPERTY ...]", "show a pool's properties", 1, ANY, LIST, verb_pool_get },
-	{ "pool set", "POOL PROPERTY=VALUE ...", "change a pool's properties", 2, ANY, 0, verb_pool_set },
+	{ "pool set", "POOL PROPERTY=VALUE ...", "change a pool's properties", 2, ANY, OPTION(OPT_YES), verb_pool_set },
 	{ "pool lock", "POOL", "let nobody destroy what is in a pool", 1, 1,
 	  OPTION(OPT_UNTIL) | OPTION(OPT_FOR) | OPTION(OPT_YES), verb_pool_lock },
 	{ "pool expire", "[POOL ...]", "let expired volumes become scratch", 0, ANY, LIST | OPTION(OPT_DRY_RUN),
@@ -60,6 +69,9 @@ const struct verb verbs[] = {
 	{ "volume create", "[VOLUMES ...]", "make blank volumes", 0, ANY,
 	  OPTION(OPT_POOL) | OPTION(OPT_CAPACITY) | OPTION(OPT_WORM) | OPTION(OPT_PROTECT) | OPTION(OPT_PROGRESS) |
 	  OPTION(OPT_COUNT) | OPTION(OPT_FROM), verb_volume_create },
+	{ "volume register", "VOLUME", "make a volume of another site known", 1, 1,
+	  OPTION(OPT_SITE) | OPTION(OPT_ACCESS) | OPTION(OPT_SERIAL) | OPTION(OPT_GENERATION) | OPTION(OPT_WRITTEN) |
+		  OPTION(OPT_POOL), verb_volume_register },
 	{ "volume list", "[VOLUMES ...]", "list volumes", 0, ANY, LIST | OPTION(OPT_POOL) | OPTION(OPT_STATE),
 	  verb_volume_list },
 	{ "volume show", "VOLUMES ...", "show everything that is known of volumes", 1, ANY, OPTION(OPT_JSON),
@@ -77,7 +89,7 @@ const struct verb verbs[] = {
 	  verb_volume_move },
 	{ "volume rename", "VOLUME NAME", "give a volume another name", 2, 2, 0, verb_volume_rename },
 	{ "volume set", "VOLUMES ... PROPERTY=VALUE ...", "change when they expire, their state, ...", 2, ANY,
-	  OPTION(OPT_PROGRESS), verb_volume_set },
+	  OPTION(OPT_YES) | OPTION(OPT_PROGRESS), verb_volume_set },
 
 	{ "drive list", "", "list drives and what is in them", 0, 0, LIST, verb_drive_list },
 	{ "drive load", "DRIVE VOLUME | DRIVE [POOL]", "put a volume into a drive", 1, 2, OPTION(OPT_SCRATCH),

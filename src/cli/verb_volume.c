@@ -24,6 +24,9 @@ static const struct column show_columns[] = {
 	{ "state", "state", COL_TEXT },
 	{ "error", "error", COL_TEXT },
 	{ "access", "access", COL_TEXT },
+	{ "site", "site", COL_TEXT },
+	{ "site's generation", "site_generation", COL_COUNT },
+	{ "site last wrote it", "site_written_ns", COL_TIME },
 	{ "serial", "serial", COL_TEXT },
 	{ "loaded in", "loaded", COL_TEXT },
 	{ "protected", "protect", COL_FLAG },
@@ -76,7 +79,8 @@ static void show_one(const json_t *row)
 
 	for (size_t i = 0; i < ARRAY_LEN(show_columns); i++) {
 		const json_t *v = member(row, show_columns[i].path);
-		bool none = !v || (!strcmp(show_columns[i].path, "record_bytes") && json_integer_value(v) == 0);
+		bool may_be_0 = strcmp(show_columns[i].path, "record_bytes") && strncmp(show_columns[i].path, "site_", 5);
+		bool none = !v || (!may_be_0 && json_integer_value(v) == 0);
 		if (!none)
 			shown[n++] = show_columns[i];
 	}
@@ -257,6 +261,7 @@ static json_t *properties(char **word, int n, int *r)
 int verb_volume_set(const struct args *a)
 {
 	int names = 0, r = 0;
+	bool takes = false;
 	json_t *set;
 
 	while (names < a->operands && !strchr(a->operand[names], '='))
@@ -268,10 +273,12 @@ int verb_volume_set(const struct args *a)
 	if (names == 0 || names == a->operands)
 		return err_explain(-EINVAL, "volume set: volumes and then PROPERTY=VALUE are needed");
 	set = properties(a->operand + names, a->operands - names, &r);
+	if (!r)
+		r = takeover_ask(a, "volume", a->operand, names, a->operands, &takes);
 	if (r) {
 		json_decref(set);
 		return r;
 	}
-	return change_alone(a, "setting", json_pack("{s:s, s:o, s:o}", "verb", "volume.set", "names",
-						    json_words(a->operand, names), "set", set));
+	return change_alone(a, "setting", json_pack("{s:s, s:o, s:o, s:b}", "verb", "volume.set", "names",
+						    json_words(a->operand, names), "set", set, "takeover", takes));
 }

@@ -39,7 +39,6 @@ _vtape() {
     -p | --pool) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
     --until) COMPREPLY=($(compgen -W '+7d +30d +90d +1y' -- "$cur")); return ;;
     --for) COMPREPLY=($(compgen -W '7d 30d 90d 1y' -- "$cur")); return ;;
-    --since) COMPREPLY=($(compgen -W '1h\ ago 1d\ ago' -- "$cur")); return ;;
     --event) COMPREPLY=($(compgen -W "$(vtape events -H -n 0 2>/dev/null | cut -f4 | sort -u)" -- "$cur")); return ;;
     --site) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
     --access) COMPREPLY=($(compgen -W 'secondary restricted' -- "$cur")); return ;;
@@ -65,6 +64,7 @@ _vtape() {
       init:0 | mount:* | umount:0 | import:0 | export:1) COMPREPLY=($(compgen -f -- "$cur")) ;;
       'hook set:1') COMPREPLY=($(compgen -f -- "$cur")) ;;
       'hook '*:0 | 'hook list:'*) COMPREPLY=($(compgen -W "$(vtape hook list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'site settle:1' | 'volume register:0') COMPREPLY=($(compgen -W "$(vtape site clashes -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'site '*:0 | 'site list:'*) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'pool '*:0) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       scrub:0) COMPREPLY=($(compgen -W 'start stop status' -- "$cur")) ;;
