@@ -47,8 +47,8 @@ static void window_move(struct window *w, uint64_t to)
 /* The bytes from .at on; 0 at the end, < 0 if the source cannot be read. */
 static la_ssize_t window_read(struct window *w, const void **out)
 {
-	size_t got = 0;
-	int r;
+	size_t got = 0, some = 1;
+	int r = 0;
 
 	*out = w->bytes;
 	if (w->held && w->at == w->from) {	/* back to where it was, after a look at what it is */
@@ -57,7 +57,10 @@ static la_ssize_t window_read(struct window *w, const void **out)
 	}
 	w->from = w->at;
 	w->held = 0;
-	r = w->src->read(w->src->ctx, w->base + w->at, w->bytes, w->ahead, &got);
+	for (; !r && some && got < w->ahead; got += some) {
+		some = 0;
+		r = w->src->read(w->src->ctx, w->base + w->at + got, w->bytes + got, w->ahead - got, &some);
+	}
 	if (r) {
 		w->error = r < 0 ? r : err_fold(r);
 		return -1;
@@ -69,13 +72,21 @@ static la_ssize_t window_read(struct window *w, const void **out)
 	return (la_ssize_t)got;
 }
 
-static la_ssize_t window_cb(struct archive *a, void *ctx, const void **out)
+/* For what unpacks: of zstd no more than belongs to it. */
+static la_ssize_t packed_read(struct archive *a, void *ctx, const void **out)
 {
-	la_ssize_t n = window_read(ctx, out);
+	struct reading *r = ctx;
+	la_ssize_t n = window_read(&r->w, out);
+	size_t some;
 
 	if (n < 0)
 		archive_set_error(a, EIO, "the tape cannot be read");
-	return n;
+	if (n <= 0)
+		return n;
+	some = zstd_walk_take(&r->zstd, *out, (size_t)n);
+	r->w.at -= (size_t)n - some;
+	r->w.held = some;
+	return (la_ssize_t)some;
 }
 
 /* ---- from the window, unpacked or not, to what knows members ------------------------------------------------------ */
@@ -225,8 +236,8 @@ static int open_filter(struct reading *r)
 		return err_origin(-ENOMEM);
 	support_filters(r->filter);
 	archive_read_support_format_raw(r->filter);
-	archive_read_set_read_callback(r->filter, window_cb);
-	archive_read_set_callback_data(r->filter, &r->w);
+	archive_read_set_read_callback(r->filter, packed_read);
+	archive_read_set_callback_data(r->filter, r);
 	got = archive_read_open1(r->filter);
 	got = got == ARCHIVE_OK ? archive_read_next_header(r->filter, &e) : got;
 	if (r->w.error)
@@ -396,11 +407,13 @@ int reading_next(struct reading *r, struct archive_entry **out)
 
 char member_type(struct archive_entry *e)
 {
+	/* Of one with several names cpio still tells where it leads to. */
+	if (archive_entry_filetype(e) == AE_IFLNK)
+		return 'l';
 	if (archive_entry_hardlink_utf8(e) || archive_entry_hardlink(e))
 		return 'h';
 	switch (archive_entry_filetype(e)) {
 	case AE_IFDIR: return 'd';
-	case AE_IFLNK: return 'l';
 	case AE_IFCHR: return 'c';
 	case AE_IFBLK: return 'b';
 	case AE_IFIFO: return 'p';

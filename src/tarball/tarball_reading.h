@@ -5,6 +5,8 @@
 
 #include <vtape/tarball.h>
 
+#include "tarball/tarball_zstd.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 
@@ -36,6 +38,7 @@ struct window {
  */
 struct reading {
 	struct window w;
+	struct zstd_walk zstd;
 	struct archive *filter;		/* NULL: the archive lies as it is */
 	struct archive *a;
 	struct archive_entry *entry[2];	/* the last two, in turn: what was said of one member holds until the next but one */
