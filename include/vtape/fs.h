@@ -6,6 +6,7 @@
 #ifndef VTAPE_FS_H
 #define VTAPE_FS_H
 
+#include <vtape/contents.h>
 #include <vtape/library.h>
 #include <vtape/util.h>
 
@@ -14,6 +15,8 @@ struct fs_config {
 	const char *mountpoint;
 	const char *options;	/* further FUSE -o options, comma separated; may be NULL or "" */
 	const char *source;	/* shown as the device: the store's folder */
+	struct contents *contents;	/* borrowed; NULL: archives are not shown as folders */
+	bool noarchives;	/* they are, but not in listings */
 	bool allow_other;
 	bool debug;
 };

@@ -41,6 +41,8 @@ int tree_mkdir(struct fs *fs, const struct node *dir, const char *name, const st
 	uint64_t id = 0;
 	int r;
 
+	if (node_is_archived(dir))
+		return -EROFS;
 	if (dir->kind == NODE_DOOR && dir->door != DOOR_DRIVES) {
 		if (strlen(name) > BARCODE_MAX)
 			return -ENAMETOOLONG;
@@ -71,6 +73,8 @@ int tree_rmdir(struct fs *fs, const struct node *dir, const char *name)
 
 	if (r)
 		return r;
+	if (node_is_archived(&n))
+		return -EROFS;
 	if (n.kind == NODE_POOL)
 		return fs_errno(library_pool_destroy(fs->lib, name, false));
 	if (n.kind != NODE_VOLUME)
@@ -88,6 +92,8 @@ int tree_unlink(struct fs *fs, const struct node *dir, const char *name)
 
 	if (r)
 		return r;
+	if (node_is_archived(&n))
+		return -EROFS;
 	if (node_is_dir(&n))
 		return -EISDIR;
 	/* A tape only shrinks from its end, and what is on it was meant to stay: one tape file cannot be removed. */
@@ -148,6 +154,8 @@ int tree_rename(struct fs *fs, const struct node *dir, const char *name, const s
 
 	if (r)
 		return r;
+	if (node_is_archived(&n) || node_is_archived(to_dir))
+		return -EROFS;
 	/* Not EXDEV: mv would remove what is at the other door, which is this very tape, and then copy from
 	 * nothing. */
 	if (dir->kind != to_dir->kind || dir->door != to_dir->door)
@@ -176,6 +184,8 @@ int tree_create(struct fs *fs, const struct node *dir, const char *name, const s
 
 	if (strlen(name) > TREE_NAME_MAX)
 		return -ENAMETOOLONG;
+	if (node_is_archived(dir))
+		return -EROFS;
 	if (dir->kind != NODE_POOL || dir->door == DOOR_FILES)
 		return -EPERM;
 	if (dir->door == DOOR_IMAGES)
@@ -243,6 +253,10 @@ int tree_setattr(struct fs *fs, const struct node *n, unsigned what, const struc
 		return r == -ENOENT ? -ESTALE : r;
 	case NODE_FILE:
 		return tapefile_setattr(fs, n, what, perm);
+	case NODE_ARCHIVE:
+	case NODE_FOLDER:
+	case NODE_MEMBER:
+		return -EROFS;
 	default:
 		/* touch(1) on a drive is harmless; its modes are the mount's. */
 		return what & ~(unsigned)TREE_MTIME ? -EPERM : 0;

@@ -83,6 +83,9 @@ int file_open(struct fs *fs, const struct node *n, unsigned flags, struct file *
 	case NODE_IMAGE:
 		r = image_open(fs, n, flags, &f);
 		break;
+	case NODE_MEMBER:
+		r = member_open(fs, n, flags, &f);
+		break;
 	default:
 		r = -EISDIR;
 		break;

@@ -10,6 +10,7 @@
 #define ROOT_INO 1u
 #define KIND_SHIFT 60
 #define VOLUME_SHIFT 28
+#define CONTENT_SHIFT 32
 #define REWINDS (1u << 16)
 
 static const char *const door_names[DOORS] = {
@@ -23,7 +24,12 @@ const char *door_name(enum door d)
 
 bool node_is_dir(const struct node *n)
 {
-	return n->kind <= NODE_POOL || n->kind == NODE_VOLUME;
+	return n->kind <= NODE_POOL || n->kind == NODE_VOLUME || n->kind == NODE_ARCHIVE || n->kind == NODE_FOLDER;
+}
+
+bool node_is_archived(const struct node *n)
+{
+	return n->kind >= NODE_ARCHIVE;
 }
 
 /* What is below the kind's bits; false if it does not fit there. */
@@ -42,11 +48,16 @@ static bool node_low(const struct node *n, uint64_t *low)
 		*low = n->volume << VOLUME_SHIFT;
 		return n->volume <= NODE_VOLUME_MAX;
 	case NODE_FILE:
+	case NODE_ARCHIVE:
 		*low = n->volume << VOLUME_SHIFT | n->file;
 		return n->volume <= NODE_VOLUME_MAX && n->file <= NODE_FILE_MAX;
 	case NODE_DRIVE:
 		*low = n->drive | (n->rewinds ? REWINDS : 0);
 		return n->drive < REWINDS;
+	case NODE_FOLDER:
+	case NODE_MEMBER:
+		*low = (uint64_t)n->content << CONTENT_SHIFT | n->member;
+		return n->content && n->content <= NODE_CONTENT_MAX && n->member;
 	default:
 		return false;
 	}
@@ -80,12 +91,18 @@ int node_of(uint64_t ino, struct node *out)
 		n.volume = low >> VOLUME_SHIFT;
 		break;
 	case NODE_FILE:
+	case NODE_ARCHIVE:
 		n.volume = low >> VOLUME_SHIFT;
 		n.file = low & NODE_FILE_MAX;
 		break;
 	case NODE_DRIVE:
 		n.drive = low & (REWINDS - 1);
 		n.rewinds = low & REWINDS;
+		break;
+	case NODE_FOLDER:
+	case NODE_MEMBER:
+		n.content = (uint32_t)(low >> CONTENT_SHIFT);
+		n.member = (uint32_t)low;
 		break;
 	default:
 		break;

@@ -47,6 +47,7 @@ static struct file *file_in_use(struct fuse_file_info *fi)
 static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
 	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
 	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
+	[NODE_ARCHIVE] = { 1, 0 }, [NODE_FOLDER] = { 1, 1 }, [NODE_MEMBER] = { 1, 1 },
 };
 
 static int make_entry(struct fs *fs, const struct node *n, struct fuse_entry_param *e)
@@ -126,6 +127,8 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	struct node n;
 	int r = node_of(ino, &n);
 
+	if (!r && node_is_archived(&n))
+		r = -EROFS;
 	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
 		perm.mtime_ns = clock_now_ns();
 	what |= to_set & FUSE_SET_ATTR_MODE ? TREE_MODE : 0;
@@ -202,7 +205,9 @@ static bool page_put(struct page *p, const char *name, uint64_t ino, mode_t type
 
 static bool page_emit(void *ctx, const char *name, const struct node *n, uint64_t next)
 {
-	return page_put(ctx, name, node_ino(n), node_is_dir(n) ? S_IFDIR : S_IFREG, next + COOKIE_OWN);
+	mode_t type = node_is_dir(n) ? S_IFDIR : n->type ? n->type : S_IFREG;
+
+	return page_put(ctx, name, node_ino(n), type, next + COOKIE_OWN);
 }
 
 static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -281,19 +286,42 @@ static void do_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	reply(req, r);
 }
 
+/* What no folder of the tree can have made in it. */
+static void refuse_in(fuse_req_t req, fuse_ino_t parent)
+{
+	struct node dir;
+	int r = node_of(parent, &dir);
+
+	reply(req, r ? r : node_is_archived(&dir) ? -EROFS : -EPERM);
+}
+
 static void do_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	reply(req, -EPERM);
+	refuse_in(req, parent);
 }
 
 static void do_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
 {
-	reply(req, -EPERM);
+	refuse_in(req, parent);
 }
 
 static void do_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
-	reply(req, -EPERM);
+	refuse_in(req, parent);
+}
+
+static void do_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	CLEANUP(buf_fini) struct buf target = BUF_INIT;
+	struct node n;
+	int r = node_of(ino, &n);
+
+	if (!r)
+		r = archive_readlink(fs_of(req), &n, &target);
+	if (r)
+		reply(req, r);
+	else
+		fuse_reply_readlink(req, (const char *)target.data);
 }
 
 /* ---- open files ------------------------------------------------------------------------------------------------ */
@@ -308,11 +336,12 @@ static unsigned file_flags_of(int flags)
 }
 
 /* Every read and write reaches us as it was made: a record is one of them, and sizes change behind the kernel's
- * back. */
+ * back.  But not what lasts: its pages are the kernel's to keep, from one open to the next. */
 static void set_open(struct fuse_file_info *fi, struct file *f)
 {
 	fi->fh = (uintptr_t)f;
-	fi->direct_io = 1;
+	fi->direct_io = !f->lasting;
+	fi->keep_cache = f->lasting;
 	fi->nonseekable = f->sequential;
 }
 
@@ -590,6 +619,8 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
 	/* A write must be acknowledged by the tape, not by the page cache. */
 	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	/* What is unpacked on the way must be asked for in order.  Only members of archives are read ahead. */
+	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_READ;
 	/* Requests come into one buffer as they are; through a pipe they would be copied once more. */
 	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
 }
@@ -600,6 +631,7 @@ const struct fuse_lowlevel_ops fs_requests = {
 	.getattr = do_getattr,
 	.setattr = do_setattr,
 	.statfs = do_statfs,
+	.readlink = do_readlink,
 	.opendir = do_opendir,
 	.readdir = do_readdir,
 	.releasedir = do_releasedir,

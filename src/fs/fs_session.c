@@ -68,7 +68,8 @@ static int make_options(const struct fs_config *cfg, struct buf *b)
 		r = buf_printf(b, ",allow_other");
 	if (!r && cfg->options && *cfg->options)
 		r = buf_printf(b, ",%s", cfg->options);
-	return r;
+	/* Last, so that they hold: archives of anybody's making show modes and devices of anybody's choosing. */
+	return r ? r : buf_printf(b, ",nosuid,nodev");
 }
 
 static int session_new(struct fs *fs, const struct fs_config *cfg)
@@ -129,7 +130,7 @@ static void fs_free(struct fs *fs)
 	free(fs);
 }
 
-static struct fs *fs_new(struct library *lib, const char *mountpoint)
+static struct fs *fs_new(struct library *lib, const struct fs_config *cfg)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
 	pthread_condattr_t attr;
@@ -138,6 +139,8 @@ static struct fs *fs_new(struct library *lib, const char *mountpoint)
 		return NULL;
 	fs->lib = lib;
 	fs->cat = library_catalog(lib);
+	fs->contents = cfg->contents;
+	fs->archives_hidden = cfg->noarchives;
 	fs->uid = getuid();
 	fs->gid = getgid();
 	fs->mounted_ns = clock_now_ns();
@@ -146,7 +149,7 @@ static struct fs *fs_new(struct library *lib, const char *mountpoint)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&fs->released, &attr);
 	pthread_condattr_destroy(&attr);
-	fs->mountpoint = strdup(mountpoint);
+	fs->mountpoint = strdup(cfg->mountpoint);
 	fs->serving = calloc(1, sizeof(*fs->serving));
 	if (!fs->mountpoint || !fs->serving || sem_init(&fs->serving->stop, 0, 0)) {
 		free(fs->serving);
@@ -164,7 +167,7 @@ int fs_mount(struct library *lib, const struct fs_config *cfg, struct fs **out)
 
 	if (r)
 		return r;
-	fs = fs_new(lib, cfg->mountpoint);
+	fs = fs_new(lib, cfg);
 	if (!fs)
 		return err_origin(-ENOMEM);
 	fuse_set_log_func(log_from_fuse);

@@ -201,34 +201,96 @@ int tapefile_attr(struct fs *fs, const struct node *n, struct stat *out)
 	return 0;
 }
 
-static int list_files(struct tree_walk *w, struct volume *v, uint64_t file, tree_emit emit, void *ctx)
+/* ---- listing --------------------------------------------------------------------------------------------------- */
+
+#define LIST_STEP 256u			/* files seen with one look at the tape */
+enum { LIST_MORE = 1 };
+
+/* Which of the files from @from on are archives. */
+struct archives {
+	uint64_t from;
+	bool is[LIST_STEP];
+};
+
+static int note_archive(void *ctx, const struct contents_file *f)
 {
-	struct node n = { .kind = NODE_FILE, .volume = w->dir.volume };
-	char name[TREE_NAME_MAX + 1];
-	struct tapefile_extent e;
+	struct archives *a = ctx;
+
+	if (f->partition || f->file < a->from || f->file - a->from >= LIST_STEP)
+		return LIST_MORE;
+	a->is[f->file - a->from] = archive_is_shown(f);
+	return 0;
+}
+
+/* A tape whose contents cannot be told is listed all the same. */
+static void find_archives(struct fs *fs, uint64_t volume, uint64_t from, struct archives *out)
+{
 	int r = 0;
 
-	for (; !r && file <= NODE_FILE_MAX; file++) {
-		r = tapefile_extent(v, file, &e);
-		if (!r)
-			r = tapefile_shown(w->fs, v, n.volume, file, &e, name);
-		n.file = file;
-		if (!r && !emit(ctx, name, &n, file + 1))
-			break;
+	*out = (struct archives){ .from = from };
+	if (fs->contents && !fs->archives_hidden)
+		r = contents_files(fs->contents, volume, from, note_archive, out);
+	if (r < 0 && r != -ENOENT)
+		log_warn("the archives of volume number %llu are not shown: %s", (unsigned long long)volume, err_text(r));
+}
+
+/* The name of its folder: that of the file, else of its number, and ".d"; false if a tape file has that. */
+static bool archive_name(struct fs *fs, struct volume *v, const struct node *n, char name[TREE_NAME_MAX + 1])
+{
+	size_t len = strlen(name);
+	uint64_t other;
+
+	if (len + 2 <= TREE_NAME_MAX) {
+		memcpy(name + len, ".d", 3);
+		if (find_named(fs, v, n->volume, name, &other))
+			return true;
 	}
-	return r == -ENOENT ? 0 : r;
+	number_name(n->file, name);
+	len = strlen(name);
+	memcpy(name + len, ".d", 3);
+	return find_named(fs, v, n->volume, name, &other) != 0;
+}
+
+/* Cookies: twice its number for a file, one more for its folder.  LIST_MORE: there are more, and room for them. */
+static int list_files(struct tree_walk *w, struct volume *v, uint64_t cookie, const struct archives *a, tree_emit emit,
+		      void *ctx)
+{
+	struct node n = { .volume = w->dir.volume, .file = cookie / 2 };
+	char name[TREE_NAME_MAX + 1];
+	struct tapefile_extent e;
+	int r;
+
+	for (; n.file - a->from < LIST_STEP && n.file <= NODE_FILE_MAX; n.file++, cookie = 2 * n.file) {
+		r = tapefile_extent(v, n.file, &e);
+		if (!r)
+			r = tapefile_shown(w->fs, v, n.volume, n.file, &e, name);
+		if (r)
+			return r == -ENOENT ? 0 : r;
+		n.kind = NODE_FILE;
+		if (cookie % 2 == 0 && !emit(ctx, name, &n, cookie + 1))
+			return 0;
+		n.kind = NODE_ARCHIVE;
+		if (a->is[n.file - a->from] && archive_name(w->fs, v, &n, name) && !emit(ctx, name, &n, 2 * n.file + 2))
+			return 0;
+	}
+	return LIST_MORE;
 }
 
 int tapefile_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx)
 {
+	struct archives a;
 	struct volume *v;
-	int r = fs_errno(library_look(w->fs->lib, w->dir.volume, &v));
+	int r = LIST_MORE;
 
-	if (r)
-		return r;
-	r = list_files(w, v, cookie, emit, ctx);
-	library_look_end(w->fs->lib, w->dir.volume);
-	return r;
+	for (; r == LIST_MORE && cookie / 2 <= NODE_FILE_MAX; cookie = 2 * (a.from + LIST_STEP)) {
+		find_archives(w->fs, w->dir.volume, cookie / 2, &a);
+		r = fs_errno(library_look(w->fs->lib, w->dir.volume, &v));
+		if (r)
+			return r;
+		r = list_files(w, v, cookie, &a, emit, ctx);
+		library_look_end(w->fs->lib, w->dir.volume);
+	}
+	return r == LIST_MORE ? 0 : r;
 }
 
 /* ---- names and modes ------------------------------------------------------------------------------------------- */

@@ -78,6 +78,13 @@ static int lookup_volume(struct fs *fs, const struct node *pool, const char *nam
 	return 0;
 }
 
+static int lookup_in_volume(struct fs *fs, uint64_t volume, const char *name, struct node *out)
+{
+	int r = tapefile_lookup(fs, volume, name, out);
+
+	return r == -ENOENT ? archive_find(fs, volume, name, out) : r;
+}
+
 int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out)
 {
 	if (strlen(name) > TREE_NAME_MAX)
@@ -92,7 +99,10 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct 
 			return image_lookup(fs, dir->pool, name, out);
 		return lookup_volume(fs, dir, name, out);
 	case NODE_VOLUME:
-		return tapefile_lookup(fs, dir->volume, name, out);
+		return lookup_in_volume(fs, dir->volume, name, out);
+	case NODE_ARCHIVE:
+	case NODE_FOLDER:
+		return archive_lookup(fs, dir, name, out);
 	default:
 		return -ENOTDIR;
 	}
@@ -223,6 +233,11 @@ int tree_attr(struct fs *fs, const struct node *n, struct stat *out)
 	case NODE_DRIVE:
 		stat_drive(fs, &s);
 		break;
+	case NODE_ARCHIVE:
+	case NODE_FOLDER:
+	case NODE_MEMBER:
+		r = archive_attr(fs, n, &s);
+		break;
 	default:
 		r = stat_volume(fs, n, &s);
 		break;
@@ -336,6 +351,9 @@ int tree_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx)
 		break;
 	case NODE_VOLUME:
 		return tapefile_list(w, cookie, emit, ctx);
+	case NODE_ARCHIVE:
+	case NODE_FOLDER:
+		return archive_list(w, cookie, emit, ctx);
 	default:
 		return -ENOTDIR;
 	}

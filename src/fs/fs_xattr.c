@@ -144,6 +144,8 @@ int xattr_set(struct fs *fs, const struct node *n, const char *name, const void 
 	bool on = (len == 2 && !memcmp(value, "on", 2)) || (len == 1 && !memcmp(value, "1", 1));
 	bool off = (len == 3 && !memcmp(value, "off", 3)) || (len == 1 && !memcmp(value, "0", 1));
 
+	if (node_is_archived(n))
+		return -EROFS;
 	if (!has_facts(n) || strcmp(name, "protect"))
 		return -EPERM;
 	if (!on && !off)

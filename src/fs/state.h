@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <sys/stat.h>
+#include <vtape/contents.h>
 #include <vtape/fs.h>
 #include <vtape/library.h>
 
@@ -45,16 +46,26 @@ struct file {
 	struct node node;
 	bool write;
 	bool sequential;		/* ESPIPE for lseek */
+	bool lasting;			/* its bytes never change, so the kernel may keep them */
 	atomic_bool closing;
 	atomic_bool mtime_set;		/* the user set the time after the last write */
 };
 
 struct image;
 
+/* An archive that was found on its tape a moment ago. */
+struct archive_seen {
+	uint64_t volume, file, generation, until_ns;
+	uint32_t content;
+};
+#define ARCHIVES_SEEN 32u
+
 /* Locks: @lock is taken last, nothing is called while it is held. */
 struct fs {
 	struct library *lib;		/* borrowed */
 	struct catalog *cat;		/* borrowed */
+	struct contents *contents;	/* borrowed; NULL: no archives are shown */
+	bool archives_hidden;		/* they have their names, but listings leave them out */
 	struct fuse_session *se;
 	struct fs_serving *serving;	/* fs_session.c's */
 	char *mountpoint;
@@ -62,10 +73,12 @@ struct fs {
 	uint64_t mounted_ns;
 	struct st *st[LIBRARY_DRIVES_MAX];	/* modes outlast a close */
 
-	pthread_mutex_t lock;		/* files, images */
+	pthread_mutex_t lock;		/* what follows */
 	pthread_cond_t released;
 	struct file *files;
 	struct image *images;
+	struct archive_seen seen[ARCHIVES_SEEN];
+	unsigned seen_next;		/* the oldest */
 };
 
 /* ---- fs_file.c ---- */
@@ -104,5 +117,6 @@ int drive_node_open(struct fs *fs, const struct node *n, unsigned flags, struct 
 int tapefile_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out);	/* fs_tapefile.c */
 int tapefile_create(struct fs *fs, uint64_t volume, const char *name, const struct tree_who *who, struct file **out);
 int image_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out);		/* fs_image.c */
+int member_open(struct fs *fs, const struct node *n, unsigned flags, struct file **out);	/* fs_member.c */
 
 #endif

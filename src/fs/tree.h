@@ -63,6 +63,20 @@ int tapefile_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ct
 int tapefile_rename(struct fs *fs, uint64_t volume, const char *name, const char *to, bool noreplace);
 int tapefile_setattr(struct fs *fs, const struct node *n, unsigned what, const struct catalog_perm *perm);
 
+/* ---- fs_archive.c: the archives in tape files, as trees ---- */
+
+/* "0001.d" in a volume's folder. */
+int archive_find(struct fs *fs, uint64_t volume, const char *name, struct node *out);
+int archive_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out);
+int archive_attr(struct fs *fs, const struct node *n, struct stat *out);
+int archive_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx);
+/* The target of a symbolic link, NUL behind. */
+int archive_readlink(struct fs *fs, const struct node *n, struct buf *out);
+/* The list of members of a tape file; -ENOENT: it is no archive, or not known to be one. */
+int archive_content(struct fs *fs, uint64_t volume, uint64_t file, uint32_t *out);
+/* Is it an archive that is shown? */
+bool archive_is_shown(const struct contents_file *f);
+
 /* ---- fs_image.c: images as names and sizes ---- */
 
 int image_lookup(struct fs *fs, uint32_t pool, const char *name, struct node *out);

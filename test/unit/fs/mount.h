@@ -21,6 +21,7 @@ struct mount {
 	struct chunk_store *cs;
 	struct catalog *cat;
 	struct library *lib;
+	struct contents *contents;
 	struct fs fs;
 };
 
@@ -33,7 +34,8 @@ static inline void mount_up(struct mount *m)
 	assert_int_equal(chunk_store_open(m->kv, m->packs, m->workers, &cfg, &m->cs), 0);
 	assert_int_equal(catalog_open(m->kv, &m->cat), 0);
 	assert_int_equal(library_open(m->cat, m->kv, m->cs, 2, &m->lib), 0);
-	m->fs = (struct fs){ .lib = m->lib, .cat = m->cat, .uid = 7, .gid = 8, .mounted_ns = 1000000000 };
+	assert_int_equal(contents_open(m->kv, m->cat, m->lib, &m->contents), 0);
+	m->fs = (struct fs){ .lib = m->lib, .cat = m->cat, .contents = m->contents, .uid = 7, .gid = 8, .mounted_ns = 1000000000 };
 	pthread_mutex_init(&m->fs.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -50,6 +52,7 @@ static inline void mount_down(struct mount *m)
 		m->fs.st[i] = st_free(m->fs.st[i]);
 	pthread_mutex_destroy(&m->fs.lock);
 	pthread_cond_destroy(&m->fs.released);
+	m->contents = contents_close(m->contents);
 	m->lib = library_close(m->lib);
 	m->cat = catalog_close(m->cat);
 	m->cs = chunk_store_close(m->cs);

@@ -22,6 +22,11 @@ static const struct node samples[] = {
 	{ .kind = NODE_FILE, .volume = NODE_VOLUME_MAX, .file = NODE_FILE_MAX },
 	{ .kind = NODE_DRIVE, .drive = 0 },
 	{ .kind = NODE_DRIVE, .drive = 63, .rewinds = true },
+	{ .kind = NODE_ARCHIVE, .volume = 1, .file = 0 },
+	{ .kind = NODE_ARCHIVE, .volume = NODE_VOLUME_MAX, .file = NODE_FILE_MAX },
+	{ .kind = NODE_FOLDER, .content = 1, .member = 1 },
+	{ .kind = NODE_MEMBER, .content = 1, .member = 1 },
+	{ .kind = NODE_MEMBER, .content = NODE_CONTENT_MAX, .member = UINT32_MAX },
 };
 
 static void a_number_leads_back_to_its_node(void **state)
@@ -40,6 +45,8 @@ static void a_number_leads_back_to_its_node(void **state)
 		assert_int_equal(n.file, samples[i].file);
 		assert_int_equal(n.drive, samples[i].drive);
 		assert_int_equal(n.rewinds, samples[i].rewinds);
+		assert_int_equal(n.content, samples[i].content);
+		assert_int_equal(n.member, samples[i].member);
 	}
 }
 
@@ -60,6 +67,7 @@ static void ids_that_do_not_fit_have_no_number(void **state)
 	assert_int_equal(node_ino(&(struct node){ .kind = NODE_TAPE, .volume = NODE_VOLUME_MAX + 1 }), 0);
 	assert_int_equal(node_ino(&(struct node){ .kind = NODE_FILE, .file = NODE_FILE_MAX + 1 }), 0);
 	assert_int_equal(node_ino(&(struct node){ .kind = NODE_DRIVE, .drive = 1 << 16 }), 0);
+	assert_int_equal(node_ino(&(struct node){ .kind = NODE_MEMBER, .content = NODE_CONTENT_MAX + 1, .member = 1 }), 0);
 }
 
 static void foreign_numbers_are_stale(void **state)
@@ -71,6 +79,8 @@ static void foreign_numbers_are_stale(void **state)
 		(uint64_t)NODE_POOL << 60 | (uint64_t)DOORS << 32,
 		(uint64_t)NODE_TAPE << 60 | 1,		/* a tape has no file number */
 		(uint64_t)NODE_DRIVE << 60 | 1 << 17,
+		(uint64_t)NODE_MEMBER << 60 | 1,		/* of no list */
+		(uint64_t)NODE_FOLDER << 60 | 1ull << 32,	/* the root of one has no number */
 	};
 	struct node n;
 
