@@ -257,6 +257,7 @@ static void be_in_error(struct store *s, uint64_t id)
 static int pool_of_others(struct catalog_pool *p, void *ctx)
 {
 	p->access = ACCESS_RESTRICTED;
+	p->site = 1;
 	return 0;
 }
 static void be_in_a_pool_of_others(struct store *s, uint64_t id)
