@@ -131,6 +131,8 @@ int contents_children(struct contents *c, uint32_t content, uint32_t dir, uint32
 /* All, in the order of the archive, from @from on; implied ones too. */
 int contents_each(struct contents *c, uint32_t content, uint32_t from,
 		  int (*each)(void *ctx, const struct contents_member *m), void *ctx);
+/* Do two members of it have one path? */
+int contents_doubles(struct contents *c, uint32_t content, bool *yes);
 /* The last member that begins at or before byte @at of the archive; CONTENTS_E_NONE. */
 int contents_at(struct contents *c, uint32_t content, uint64_t at, struct contents_member *out);
 

@@ -404,3 +404,13 @@ int contents_at(struct contents *c, uint32_t content, uint64_t at, struct conten
 		r = CONTENTS_E_NONE;
 	return r ? r : read_member(&v, number, out);
 }
+
+int contents_doubles(struct contents *c, uint32_t content, bool *yes)
+{
+	struct list_row row;
+	int r = list_row_get(c, content, &row);
+
+	if (!r)
+		*yes = row.doubles;
+	return r;
+}
