@@ -78,6 +78,8 @@ int config_mount_options(struct config *c, const char *options)
 			r = parse_drives(o + 7, &c->drives);
 		else if (!strcmp(o, "allow_other"))
 			c->allow_other = true;
+		else if (!strcmp(o, "noarchives"))
+			c->noarchives = true;
 		else if (!strcmp(o, "debug"))
 			c->debug = true;
 		else

@@ -14,7 +14,7 @@ struct config {
 	uint32_t chunk_avg;
 	unsigned drives;
 	int serve_fd;
-	bool foreground, debug, allow_other;
+	bool foreground, debug, allow_other, noarchives;
 	char fuse_options[1024];	/* what is not ours, for FUSE */
 };
 

@@ -121,6 +121,7 @@ static int serve_mount(const struct config *c, struct wire *w, struct hooks *hoo
 			       .store_path = w->path, .mountpoint = mountpoint, .drives = (int)c->drives,
 			       .hooks = hooks, .uuid = w->head.uuid, .started_ns = clock_now_ns() };
 	struct fs_config fc = { .mountpoint = mountpoint, .options = c->fuse_options, .source = w->path,
+				.contents = w->contents, .noarchives = c->noarchives,
 				.allow_other = c->allow_other, .debug = c->debug && c->foreground };
 	char sock[PATH_MAX];
 	pthread_t stopper;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_archive: files/POOL/VOLUME/0001.d, the members of the archive in a tape file as a tree that cannot be changed.  All of
- * it comes from the catalog of contents: no name and no stat reads the tape.  Each answer is true of the tape as it is now:
- * a member of a tape file that was written over is -ESTALE.
+ * fs_archive: files/POOL/VOLUME/0001.d, the members of the archive in a tape file as a tree that cannot be changed.
+ * All of it comes from the catalog of contents: no name and no stat reads the tape.  Each answer is true of the tape
+ * as it is now: a member of a tape file that was written over is -ESTALE.
  *
- * What is shown is what the archive says, but: of names longer than TREE_NAME_MAX the beginning with "~" and the member's
- * number; a hard link is its target, by the same inode number, and has one link.  Who may not read the tape file may not
- * enter its folder, whatever modes its members have.
+ * What is shown is what the archive says, but: of names longer than TREE_NAME_MAX the beginning with "~" and the
+ * member's number; a hard link is its target, by the same inode number, and has one link.  Who may not read the tape
+ * file may not enter its folder, whatever modes its members have.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_member: a member of an archive as an open file.  It has no claim on the volume, so it is in nobody's way, and reads are
- * -ESTALE once the tape was written over.  A member that ends before its size says so is -EIO there: who copies it must
- * not take what there is for all of it.
+ * fs_member: a member of an archive as an open file.  It has no claim on the volume, so it is in nobody's way, and
+ * reads are -ESTALE once the tape was written over.  A member that ends before its size says so is -EIO there: who
+ * copies it must not take what there is for all of it.
  */
 #include <errno.h>
 
@@ -61,7 +61,8 @@ static int none_is_stale(int r)
 	return r == CONTENTS_E_NONE ? -ESTALE : fs_errno(r);
 }
 
-static int member_begin(struct fs *fs, const struct node *n, struct contents_member *about, struct contents_reader **out)
+static int member_begin(struct fs *fs, const struct node *n, struct contents_member *about,
+			struct contents_reader **out)
 {
 	struct contents_file f;
 	int r = none_is_stale(contents_file_of(fs->contents, n->content, &f));

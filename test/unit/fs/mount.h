@@ -35,7 +35,8 @@ static inline void mount_up(struct mount *m)
 	assert_int_equal(catalog_open(m->kv, &m->cat), 0);
 	assert_int_equal(library_open(m->cat, m->kv, m->cs, 2, &m->lib), 0);
 	assert_int_equal(contents_open(m->kv, m->cat, m->lib, &m->contents), 0);
-	m->fs = (struct fs){ .lib = m->lib, .cat = m->cat, .contents = m->contents, .uid = 7, .gid = 8, .mounted_ns = 1000000000 };
+	m->fs = (struct fs){ .lib = m->lib, .cat = m->cat, .contents = m->contents, .uid = 7, .gid = 8,
+			     .mounted_ns = 1000000000 };
 	pthread_mutex_init(&m->fs.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
