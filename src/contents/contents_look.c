@@ -154,9 +154,9 @@ static int look_at_archive(struct looking *k)
 		r = tarball_each(&src, &limits, &info, member_seen, k);
 	if (k->stopped)
 		return k->stopped;
-	if (r == TARBALL_E_NONE)
+	if (r == TARBALL_E_NONE && !info.limited)
 		return CONTENTS_E_NONE;
-	if (r) {
+	if (r < 0) {
 		log_warn("volume number %llu, file %llu: %s", (unsigned long long)k->f.volume,
 			 (unsigned long long)k->f.file, err_text(r));
 		info.broken = true;
