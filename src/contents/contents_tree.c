@@ -50,33 +50,35 @@ static int open_block(struct view *v, uint32_t block, struct block_reader *r)
 
 /* ---- what was told later of a folder ---- */
 
-/* *at: when the archive last told of it; its number, if it did so only once. */
-static int tell_later(struct view *v, struct contents_member *m, uint32_t *at)
+/* *at: how many members there were then.  CONTENTS_E_NONE: nothing was. */
+static int read_told(struct view *v, struct contents_member *m, uint32_t *at)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct ckey key = ckey_told(v->content, m->number);
 	int r;
 
-	*at = m->number;
-	if (!v->row.told || m->type != 'd')
-		return 0;
+	if (!v->row.told)
+		return CONTENTS_E_NONE;
 	r = contents_row_get(v->c, &key, &row);
-	if (r)
-		return r == CONTENTS_E_NONE ? 0 : r;
-	return told_decode(row.data, row.len, m, at);
+	return r ? r : told_decode(row.data, row.len, m, at);
+}
+
+static int tell_later(struct view *v, struct contents_member *m)
+{
+	uint32_t at;
+	int r = m->type == 'd' ? read_told(v, m, &at) : 0;
+
+	return r == CONTENTS_E_NONE ? 0 : r;
 }
 
 static int read_root(struct view *v, struct contents_member *m)
 {
-	uint32_t at = UINT32_MAX;
-	int r;
+	uint32_t at;
 
 	m->content = v->content;
 	m->number = m->dir = 0;
-	m->type = 'd';
 	m->name[0] = 0;
-	r = tell_later(v, m, &at);
-	return r || at ? r : CONTENTS_E_NONE;
+	return read_told(v, m, &at);
 }
 
 static int read_member(struct view *v, uint32_t number, struct contents_member *m)
@@ -98,15 +100,14 @@ static int read_member(struct view *v, uint32_t number, struct contents_member *
 int contents_member(struct contents *c, uint32_t content, uint32_t number, struct contents_member *out)
 {
 	CLEANUP(view_fini) struct view v;
-	uint32_t at;
 	int r;
 
 	r = view_init(&v, c, content);
 	if (!r && !number)
-		return v.row.told ? read_root(&v, out) : CONTENTS_E_NONE;
+		return read_root(&v, out);
 	if (!r)
 		r = read_member(&v, number, out);
-	return r ? r : tell_later(&v, out, &at);
+	return r ? r : tell_later(&v, out);
 }
 
 /* ---- names ---- */
@@ -135,38 +136,30 @@ int contents_named(struct contents *c, uint32_t content, uint32_t dir, const cha
 	return kv_iter_error(it);
 }
 
-static int read_told(struct view *v, uint32_t number, uint32_t *at)
-{
-	struct contents_member m = { .content = v->content, .number = number, .type = 'd' };
-	int r = tell_later(v, &m, at);
-
-	contents_member_fini(&m);
-	return r;
-}
-
 /* Of all members of one path the one that was told of last: that of the highest number, if no folder of that path was
  * told of again behind it. */
 static int find_last(struct view *v, uint32_t dir, const char *name, uint32_t *out)
 {
-	uint32_t folder, at;
+	CLEANUP(contents_member_fini) struct contents_member m = { .content = v->content };
+	uint32_t at;
 	int r;
 
 	r = contents_named(v->c, v->content, dir, name, false, out);
 	if (r || !v->row.doubles || !v->row.told)
 		return r;
-	r = contents_named(v->c, v->content, dir, name, true, &folder);
-	if (r || !folder || folder == *out)
+	r = contents_named(v->c, v->content, dir, name, true, &m.number);
+	if (r || !m.number || m.number == *out)
 		return r;
-	r = read_told(v, folder, &at);
+	r = read_told(v, &m, &at);
 	if (!r && at >= *out)
-		*out = folder;
-	return r;
+		*out = m.number;
+	return r == CONTENTS_E_NONE ? 0 : r;
 }
 
 int contents_lookup(struct contents *c, uint32_t content, uint32_t dir, const char *name, struct contents_member *out)
 {
 	CLEANUP(view_fini) struct view v;
-	uint32_t number, at;
+	uint32_t number;
 	int r;
 
 	r = view_init(&v, c, content);
@@ -176,7 +169,7 @@ int contents_lookup(struct contents *c, uint32_t content, uint32_t dir, const ch
 		r = CONTENTS_E_NONE;
 	if (!r)
 		r = read_member(&v, number, out);
-	return r ? r : tell_later(&v, out, &at);
+	return r ? r : tell_later(&v, out);
 }
 
 int contents_resolve(struct contents *c, uint32_t content, const char *path, struct contents_member *out)
@@ -266,8 +259,7 @@ static void walk_fini(struct walk *w)
 
 static int give(struct walk *w)
 {
-	uint32_t at;
-	int r = tell_later(&w->v, &w->m, &at);
+	int r = tell_later(&w->v, &w->m);
 
 	return r ? r : w->each(w->ctx, &w->m);
 }
