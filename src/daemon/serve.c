@@ -50,6 +50,7 @@
  *   volume.history   name                      -> rows
  *   volume.restore   name generation           -> ok {generation}
  *   volume.lock      names (until_ns | for_s)  -> rows {name, locked_until_ns}
+ *   volume.label     name [id] [owner] [ibm] [overwrite]        -> ok {label}
  *   volume.erase     names
  *   volume.delete    names
  *   volume.move      names pool
@@ -68,6 +69,17 @@
  *   changer.move     from to
  *   changer.import   volume [port]
  *   changer.export   from
+ *   find             [pattern] [match] [ignore_case] [size_min] [size_max] [mtime_from] [mtime_to] [owner] [types]
+ *                    [pool] [volumes] [newest] [limit]
+ *                                              -> progress; rows {volume, file, type, size_bytes, mtime_ns, path, ...};
+ *                                                 ok {found, pending}
+ *   ls               volume [file] [path] [recursive] [folder]  -> rows, of tape files or of members; ok {pending}
+ *   cat              volume file [path], fd    -> progress; ok {bytes, read_bytes}
+ *   restore          from: [{volume, [file], [path]}] or find: [as find has it], [versions] [strip] [dry_run], fd
+ *                                              -> progress; rows of what is damaged, or (dry_run) of all;
+ *                                                 ok {members, bytes, archives, read_bytes, damaged, waiting, others}
+ *   contents.status                            -> ok {volumes, files, bytes, lists, members, volume}
+ *   contents.settle  [names] [forget]          -> progress; ok as contents.status
  *   import           volume [pool] [format] [file] [overwrite], fd  -> progress {done_bytes, total_bytes, objects}; ok
  *   export           volume [format], fd                            -> progress; ok
  *
@@ -121,6 +133,7 @@ static const struct {
 	{ "volume.history",  serve_volume_history },
 	{ "volume.restore",  serve_volume_restore },
 	{ "volume.lock",     serve_volume_lock },
+	{ "volume.label",    serve_volume_label },
 	{ "volume.erase",    serve_volume_erase },
 	{ "volume.delete",   serve_volume_delete },
 	{ "volume.move",     serve_volume_move },
@@ -139,6 +152,12 @@ static const struct {
 	{ "changer.move",    serve_changer_move },
 	{ "changer.import",  serve_changer_import },
 	{ "changer.export",  serve_changer_export },
+	{ "find",            serve_find },
+	{ "ls",              serve_ls },
+	{ "cat",             serve_cat },
+	{ "restore",         serve_restore },
+	{ "contents.status", serve_contents_status },
+	{ "contents.settle", serve_contents_settle },
 	{ "import",          serve_import },
 	{ "export",          serve_export },
 };

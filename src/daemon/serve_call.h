@@ -64,6 +64,7 @@ int serve_drive_list(struct call *c);		/* serve_drive.c */
 int serve_drive_load(struct call *c);
 int serve_drive_unload(struct call *c);
 int serve_drive_set(struct call *c);
+int serve_volume_label(struct call *c);		/* serve_label.c */
 int serve_scsi_up(struct call *c);		/* serve_scsi.c */
 int serve_scsi_down(struct call *c);
 int serve_scsi_status(struct call *c);
@@ -73,6 +74,12 @@ int serve_changer_list(struct call *c);
 int serve_changer_move(struct call *c);
 int serve_changer_import(struct call *c);
 int serve_changer_export(struct call *c);
+int serve_find(struct call *c);			/* serve_find.c */
+int serve_ls(struct call *c);			/* serve_contents.c */
+int serve_contents_status(struct call *c);
+int serve_contents_settle(struct call *c);
+int serve_cat(struct call *c);			/* serve_cat.c */
+int serve_restore(struct call *c);		/* serve_restore.c */
 int serve_import(struct call *c);		/* serve_image.c */
 int serve_export(struct call *c);
 

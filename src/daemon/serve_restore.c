@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * restore: what was chosen, as a tar archive through the descriptor that came with the request.  The archives are read in
+ * the order of tapes, and of each no more than the chosen members and the headers around them, if it is not compressed.
+ * Names are those of the catalog, so none leads out of the folder that they are unpacked in.
+ */
+#include "daemon/restore_choose.h"
+
+#include <errno.h>
+
+struct restore {
+	struct call *c;
+	struct choice ch;
+	bool versions, dry_run;
+	uint64_t strip;
+	uint64_t members, total_bytes, done_bytes, read_bytes, damaged;
+	struct tarball_writer *to;
+
+	/* Of the archive that is read now. */
+	const struct chosen *a;
+	struct contents_source *src;
+	struct tarball_copier *copier;
+	char volume[BARCODE_MAX + 1];
+	struct contents_member m;
+	struct buf path, first, link;
+};
+
+/* ---- names --------------------------------------------------------------------------------------------------------- */
+
+/* @path without its first parts, below its tape file's folder.  > 0: nothing is left of it. */
+static int put_name(const struct restore *t, const char *path, struct buf *out)
+{
+	for (uint64_t i = 0; i < t->strip; i++) {
+		path = strchr(path, '/');
+		if (!path)
+			return 1;
+		path++;
+	}
+	out->len = 0;
+	if (t->versions)
+		return buf_printf(out, "%s/%04llu/%s", t->volume, (unsigned long long)t->a->file.file + 1, path);
+	return buf_printf(out, "%s", path);
+}
+
+/* Where a hard link leads that the archive has no member for: cleaned as the catalog's names are. */
+static int put_target(const struct restore *t, const char *target, struct buf *out)
+{
+	CLEANUP(buf_fini) struct buf clean = BUF_INIT;
+	int r = 0;
+
+	while (*target && !r) {
+		size_t n = strcspn(target, "/");
+		bool part = n && !(n == 1 && target[0] == '.') && !(n == 2 && target[0] == '.' && target[1] == '.');
+		if (part)
+			r = buf_printf(&clean, "%s%.*s", clean.len ? "/" : "", (int)n, target);
+		target += n + (target[n] == '/');
+	}
+	if (!clean.len)
+		return r ? r : 1;
+	return put_name(t, (const char *)clean.data, out);
+}
+
+/* Member @number into .m, its name into @out.  > 0: it is not there, or nothing is left of its name. */
+static int member_name(struct restore *t, uint32_t number, struct buf *out)
+{
+	struct buf whole = BUF_INIT;
+	int r = contents_member(t->c->s->contents, t->a->file.content, number, &t->m);
+
+	if (!r)
+		r = contents_path(t->c->s->contents, &t->m, &whole);
+	if (!r)
+		r = put_name(t, (const char *)whole.data, out);
+	buf_fini(&whole);
+	return r;
+}
+
+/* ---- counting, and telling what would be done ----------------------------------------------------------------------- */
+
+static int count_pick(struct restore *t, const struct pick *p, bool first)
+{
+	uint64_t size = 0;
+	char volume[BARCODE_MAX + 1];
+	int r = 0;
+
+	if (first && p->source && p->source != p->as) {
+		r = contents_member(t->c->s->contents, t->a->file.content, p->source, &t->m);
+		size = r ? 0 : t->m.size;
+	}
+	r = r ? r : member_name(t, p->as, &t->path);
+	if (r)
+		return r < 0 ? r : 0;
+	if (p->source == p->as)
+		size = t->m.size;
+	t->members++;
+	t->total_bytes += first ? size : 0;
+	memcpy(volume, t->volume, sizeof(volume));
+	if (!t->dry_run)
+		return 0;
+	return call_row(t->c, member_json(volume, &t->a->file, &t->m, (const char *)t->path.data));
+}
+
+static int count_archive(struct restore *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < t->a->n; i++) {
+		const struct pick *p = &t->a->pick[i];
+		r = count_pick(t, p, !i || !p->source || p[-1].source != p->source);
+	}
+	return r;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------------- */
+
+static int tell_progress(struct restore *t)
+{
+	return call_progress(t->c, json_pack("{s:I, s:I}", "done_bytes", (json_int_t)t->done_bytes, "total_bytes",
+					     (json_int_t)t->total_bytes));
+}
+
+static int send_bytes(void *ctx, const void *p, size_t n)
+{
+	struct restore *t = ctx;
+	int r = io_write_full(t->c->fd, p, n);
+
+	t->done_bytes += r ? 0 : n;
+	return r ? r : tell_progress(t);
+}
+
+/* Is somebody still waiting for it? */
+static int read_source(void *ctx, uint64_t offset, void *buf, size_t n, size_t *got)
+{
+	struct restore *t = ctx;
+	const struct tarball_source *src = contents_source(t->src);
+	int r = tell_progress(t);
+
+	return r ? r : src->read(src->ctx, offset, buf, n, got);
+}
+
+static int tell_damage(struct restore *t, const char *path, const char *why, const struct tarball_copied *copied)
+{
+	json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:b}", "volume", t->volume, "file", (json_int_t)t->a->file.file + 1,
+				"size_bytes", (json_int_t)copied->size, "good_bytes", (json_int_t)copied->bytes,
+				"restored", copied->size > 0);
+
+	t->damaged++;
+	if (!row || ctl_put_bytes(row, "path", "raw", path) || ctl_put_bytes(row, "text", "text_raw", why)) {
+		json_decref(row);
+		return err_origin(-ENOMEM);
+	}
+	return call_row(t->c, row);
+}
+
+/* The bytes of @source under the name in .path.  > 0: there are none, that was told. */
+static int send_member(struct restore *t, const struct pick *p)
+{
+	struct tarball_copied copied;
+	struct tarball_pick at;
+	char why[256];
+	int r;
+
+	if (p->source != p->as)
+		r = contents_member(t->c->s->contents, t->a->file.content, p->source, &t->m);
+	else
+		r = 0;
+	if (r)
+		return r;
+	at = (struct tarball_pick){ .from = t->a->file.compressed ? 0 : t->m.from, .nth = t->m.nth,
+				    .path = (const char *)t->path.data };
+	r = tarball_copy(t->copier, &at, &copied);
+	if (r < 0 || (!r && copied.whole))
+		return r;
+	snprintf(why, sizeof(why), "%s", err_text(-EBADMSG));
+	err_clear();
+	if (r)
+		copied = (struct tarball_copied){ 0 };
+	r = tell_damage(t, (const char *)t->path.data, why, &copied);
+	return r ? r : copied.size == 0;
+}
+
+static int send_link(struct restore *t)
+{
+	int r = t->m.link.len ? put_target(t, (const char *)t->m.link.data, &t->link) : 1;
+
+	return r ? r : tarball_writer_link(t->to, (const char *)t->path.data, (const char *)t->link.data);
+}
+
+static int send_pick(struct restore *t, const struct pick *p, uint32_t *first_source)
+{
+	int r = member_name(t, p->as, &t->path);
+
+	if (!r && !p->source)
+		return send_link(t);
+	if (!r && *first_source == p->source)
+		return tarball_writer_link(t->to, (const char *)t->path.data, (const char *)t->first.data);
+	if (!r)
+		r = send_member(t, p);
+	if (r)
+		return r;
+	*first_source = p->source;
+	t->first.len = 0;
+	return buf_append(&t->first, t->path.data, t->path.len + 1);
+}
+
+static int send_archive(struct restore *t)
+{
+	struct tarball_source src = { read_source, t, t->a->file.bytes };
+	uint32_t first_source = 0;
+	int r = contents_source_new(t->c->s->contents, &t->a->file, &t->src);
+
+	if (!r)
+		r = tarball_copier_new(&src, t->to, &t->copier);
+	for (size_t i = 0; r >= 0 && i < t->a->n; i++)
+		r = send_pick(t, &t->a->pick[i], &first_source);
+	t->copier = tarball_copier_free(t->copier);
+	if (t->src)
+		t->read_bytes += contents_source_read(t->src);
+	t->src = contents_source_free(t->src);
+	return r < 0 ? r : 0;
+}
+
+static int each_archive(struct restore *t, int (*work)(struct restore *t))
+{
+	struct names names = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < t->ch.n; i++) {
+		t->a = &t->ch.archive[i];
+		snprintf(t->volume, sizeof(t->volume), "%s", volume_name(t->c, &names, t->a->file.volume));
+		r = work(t);
+	}
+	return r;
+}
+
+static int send_all(struct restore *t)
+{
+	int r = tarball_writer_new(send_bytes, t, &t->to);
+
+	if (!r)
+		r = each_archive(t, send_archive);
+	if (!r)
+		r = tarball_writer_end(t->to);
+	t->to = tarball_writer_free(t->to);
+	return r;
+}
+
+/* ---- the request --------------------------------------------------------------------------------------------------- */
+
+static int choose(struct restore *t)
+{
+	const json_t *places = json_object_get(t->c->req, "from"), *find = json_object_get(t->c->req, "find"), *words;
+	struct place p;
+	size_t i;
+	int r = 0;
+
+	if (!json_array_size(places) && !json_array_size(find))
+		return err_explain(-EINVAL, "the request lacks \"from\" or \"find\"");
+	json_array_foreach(places, i, words) {
+		r = place_find(t->c, words, &p);
+		if (!r)
+			r = choose_place(t->c, &p, &t->ch);
+		place_fini(&p);
+		if (r)
+			return r;
+	}
+	if (json_array_size(find))
+		r = choose_found(t->c, find, t->versions, &t->ch);
+	return r ? r : choice_finish(t->c, &t->ch, t->versions);
+}
+
+static int answer(struct restore *t)
+{
+	return call_answer(t->c, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "members", (json_int_t)t->members,
+					   "bytes", (json_int_t)t->total_bytes, "archives", (json_int_t)t->ch.n,
+					   "read_bytes", (json_int_t)t->read_bytes, "damaged", (json_int_t)t->damaged,
+					   "waiting", (json_int_t)t->ch.waiting, "others", (json_int_t)t->ch.others));
+}
+
+int serve_restore(struct call *c)
+{
+	struct restore t = { .c = c, .versions = call_flag(c, "versions"), .dry_run = call_flag(c, "dry_run") };
+	int r = 0;
+
+	if (call_has(c, "strip"))
+		r = call_u64(c, "strip", &t.strip);
+	if (!r && c->fd < 0 && !t.dry_run)
+		r = err_explain(-EINVAL, "restore: no file came with the request");
+	if (!r)
+		r = choose(&t);
+	if (!r)
+		r = each_archive(&t, count_archive);
+	if (!r && !t.dry_run)
+		r = send_all(&t);
+	if (!r)
+		r = answer(&t);
+	choice_fini(&t.ch);
+	contents_member_fini(&t.m);
+	buf_fini(&t.path);
+	buf_fini(&t.first);
+	buf_fini(&t.link);
+	return r;
+}
