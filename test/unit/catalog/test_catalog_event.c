@@ -108,6 +108,35 @@ static void an_event_that_cannot_be_stored_is_no_error(void **state)
 	assert_int_equal(see_from(state, 0).count, 2);
 }
 
+static void hear(void *ctx, const struct catalog_event *e)
+{
+	struct seen *s = ctx;
+
+	s->count++;
+	s->last = *e;
+}
+
+static void who_listens_hears_of_each_also_of_one_that_is_not_stored(void **state)
+{
+	struct seen s = { .count = 0 };
+
+	catalog_event_listen(cat_of(state), hear, &s);
+	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "1");
+	assert_int_equal(s.count, 1);
+	assert_int_equal(s.last.seq, 1);
+	assert_string_equal(s.last.about, "nst0");
+	kv_mem_plan_fault(kv_of(state), 1, -ENOSPC);
+	log_set_level(LOG_LEVEL_ERROR);
+	catalog_event(cat_of(state), EVENT_UNLOADED, "nst0", "2");
+	log_set_level(LOG_LEVEL_WARN);
+	assert_int_equal(s.count, 2);
+	assert_int_equal(s.last.seq, 0);
+	assert_int_equal(s.last.number, EVENT_UNLOADED);
+	catalog_event_listen(cat_of(state), NULL, NULL);
+	catalog_event(cat_of(state), EVENT_LOADED, "nst0", "3");
+	assert_int_equal(s.count, 2);
+}
+
 #define KEPT 100000u
 
 static void fill_to(void **state, uint64_t last)
@@ -162,6 +191,7 @@ int main(void)
 		ON_CATALOG(numbers_go_on_after_an_orderly_end),
 		ON_CATALOG(a_number_is_never_used_again_after_a_crash),
 		ON_CATALOG(an_event_that_cannot_be_stored_is_no_error),
+		ON_CATALOG(who_listens_hears_of_each_also_of_one_that_is_not_stored),
 		ON_CATALOG(the_oldest_make_room),
 		cmocka_unit_test(every_number_has_a_name),
 	};
