@@ -91,6 +91,11 @@ int contents_expires(struct contents *c, uint64_t volume, uint64_t *expires_ns);
 /* The label of its first file (VOL1); .kind LABEL_NONE if there is none. */
 int contents_volume_label(struct contents *c, uint64_t volume, struct contents_label *out);
 
+/* Labels on a blank volume that the caller has claimed for writing, or @overwrite over what is on it: VOL1, and an empty
+ * tape file between its own.  Of @label: kind, volume, owner, created_ns.  -EINVAL with words: what a label cannot say, then
+ * nothing is written; TAPE_E_PROTECTED, TAPE_E_FULL. */
+int contents_label_write(struct volume *v, const struct contents_label *label, bool overwrite);
+
 /* ---- level three: members ----------------------------------------------------------------------------------------- */
 
 /*

@@ -203,6 +203,7 @@ int verb_volume_show(const struct args *a);
 int verb_volume_history(const struct args *a);
 int verb_volume_restore(const struct args *a);
 int verb_volume_lock(const struct args *a);	/* verb_lock.c */
+int verb_volume_label(const struct args *a);	/* verb_label.c */
 int verb_volume_erase(const struct args *a);
 int verb_volume_delete(const struct args *a);
 int verb_volume_move(const struct args *a);

@@ -25,6 +25,22 @@ static int expired_row(void *ctx, const struct library_expired *e)
 				       "size_bytes", (json_int_t)e->bytes));
 }
 
+/* What is on the tape must have been looked at to the end; where nobody looks nobody knows. */
+static int label_date(void *ctx, uint64_t volume, uint64_t *expires_ns)
+{
+	const struct call *c = ctx;
+	struct contents *contents = c->s->contents;
+	int r = contents_expires(contents, volume, expires_ns);
+
+	if (r == CONTENTS_E_NONE) {
+		r = contents_settle(contents, volume, false, NULL, NULL);
+		r = r ? r : contents_expires(contents, volume, expires_ns);
+	}
+	if (r == CONTENTS_E_NONE)
+		return err_explain(-EAGAIN, "the dates in its labels are not known: is the pool's property contents off?");
+	return err_fold(r);
+}
+
 /* The numbers of the pools named; none named: *ids stays empty. */
 static int call_pool_ids(struct call *c, struct buf *ids)
 {
@@ -47,7 +63,8 @@ static int call_pool_ids(struct call *c, struct buf *ids)
 int serve_pool_expire(struct call *c)
 {
 	CLEANUP(buf_fini) struct buf ids = BUF_INIT;
-	struct library_expire_config cfg = { .dry_run = call_flag(c, "dry_run"), .each = expired_row, .ctx = c };
+	struct library_expire_config cfg = { .dry_run = call_flag(c, "dry_run"), .label_expires = label_date,
+					     .each = expired_row, .ctx = c };
 	struct library_expire_report done;
 	int r;
 

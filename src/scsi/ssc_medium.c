@@ -94,8 +94,10 @@ static void unload(struct scsi_unit *u, struct scsi_task *t)
 		r = library_unload(u->cfg.lib, u->ssc.number);
 	if (r)
 		task_failed(t, r);
-	/* So that a tape that is back before the next command is news. */
+	/* So that a tape that is back before the next command is news: the next one of a stacker is. */
 	ssc_look(u);
+	if (!r && !has_robot(u))
+		library_stack(u->cfg.lib, u->ssc.number);
 }
 
 /*
