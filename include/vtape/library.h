@@ -49,7 +49,8 @@ struct library_writer {
 	char program[16];		/* its name (comm); "": not known */
 	int32_t drive;			/* -1: none */
 };
-/* Said by a door once it has a write claim, or a drive open for writing, for what is written from then on. */
+/* Said by a door once it has a write claim, or a drive open for writing (@volume 0 if that is empty), for what is written
+ * from then on: in a drive also for what is loaded later, until it is closed. */
 void library_writer_is(struct library *lib, uint64_t volume, const struct library_writer *w);
 /* The last one since the start; .door LIBRARY_DOOR_UNKNOWN if nobody wrote. */
 void library_writer(struct library *lib, uint64_t volume, struct library_writer *out);

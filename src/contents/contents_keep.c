@@ -156,7 +156,7 @@ static void keeper_told(void *ctx, uint64_t volume, enum library_watch what)
 	w = work_get(k, volume);
 	if (!w)
 		return;
-	w->wrote |= what == WATCH_WRITING;
+	w->wrote |= what == WATCH_WRITING || what == WATCH_WRITTEN;
 	w->writing = what == WATCH_WRITING || (w->writing && what != WATCH_WRITTEN);
 	if (what == WATCH_DELETED)
 		w->writing = false;

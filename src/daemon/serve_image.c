@@ -135,6 +135,7 @@ static enum image_format guess_format(const struct call *c)
 
 static int import_into(struct call *c, uint64_t incoming)
 {
+	const struct library_writer who = { .door = LIBRARY_DOOR_COMMAND, .uid = geteuid(), .program = "vtape", .drive = -1 };
 	struct transfer t = { .reply = c->reply };
 	struct image_progress pr = { transfer_step, &t };
 	enum image_format format;
@@ -153,6 +154,7 @@ static int import_into(struct call *c, uint64_t incoming)
 	r = err_fold(library_claim(c->s->lib, incoming, CLAIM_WRITE, &vol));
 	if (r)
 		return r;
+	library_writer_is(c->s->lib, incoming, &who);
 	r = err_fold(image_import(c->fd, format, vol, &pr));
 	released = err_fold(library_release(c->s->lib, incoming, CLAIM_WRITE));
 	return r ? r : released;

@@ -336,9 +336,9 @@ static int image_file_write(struct file *f, const void *buf, size_t n, uint64_t 
 	int r;
 
 	LOCK_SCOPE(&i->img->lock);
-	if (i->img->session && i->img->writer != i)
+	if (i->img->session && i->img->writer != &i->file)
 		return -EBUSY;
-	i->img->writer = i;
+	i->img->writer = &i->file;
 	i->created = false;
 	r = image_session_write(i->img, off, buf, n, i->truncated);
 	if (r)
@@ -353,9 +353,9 @@ static int image_file_truncate(struct file *f, uint64_t size)
 	struct image_file *i = image_file_of(f);
 
 	LOCK_SCOPE(&i->img->lock);
-	if (i->img->session && i->img->writer != i)
+	if (i->img->session && i->img->writer != &i->file)
 		return -EBUSY;
-	i->img->writer = i;
+	i->img->writer = &i->file;
 	return image_session_truncate(i->img, size, i->truncated);
 }
 

@@ -157,6 +157,8 @@ static int session_claim(struct image *img, struct image_session *s, uint64_t ta
 	r = library_claim(img->fs->lib, target, CLAIM_WRITE, &s->vol);
 	if (r)
 		return fs_errno(r);
+	if (img->writer)
+		library_writer_is(img->fs->lib, target, &img->writer->writer);
 	r = volume_end(s->vol, 0, &end);
 	s->begin_object = end.objects;
 	if (!r)

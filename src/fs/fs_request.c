@@ -357,6 +357,7 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply(req, r);
 		return;
 	}
+	file_said_by(f, fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid);
 	set_open(fi, f);
 	if (fuse_reply_open(req, fi))
 		file_release(f);	/* the program was interrupted: there will be no RELEASE */
@@ -384,6 +385,7 @@ static void do_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 		reply(req, r);
 		return;
 	}
+	file_said_by(f, fuse_req_ctx(req)->uid, fuse_req_ctx(req)->pid);
 	set_open(fi, f);
 	if (fuse_reply_create(req, &e, fi))
 		file_release(f);

@@ -43,7 +43,7 @@ struct image {
 	uint64_t tap_size;
 	struct buf tail;		/* incoming: bytes behind the last whole object */
 	struct image_session *session;
-	const void *writer;		/* the open file whose session it is; others get EBUSY */
+	const struct file *writer;	/* the open file whose session it is; others get EBUSY */
 };
 
 struct image *image_get(struct fs *fs, uint64_t volume);	/* one more reference; NULL: no memory */

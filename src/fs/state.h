@@ -45,6 +45,7 @@ struct file {
 	struct fs *fs;
 	struct node node;
 	bool write;
+	struct library_writer writer;	/* if @write: who */
 	bool sequential;		/* ESPIPE for lseek */
 	bool lasting;			/* its bytes never change, so the kernel may keep them */
 	atomic_bool closing;
@@ -101,6 +102,8 @@ void file_link(struct fs *fs, struct file *f);
 int file_flush(struct file *f);
 void file_release(struct file *f);
 void file_release_all(struct fs *fs);
+/* Whose it is: said once it is open, before anything is written through it. */
+void file_said_by(struct file *f, uint32_t uid, int pid);		/* fs_writer.c */
 /* The user set the time of a volume, or of a tape file, that may be open for writing. */
 void file_mtime_set(struct fs *fs, const struct node *n);
 /* What open files know of @n. */

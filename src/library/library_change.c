@@ -362,6 +362,7 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	watch_writer_moves(lib, to, from);
 	watch_tell(lib, from, WATCH_DELETED);
 	watch_tell(lib, to, WATCH_CHANGED);
+	watch_tell(lib, to, WATCH_WRITTEN);
 	collector_wake(lib);
 	if (to_row.state != STATE_INCOMING)
 		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),

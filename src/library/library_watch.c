@@ -50,19 +50,19 @@ static void writer_put(struct library *lib, uint64_t volume, const struct librar
 }
 
 /* The program that has the drive writes whatever comes into it. */
-static void writer_has_drive(struct library *lib, uint64_t volume, const struct library_writer *w)
+static void writer_has_drive(struct library *lib, const struct library_writer *w)
 {
 	LOCK_SCOPE(&lib->lock);
-	struct holding *h = held_find(lib, volume);
 
-	if (h && h->drive >= 0 && lib->bay[h->drive].open)
-		lib->bay[h->drive].writer = *w;
+	if (w->drive >= 0 && (unsigned)w->drive < lib->drives && lib->bay[w->drive].open)
+		lib->bay[w->drive].writer = *w;
 }
 
 void library_writer_is(struct library *lib, uint64_t volume, const struct library_writer *w)
 {
-	writer_has_drive(lib, volume, w);
-	writer_put(lib, volume, w);
+	writer_has_drive(lib, w);
+	if (volume)
+		writer_put(lib, volume, w);
 }
 
 void library_writer(struct library *lib, uint64_t volume, struct library_writer *out)

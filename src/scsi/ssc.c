@@ -79,16 +79,26 @@ void ssc_look(struct scsi_unit *u)
 
 /* ---- who has it ------------------------------------------------------------------------------------------------- */
 
+static void say_who_writes(struct scsi_unit *u)
+{
+	const struct library_writer w = { .door = LIBRARY_DOOR_SCSI, .uid = UINT32_MAX, .drive = (int32_t)u->ssc.number };
+
+	library_writer_is(u->cfg.lib, u->ssc.volume, &w);
+}
+
 int ssc_open_drive(struct scsi_unit *u, bool write)
 {
 	struct ssc *s = &u->ssc;
 	int r = library_drive_open(u->cfg.lib, s->number, write, &s->drive);
 
-	if (r)
+	if (r) {
 		s->drive = NULL;
-	else
-		s->writes = write;
-	return r;
+		return r;
+	}
+	s->writes = write;
+	if (write)
+		say_who_writes(u);
+	return 0;
 }
 
 void ssc_close_drive(struct scsi_unit *u, int *error)
