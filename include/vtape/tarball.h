@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tarball: the archives that lie on tapes.  Names the members of one and where each lies, with libarchive, whatever kind
- * of archive it is (tar, cpio, compressed or not).  It reads headers and skips what lies between them.
+ * tarball: the archives that lie on tapes.  Names the members of one and where each lies, with libarchive: tar of all
+ * kinds, cpio, ar, each as it is or compressed with gzip, bzip2, xz, lzma, lzip, zstd, lz4 or compress, but not twice;
+ * zip and iso9660.  It reads headers and skips what lies between them.
  */
 #ifndef VTAPE_TARBALL_H
 #define VTAPE_TARBALL_H
@@ -23,10 +24,10 @@ struct tarball_member {
 	const char *path;	/* as the archive has it, in UTF-8 if it can be had; borrowed, as all words here */
 	char type;		/* as ls(1) shows it: '-', 'd', 'l', 'h' (hard link), 'c', 'b', 'p', 's' */
 	uint64_t size;		/* of its data, 0 if it has none.  'h' may have some (cpio, pax): the file's, then */
-	uint64_t from, to;	/* bytes of the archive that it takes, headers and padding included.  Of a compressed archive:
-				 * those that had to be read to come to its beginning, and to its end */
-	uint64_t data;		/* where its bytes begin, one behind the other and all there; TARBALL_NO_PLACE: they do not
-				 * lie there as they are (compressed, sparse, cut off), or it has none */
+	uint64_t from, to;	/* bytes of the archive that it takes, headers and padding included.  Of a compressed
+				 * archive: those that had to be read to come to its beginning, and to its end */
+	uint64_t data;		/* where its bytes begin, one behind the other and all there; TARBALL_NO_PLACE: they
+				 * do not lie there as they are (compressed, sparse, cut off), or it has none */
 	uint32_t mode, uid, gid;	/* mode: permission bits */
 	const char *user, *group;	/* NULL: not said */
 	const char *link;		/* target of 'l' and 'h'; NULL: none */
@@ -48,8 +49,8 @@ struct tarball_limits {
 	uint64_t unpacked_bytes;	/* of a compressed one, that are unpacked on the way */
 	uint64_t unpacked_ratio;	/* and so many times what was read, beyond the first 64 MiB */
 };
-/* Members in the order of the archive; non-zero from @each ends it and is returned.  Damaged headers are passed over where
- * the format allows it.  @info is true when it returns, and may be NULL; so may @limits. */
+/* Members in the order of the archive; non-zero from @each ends it and is returned.  Damaged headers are passed over
+ * where the format allows it.  @info is true when it returns, and may be NULL; so may @limits. */
 int tarball_each(const struct tarball_source *src, const struct tarball_limits *limits, struct tarball_info *info,
 		 int (*each)(void *ctx, const struct tarball_member *m), void *ctx);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Standard labels on tape: records of 80 characters, in ASCII (ANSI X3.27, ISO 1001) or in EBCDIC (IBM standard labels),
- * that stand as tape files of their own before and behind the data.  Their fields, counted from 1:
+ * Standard labels on tape: records of 80 characters, in ASCII (ANSI X3.27, ISO 1001) or in EBCDIC (IBM standard
+ * labels), that stand as tape files of their own before and behind the data.  Their fields, counted from 1:
  *
  *   VOL1              5-10 volume   38-51 owner (IBM: 42-51)
  *   HDR1, EOF1, EOV1  5-21 file   22-27 set (IBM: first volume)   28-31 section   32-35 sequence   36-39 generation
@@ -27,9 +27,10 @@ static const struct {
 	uint8_t first;
 	const char *ascii;
 } ebcdic[] = {
-	{ 0x40, " " },	       { 0x4b, ".<(+|&" },    { 0x5a, "!$*);" },     { 0x60, "-/" },	    { 0x6b, ",%_>?" },
-	{ 0x7a, ":#@'=\"" },   { 0x81, "abcdefghi" }, { 0x91, "jklmnopqr" }, { 0xa2, "stuvwxyz" },  { 0xc1, "ABCDEFGHI" },
-	{ 0xd1, "JKLMNOPQR" }, { 0xe2, "STUVWXYZ" },  { 0xf0, "0123456789" },
+	{ 0x40, " " },	       { 0x4b, ".<(+|&" },    { 0x5a, "!$*);" },     { 0x60, "-/" },
+	{ 0x6b, ",%_>?" },     { 0x7a, ":#@'=\"" },   { 0x81, "abcdefghi" }, { 0x91, "jklmnopqr" },
+	{ 0xa2, "stuvwxyz" },  { 0xc1, "ABCDEFGHI" }, { 0xd1, "JKLMNOPQR" }, { 0xe2, "STUVWXYZ" },
+	{ 0xf0, "0123456789" },
 };
 
 static char from_ebcdic(uint8_t b)
@@ -180,7 +181,7 @@ int label_parse(const void *record, size_t n, char name[5], struct contents_labe
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* What both standards let a name have. */
 static bool writes(char c)
@@ -193,11 +194,12 @@ static int put_word(char *text, unsigned at, unsigned len, const char *word, con
 	size_t n = strlen(word);
 
 	if (n > len)
-		return err_explain(-EINVAL, "%s '%s' is longer than the %u characters that a label has for it", what, word, len);
+		return err_explain(-EINVAL, "%s '%s' is longer than the %u characters that a label has for it", what,
+				   word, len);
 	for (size_t i = 0; i < n; i++)
 		if (!writes(word[i]))
-			return err_explain(-EINVAL, "%s '%s': a label has capital letters, digits and !\"%%&'()*+,-./:;<=>?_",
-					   what, word);
+			return err_explain(-EINVAL, "%s '%s': a label has capital letters, digits and "
+					   "!\"%%&'()*+,-./:;<=>?_", what, word);
 	memcpy(text + at - 1, word, n);
 	return 0;
 }
@@ -221,7 +223,7 @@ static int put_date(char *text, unsigned at, uint64_t ns)
 	for (; year <= YEAR_LAST && days >= days_in(year); year++)
 		days -= days_in(year);
 	if (year > YEAR_LAST || (year == 1999 && days == 364))
-		return err_explain(-EINVAL, "a label has no such date: the last day of 1999 means never, and years end at %u",
+		return err_explain(-EINVAL, "a label has no such date: 1999-12-31 means never, and years end at %u",
 				   YEAR_LAST);
 	if (year >= 2000)
 		put_number(text, at, 1, (year - 2000) / 100);
@@ -232,12 +234,13 @@ static int put_date(char *text, unsigned at, uint64_t ns)
 static int put_volume(char *text, const struct contents_label *l)
 {
 	int r = put_word(text, 5, 6, l->volume, "the volume");
+	bool ibm = l->kind == LABEL_IBM;
 
 	if (!r && !*l->volume)
 		r = err_explain(-EINVAL, "a volume label needs the name of the volume");
-	if (l->kind != LABEL_IBM)
+	if (!ibm)
 		text[79] = '3';	/* the version of the standard that most programs know */
-	return r ? r : put_word(text, l->kind == LABEL_IBM ? 42 : 38, l->kind == LABEL_IBM ? 10 : 14, l->owner, "the owner");
+	return r ? r : put_word(text, ibm ? 42 : 38, ibm ? 10 : 14, l->owner, "the owner");
 }
 
 static int put_file(char *text, const struct contents_label *l, uint64_t blocks)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a tape file that is no archive begins with, in words for a person.  Only what its bytes leave no doubt of is here;
- * nothing depends on it, and it is looked for in what was read anyway.
+ * What a tape file that is no archive begins with, in words for a person.  Only what its bytes leave no doubt of is
+ * here; nothing depends on it, and it is looked for in what was read anyway.
  */
 #include "contents/rows.h"
 
@@ -71,7 +71,7 @@ static bool begins(const uint8_t *p, size_t n, size_t at, const char *bytes, siz
 	return n >= at + len && !memcmp(p + at, bytes, len);
 }
 
-/* ---- what takes more than a word to be sure of ------------------------------------------------------------------------ */
+/* ---- what takes more than a word to be sure of ------------------------------------------------------------------- */
 
 /* struct u_spcl of dump(8): its type, and what stands for the format, in either byte order. */
 static bool is_dump(const uint8_t *p, size_t n)
@@ -104,7 +104,9 @@ static bool is_mtf(const uint8_t *p, size_t n)
 /* The superblock, 1024 bytes in: its magic, with a block size and a state that there are. */
 static bool is_ext(const uint8_t *p, size_t n)
 {
-	return n >= 2048 && get_le16(p + 1024 + 56) == 0xef53 && get_le32(p + 1024 + 24) <= 6 && get_le16(p + 1024 + 58) <= 7;
+	if (n < 2048 || get_le16(p + 1024 + 56) != 0xef53)
+		return false;
+	return get_le32(p + 1024 + 24) <= 6 && get_le16(p + 1024 + 58) <= 7;
 }
 
 /* 40 cards of 80 columns in EBCDIC, each with a C before it. */
@@ -141,7 +143,11 @@ static bool is_zeros(const uint8_t *p, size_t n)
 /* Bytes of one UTF-8 character that are there; 0 if it is none.  One that @n cuts off is taken for whole. */
 static size_t utf8_char(const uint8_t *p, size_t n)
 {
-	size_t len = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t len = *p < 0x80		      ? 1 :
+		     *p >= 0xc2 && *p < 0xe0 ? 2 :
+		     *p >= 0xe0 && *p < 0xf0 ? 3 :
+		     *p >= 0xf0 && *p < 0xf5 ? 4 :
+					       0;
 
 	if (*p < 0x20 && !strchr("\t\n\f\r\x1b", *p))
 		return 0;

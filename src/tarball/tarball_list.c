@@ -72,7 +72,8 @@ static void keep(struct listing *l, struct archive_entry *e)
 	describe_member(m, e);
 	m->from = reading_header(&l->r);
 	m->to = reading_here(&l->r);
-	l->as_is = !reading_compressed(&l->r) && (m->type == '-' || m->type == 'h') && archive_entry_sparse_count(e) == 0;
+	l->as_is = !reading_compressed(&l->r) && (m->type == '-' || m->type == 'h') &&
+		   archive_entry_sparse_count(e) == 0;
 	l->has = true;
 }
 

@@ -8,8 +8,8 @@
  * 3. One compression, not one in another: two of them make a gigabyte of some hundred bytes at one step.
  * 4. What is read between two members is bounded (HEADER_BYTES_MAX), what is unpacked too, by the caller's limits.
  *
- * Words come as the archive has them in the locale C, which the daemon runs in; in one of UTF-8 libarchive would compose
- * the characters of pax headers anew.
+ * Words come as the archive has them in the locale C, which the daemon runs in; in one of UTF-8 libarchive would
+ * compose the characters of pax headers anew.
  *
  * Nothing is extracted here, paths are handed on as they are, and what libarchive cannot read ends the reading, never
  * the program.
@@ -89,7 +89,7 @@ static la_ssize_t packed_read(struct archive *a, void *ctx, const void **out)
 	return (la_ssize_t)some;
 }
 
-/* ---- from the window, unpacked or not, to what knows members ------------------------------------------------------ */
+/* ---- from the window, unpacked or not, to what knows members --------------------------------------------------- */
 
 /* Is all that was handed out behind the last member zero?  Then that is the end of a tar archive, and what follows are
  * more zeros, or not its own. */
@@ -97,7 +97,8 @@ static bool at_end(const struct reading *r)
 {
 	la_int64_t header = archive_read_header_position(r->a);
 
-	return r->in_headers && header >= 0 && r->end >= (uint64_t)header + 512 && r->zeros >= r->end - (uint64_t)header;
+	return r->in_headers && header >= 0 && r->end >= (uint64_t)header + 512 &&
+	       r->zeros >= r->end - (uint64_t)header;
 }
 
 static bool unpacked_too_much(const struct reading *r, uint64_t unpacked)
@@ -225,7 +226,7 @@ static void support_filters(struct archive *a)
 	archive_read_support_filter_compress(a);
 }
 
-/* Is it compressed, and with one thing only?  If so .filter gives what is inside; else the window is at its beginning. */
+/* Is it compressed, and with one thing only?  If so .filter gives what is inside, else the window is at its start. */
 static int open_filter(struct reading *r)
 {
 	struct archive_entry *e;
@@ -256,7 +257,7 @@ static int open_filter(struct reading *r)
 	return 0;
 }
 
-/* In this order: the first that is sure of it spares the others a look, which for zip is at the end of the tape file. */
+/* In this order: the first that is sure of it spares the others a look, for zip at the end of the tape file. */
 static int open_members(struct reading *r)
 {
 	struct archive *a = r->a = archive_read_new();
@@ -290,7 +291,8 @@ static int open_members(struct reading *r)
 	return 0;
 }
 
-int reading_init(struct reading *r, const struct tarball_source *src, uint64_t from, const struct tarball_limits *limits)
+int reading_init(struct reading *r, const struct tarball_source *src, uint64_t from,
+		 const struct tarball_limits *limits)
 {
 	int got;
 
@@ -352,8 +354,8 @@ int reading_error(const struct reading *r)
 	return err_explain(-EBADMSG, "the archive is damaged: %s", why ? why : "it ends too early");
 }
 
-/* What libarchive takes anything for that is not an archive; and which of the others can be begun at any member (ar has a
- * beginning of its own, but says where bytes lie all the same). */
+/* What libarchive takes anything for that is not an archive; and which of the others can be begun at any member (ar has
+ * a beginning of its own, but says where bytes lie all the same). */
 static bool known(struct reading *r)
 {
 	switch (format_of(r)) {

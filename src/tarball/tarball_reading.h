@@ -14,8 +14,8 @@
 #define WINDOW_LISTING (32u << 10)	/* grows to this while headers follow each other closely */
 #define WINDOW_BYTES (128u << 10)	/* and to this where all is read anyway */
 /*
- * Headers of one member, a map of holes, names of a folder: libarchive keeps them in memory, some twenty times as large.
- * An archive that has more of them between two members is not read on.  zip and iso9660 have a table of all members.
+ * Headers of one member, a map of holes, names of a folder: libarchive keeps them in memory, some twenty times as
+ * large.  An archive that has more of them between two members is not read on.  zip and iso9660 have a table of all.
  */
 #define HEADER_BYTES_MAX (4u << 20)
 #define TABLE_BYTES_MAX (16u << 20)
@@ -41,7 +41,7 @@ struct reading {
 	struct zstd_walk zstd;
 	struct archive *filter;		/* NULL: the archive lies as it is */
 	struct archive *a;
-	struct archive_entry *entry[2];	/* the last two, in turn: what was said of one member holds until the next but one */
+	struct archive_entry *entry[2];	/* the last two, in turn: what was said of one holds until the next but one */
 	unsigned turn;
 	struct tarball_limits limits;
 	bool linear;			/* tar, cpio, ar: headers and data follow each other as they are told */
@@ -55,13 +55,14 @@ struct reading {
 };
 
 /* @from: where in the source; not 0 only for archives that can be begun at any member.  TARBALL_E_NONE: no archive. */
-int reading_init(struct reading *r, const struct tarball_source *src, uint64_t from, const struct tarball_limits *limits);
+int reading_init(struct reading *r, const struct tarball_source *src, uint64_t from,
+		 const struct tarball_limits *limits);
 void reading_fini(struct reading *r);
 
 /* The next member, its strings good until the second call from now.  TARBALL_E_NONE: there is no more, .broken says if
  * that is for damage, then .limited if for a limit. */
 int reading_next(struct reading *r, struct archive_entry **out);
-/* Passes over the bytes of the member that reading_next() gave.  False: it is not whole, and there is nothing behind. */
+/* Passes over the bytes of the member that reading_next() gave.  False: it is not whole, and nothing is behind it. */
 bool reading_skip(struct reading *r);
 /* What kind of member it is, as tarball_member says it, and how many bytes it has. */
 #define MEMBER_SIZE_UNKNOWN UINT64_MAX

@@ -72,7 +72,7 @@ struct tarball_stream *tarball_stream_free(struct tarball_stream *s)
 	return NULL;
 }
 
-/* Non-zero as reading_error().  A block that goes back, or beyond the size, is of a map of holes that cannot be true. */
+/* Non-zero as reading_error().  A block that goes back, or beyond the size, is of a map of holes that cannot be. */
 static int next_block(struct tarball_stream *s)
 {
 	const void *p = NULL;
@@ -89,7 +89,7 @@ static int next_block(struct tarball_stream *s)
 	if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
 		return reading_error(&s->r);
 	if (n && ((uint64_t)offset < s->at || n > s->size || (uint64_t)offset > s->size - n))
-		return err_explain(-EBADMSG, "the archive is damaged: its map of holes leads back or out of the member");
+		return err_explain(-EBADMSG, "the archive is damaged: its map of holes leads out of the member");
 	s->block = p;
 	s->block_at = (uint64_t)offset;
 	s->block_len = n;

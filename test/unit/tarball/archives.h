@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Archives in memory for the tests of tarball: made by libarchive or header by header, read through a counting source. */
+/* Archives in memory for the tests of tarball: made by libarchive or header by header, read and counted. */
 #ifndef TEST_ARCHIVES_H
 #define TEST_ARCHIVES_H
 
@@ -180,7 +180,7 @@ static inline struct bytes bytes_new(size_t room)
 	return (struct bytes){ .p = calloc(1, room) };
 }
 
-/* ---- what was told ------------------------------------------------------------------------------------------------ */
+/* ---- what was told ----------------------------------------------------------------------------------------------- */
 
 #define SEEN_MAX 300u
 struct seen {

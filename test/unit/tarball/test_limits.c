@@ -34,7 +34,8 @@ static void make_bomb(struct bytes *b, const int *filters, unsigned count, unsig
 
 static void what_unpacks_to_too_much_is_left(void **state)
 {
-	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4, ARCHIVE_FILTER_BZIP2 };
+	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4,
+				       ARCHIVE_FILTER_BZIP2 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(filters); i++) {
 		const struct tarball_limits bytes = { .unpacked_bytes = 50 * MIB }, ratio = { .unpacked_ratio = 50 };
@@ -88,7 +89,8 @@ static void members_are_counted(void **state)
 
 static void a_size_that_cannot_be_ends_the_archive(void **state)
 {
-	static const uint64_t sizes[] = { 1ull << 33, 1ull << 40, 1ull << 62, INT64_MAX, INT64_MAX - 511, 1ull << 63, UINT64_MAX };
+	static const uint64_t sizes[] = { 1ull << 33, 1ull << 40, 1ull << 62, INT64_MAX, INT64_MAX - 511,
+					  1ull << 63, UINT64_MAX };
 
 	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
 		struct bytes b = bytes_new(ROOM);
@@ -200,8 +202,8 @@ static void zeros_behind_an_archive_are_not_all_read(void **state)
 /* Programs fill the last record up.  (What compress writes has no end: there zeros are more data.) */
 static void zeros_behind_a_compressed_archive_break_nothing(void **state)
 {
-	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_LZIP,
-				       ARCHIVE_FILTER_LZMA, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4 };
+	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ,
+				       ARCHIVE_FILTER_LZIP, ARCHIVE_FILTER_LZMA, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(filters); i++) {
 		struct bytes b;

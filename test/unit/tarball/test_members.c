@@ -8,9 +8,10 @@
 
 static struct seen seen;
 
-/* ---- places -------------------------------------------------------------------------------------------------------- */
+/* ---- places ------------------------------------------------------------------------------------------------------ */
 
-static const uint64_t sizes[] = { 0, 1, 2, 3, 4, 5, 511, 512, 513, 1000, 8191, 8192, 8193, 40000, 65536, 100000, 7, 0, 300000, 11 };
+static const uint64_t sizes[] = { 0, 1, 2, 3, 4, 5, 511, 512, 513, 1000, 8191, 8192, 8193,
+				  40000, 65536, 100000, 7, 0, 300000, 11 };
 
 struct kind {
 	const char *format;
@@ -136,7 +137,7 @@ static void the_last_member_ends_before_what_ends_the_archive(void **state)
 	}
 }
 
-/* ---- links --------------------------------------------------------------------------------------------------------- */
+/* ---- links ------------------------------------------------------------------------------------------------------- */
 
 static void a_hard_link_of_tar_has_no_bytes_and_names_its_file(void **state)
 {
@@ -212,7 +213,7 @@ static void a_hard_link_of_pax_may_have_bytes_of_its_own(void **state)
 	bytes_fini(&b);
 }
 
-/* ---- what does not lie there as it is ------------------------------------------------------------------------------ */
+/* ---- what does not lie there as it is ---------------------------------------------------------------------------- */
 
 static void a_sparse_file_has_no_place_and_is_read_with_its_holes(void **state)
 {
@@ -358,7 +359,7 @@ static void archives_one_behind_the_other_are_one(void **state)
 	bytes_fini(&b);
 }
 
-/* ---- what is said of them ------------------------------------------------------------------------------------------ */
+/* ---- what is said of them ---------------------------------------------------------------------------------------- */
 
 static void owners_times_and_devices_are_told(void **state)
 {

@@ -51,10 +51,12 @@ static void check(const struct tarball_source *src, uint64_t skip, unsigned i)
 static void members_are_counted_as_they_were_told(void **state)
 {
 	static const struct { const char *format; int filter; } kinds[] = {
-		{ "pax", ARCHIVE_FILTER_NONE },	  { "gnutar", ARCHIVE_FILTER_GZIP },  { "ustar", ARCHIVE_FILTER_BZIP2 },
-		{ "gnutar", ARCHIVE_FILTER_XZ },  { "gnutar", ARCHIVE_FILTER_ZSTD },  { "gnutar", ARCHIVE_FILTER_LZ4 },
-		{ "gnutar", ARCHIVE_FILTER_LZIP }, { "ustar", ARCHIVE_FILTER_COMPRESS }, { "newc", ARCHIVE_FILTER_ZSTD },
-		{ "arsvr4", ARCHIVE_FILTER_NONE }, { "zip", ARCHIVE_FILTER_NONE },    { "iso9660", ARCHIVE_FILTER_NONE },
+		{ "pax", ARCHIVE_FILTER_NONE },	   { "gnutar", ARCHIVE_FILTER_GZIP },
+		{ "ustar", ARCHIVE_FILTER_BZIP2 }, { "gnutar", ARCHIVE_FILTER_XZ },
+		{ "gnutar", ARCHIVE_FILTER_ZSTD }, { "gnutar", ARCHIVE_FILTER_LZ4 },
+		{ "gnutar", ARCHIVE_FILTER_LZIP }, { "ustar", ARCHIVE_FILTER_COMPRESS },
+		{ "newc", ARCHIVE_FILTER_ZSTD },   { "arsvr4", ARCHIVE_FILTER_NONE },
+		{ "zip", ARCHIVE_FILTER_NONE },	   { "iso9660", ARCHIVE_FILTER_NONE },
 	};
 
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
