@@ -230,45 +230,6 @@ int choose_found(struct call *c, const json_t *queries, bool versions, struct ch
 
 /* ---- of one path the last ------------------------------------------------------------------------------------------ */
 
-/* Sums of paths.  Two paths of one sum would lose one of them: 2^-64 for each pair. */
-struct seen { uint64_t *slot; size_t slots, used; };
-
-static int seen_grow(struct seen *s)
-{
-	struct seen more = { .slots = s->slots ? 2 * s->slots : 4096, .used = s->used };
-
-	more.slot = calloc(more.slots, sizeof(*more.slot));
-	if (!more.slot)
-		return err_origin(-ENOMEM);
-	for (size_t i = 0; i < s->slots; i++) {
-		size_t at = s->slot[i] & (more.slots - 1);
-		while (s->slot[i] && more.slot[at])
-			at = (at + 1) & (more.slots - 1);
-		if (s->slot[i])
-			more.slot[at] = s->slot[i];
-	}
-	free(s->slot);
-	*s = more;
-	return 0;
-}
-
-static int seen_add(struct seen *s, uint64_t sum, bool *was)
-{
-	size_t at;
-	int r = s->used * 4 >= s->slots * 3 ? seen_grow(s) : 0;
-
-	if (r)
-		return r;
-	sum = sum ? sum : 1;
-	at = sum & (s->slots - 1);
-	while (s->slot[at] && s->slot[at] != sum)
-		at = (at + 1) & (s->slots - 1);
-	*was = s->slot[at] == sum;
-	s->used += !*was;
-	s->slot[at] = sum;
-	return 0;
-}
-
 static int take_number(void *ctx, const struct contents_member *m)
 {
 	return m->implied ? 0 : pick_add(ctx, m->number);
@@ -289,18 +250,19 @@ static int member_counts(struct call *c, const struct contents_member *m, bool d
 	return r < 0 ? r : 0;
 }
 
-static int path_seen(struct call *c, const struct contents_member *m, struct seen *seen, struct buf *path, bool *was)
+/* Two paths of one sum would lose one of them: 2^-64 for each pair. */
+static int path_seen(struct call *c, const struct contents_member *m, struct sums *seen, struct buf *path, bool *was)
 {
 	int r;
 
 	*was = false;
 	path->len = 0;
 	r = contents_path(c->s->contents, m, path);
-	return r ? (r < 0 ? r : 0) : seen_add(seen, sum64(path->data, path->len), was);
+	return r ? (r < 0 ? r : 0) : sums_add(seen, sum64(path->data, path->len), was);
 }
 
 /* @seen NULL: no other archive's paths matter. */
-static int keep_last(struct call *c, struct chosen *a, struct seen *seen)
+static int keep_last(struct call *c, struct chosen *a, struct sums *seen)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT;
 	struct contents_member m = { 0 };
@@ -491,7 +453,7 @@ static int merge_archives(struct choice *ch)
 int choice_finish(struct call *c, struct choice *ch, bool versions)
 {
 	bool several = ch->n > 1 && !versions;
-	struct seen seen = { 0 };
+	struct sums seen = { 0 };
 	int r = merge_archives(ch);
 
 	several = several && ch->n > 1;
@@ -504,7 +466,7 @@ int choice_finish(struct call *c, struct choice *ch, bool versions)
 			r = call_progress(c, json_pack("{s:I, s:I}", "done", (json_int_t)(ch->n - i), "total",
 						       (json_int_t)ch->n));
 	}
-	free(seen.slot);
+	sums_fini(&seen);
 	if (ch->n)
 		qsort(ch->archive, ch->n, sizeof(*ch->archive), archive_order);
 	return r;
