@@ -339,18 +339,18 @@ static void what_no_generation_has_is_forgotten(void **state)
 {
 	struct rig *g = *state;
 
-	for (uint64_t i = 0; i < 2500; i++) {
+	for (uint64_t i = 0; i < 1200; i++) {
 		struct contents_file f = file_at(1, i);
 
 		f.stretch = 1 + i % 2;
 		LIST(g->c, &f, "a");
 	}
 	assert_int_equal(file_row_forget(g->c, 1, keep_second_stretch, NULL), 0);
-	assert_int_equal(count_rows(g, 'O'), 1250);
-	assert_int_equal(count_rows(g, 'C'), 1250);
-	assert_int_equal(count_rows(g, 'G'), 1250);
+	assert_int_equal(count_rows(g, 'O'), 600);
+	assert_int_equal(count_rows(g, 'C'), 600);
+	assert_int_equal(count_rows(g, 'G'), 600);
 	sweep_all(g->c, 100);
-	assert_int_equal(count_rows(g, 'N'), 1250);
+	assert_int_equal(count_rows(g, 'N'), 600);
 }
 
 /* Every list has a row O or G, every row of it a list: whichever writes the cut takes back. */
@@ -386,7 +386,7 @@ static void a_cut_at_any_write_leaves_lists_whole_or_queued(void **state)
 {
 	struct rig *g = *state;
 
-	for (uint64_t seed = 1; seed < 60; seed++) {
+	for (uint64_t seed = 1; seed < 24; seed++) {
 		struct contents_file f = file_at(1, seed % 3);
 		struct contents_list *l;
 		uint64_t lists, members;
@@ -612,7 +612,7 @@ static void random_archives_are_what_unpacking_them_leaves(void **state)
 	struct rig *g = *state;
 	struct buf path = BUF_INIT;
 
-	for (uint32_t run = 1; run <= 60; run++) {
+	for (uint32_t run = 1; run <= 30; run++) {
 		struct contents_file f = file_at(1, run);
 		uint32_t seed = run * 7919;
 		unsigned n = roll(&seed) % 700;
