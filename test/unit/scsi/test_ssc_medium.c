@@ -106,6 +106,27 @@ static void load_brings_back_what_was_unloaded(void **state)
 	assert_int_equal(g->data[0], 0x80);
 }
 
+/* Without a robot a stacker is one: the next tape is there, and that it is another is told. */
+static void an_unload_brings_the_next_tape_of_a_stacker(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t volume = g->u->ssc.volume, next = make(g->store, "NEXT");
+	struct catalog_stacker s = { STACKER_SCRATCH, row_of(g->store, volume).pool };
+
+	assert_int_equal(catalog_stacker_put(g->store->cat, 0, &s), 0);
+	write_records(g, 3);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	assert_true(info(g).loaded);
+	assert_int_equal(info(g).volume, next);
+	CHECKED(g, UNIT_ATTENTION, ASC_MEDIUM_CHANGED, 0, READY);
+	GOOD(g, 0, READY);
+	write_records(g, 2);
+	GOOD(g, 0, LOAD_UNLOAD(0));
+	CHECKED(g, NOT_READY, ASC_NO_MEDIUM, 0, READY);
+	assert_int_equal(stat_of(g->store, volume).end.objects, 3);
+	assert_int_equal(stat_of(g->store, next).end.objects, 2);
+}
+
 static void load_of_a_loaded_tape_goes_to_the_beginning_of_partition_0(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -701,6 +722,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		T(unload_commits_and_leaves_the_drive_empty),
 		T(load_brings_back_what_was_unloaded),
+		T(an_unload_brings_the_next_tape_of_a_stacker),
 		T(load_of_a_loaded_tape_goes_to_the_beginning_of_partition_0),
 		cmocka_unit_test_setup_teardown(load_with_nothing_to_load, rig_new, rig_free),
 		T(what_was_deleted_meanwhile_does_not_come_back),
