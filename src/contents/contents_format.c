@@ -21,7 +21,7 @@
  *   label    u8 kind; if it is not 0: string volume, string owner, string file_id, string set_id, u32 section,
  *            u32 sequence, u32 generation, u64 created_ns, u64 expires_ns, u8 format, u32 block_bytes, u32 record_bytes
  *   volume   u8 version, u8 flags (1 done, 2 off), u64 generation, u64 objects, u64 marks, u64 files,
- *            u64 expires_ns, label
+ *            u64 oldest, u64 expires_ns, label
  *   list     u8 version, u8 flags (1 doubles, 2 told), u64 volume, u64 stretch, u64 last, u64 file, u32 partition,
  *            u32 members
  *   counter  u8 version, u64

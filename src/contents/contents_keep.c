@@ -350,8 +350,7 @@ static int next_of(struct kv_iter *it, char letter, uint64_t from, uint64_t *vol
 	return 0;
 }
 
-/* The next one that rows tell of. */
-static int next_in_rows(struct contents *c, uint64_t from, uint64_t *volume)
+int keeper_next_in_rows(struct contents *c, uint64_t from, uint64_t *volume)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	uint64_t next = UINT64_MAX;
@@ -379,7 +378,7 @@ struct found { uint64_t volume; bool due, dropped, deleted; };
 static int scan_look(struct contents *c, enum scan scan, uint64_t from, struct found *out)
 {
 	struct found f = { 0 };
-	int r = scan == SCAN_TAPES ? next_tape(c, from, &f.volume) : next_in_rows(c, from, &f.volume);
+	int r = scan == SCAN_TAPES ? next_tape(c, from, &f.volume) : keeper_next_in_rows(c, from, &f.volume);
 
 	if (!r && scan == SCAN_TAPES)
 		r = scan_judge(c, f.volume, &f.due, &f.dropped);
@@ -738,6 +737,50 @@ static int settle_one(struct settler *s, uint64_t volume, bool forget)
 	w->awaited--;
 	work_put(s->k, w);
 	return r;
+}
+
+int keeper_hold(struct contents *c, uint64_t volume, int (*look)(void *ctx), void *ctx)
+{
+	struct keeper *k = c->keeper;
+	struct work *w;
+	int r;
+
+	if (!k)
+		return look(ctx);
+	LOCK_SCOPE(&k->lock);
+	w = work_get(k, volume);
+	if (!w)
+		return err_origin(-ENOMEM);
+	w->awaited++;
+	k->hurry++;
+	while (w->claimed)
+		keeper_wait(k, WAIT_NS);
+	w->claimed = true;
+	k->claims++;
+	k->hurry--;
+	pthread_mutex_unlock(&k->lock);
+	r = look(ctx);
+	pthread_mutex_lock(&k->lock);
+	work_unclaim(k, w, w->queued);
+	w->awaited--;
+	work_put(k, w);
+	return r;
+}
+
+int keeper_forget(struct contents *c, uint64_t volume)
+{
+	struct keeper *k = c->keeper;
+	struct work *w;
+
+	if (!k)
+		return contents_forget(c, volume);
+	LOCK_SCOPE(&k->lock);
+	w = work_get(k, volume);
+	if (!w)
+		return err_origin(-ENOMEM);
+	w->forget = true;
+	work_queue(k, w);
+	return 0;
 }
 
 /* The writers' volumes too, as far as they have files that are closed. */

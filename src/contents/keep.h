@@ -72,4 +72,13 @@ uint64_t look_oldest(struct contents *c, uint64_t volume);
 /* What is remembered of generations that are gone is forgotten. */
 int look_dropped(struct contents *c, uint64_t volume);
 
+/* ---- contents_keep.c ---- */
+
+/* The first volume from number @from on that rows V, F or O tell of; CONTENTS_E_NONE. */
+int keeper_next_in_rows(struct contents *c, uint64_t from, uint64_t *volume);
+/* @look while nobody else changes rows of @volume. */
+int keeper_hold(struct contents *c, uint64_t volume, int (*look)(void *ctx), void *ctx);
+/* As if nothing were known of it: by the thread, soon; without one now, and it is looked at after the next start. */
+int keeper_forget(struct contents *c, uint64_t volume);
+
 #endif

@@ -17,7 +17,7 @@
  *   scrub.status                               -> ok {state, done_bytes, all_bytes, chunks, damaged, ...}
  *   scrub.wait                                 -> progress; ok as scrub.status, once none is running
  *   check            [data] [repair]           -> progress {room, done, total}; rows {room, about, what, repaired};
- *                                                 ok {faults, repaired, catalog, tape, chunk, damage}
+ *                                                 ok {faults, repaired, catalog, tape, chunk, contents, damage}
  *   damage           [names]                   -> rows {volume, generation, file, from_bytes, bytes, archive, ...};
  *                                                 ok {chunks, packs, hurt}
  *   events           [since] [since_ns] [last] [severity] [events] [about]

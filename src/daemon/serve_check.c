@@ -16,6 +16,11 @@ static int check_progress(void *ctx, const char *room, uint64_t done, uint64_t a
 					    (json_int_t)all));
 }
 
+static void contents_found(void *ctx, const char *what, bool repaired)
+{
+	check_found(ctx, "contents", NULL, what, repaired);
+}
+
 static json_t *checked_json(const struct library_checked *k)
 {
 	json_t *all = json_pack("{s:I, s:I}", "faults", (json_int_t)k->faults, "repaired", (json_int_t)k->repaired);
@@ -40,6 +45,7 @@ int serve_check(struct call *c)
 	const struct library_check_config cfg = { .data = call_flag(c, "data"), .repair = call_flag(c, "repair"),
 						  .found = check_found, .progress = check_progress, .ctx = c };
 	struct library_checked done = { 0 };
+	struct contents_checked known = { 0 };
 	struct damage d = { 0 };
 	json_t *ok;
 	int r = chunk_store_seal_idle(c->s->cs);	/* only closed packs are looked at */
@@ -47,10 +53,17 @@ int serve_check(struct call *c)
 	if (!r)
 		r = err_fold(library_check(c->s->lib, &cfg, &done));
 	if (!r)
+		r = err_fold(contents_check(c->s->contents, cfg.repair, contents_found, c, &known));
+	if (!r)
 		r = damage_count(c, &d);
 	if (r)
 		return r;
+	done.faults += known.faults;
+	done.repaired += known.repaired;
 	ok = checked_json(&done);
+	json_object_set_new(ok, "contents",
+			    json_pack("{s:I, s:I, s:I}", "files", (json_int_t)known.files, "lists",
+				      (json_int_t)known.lists, "members", (json_int_t)known.members));
 	json_object_set_new(ok, "damage", json_pack("{s:I, s:I}", "chunks", (json_int_t)d.chunks, "packs",
 						    (json_int_t)d.packs));
 	return call_answer(c, ok);
