@@ -249,11 +249,11 @@ static inline bool digest_equal(const struct digest *a, const struct digest *b) 
 /* A 64-bit sum against accidents (XXH3-64), for headers and pages. */
 uint64_t sum64(const void *p, size_t n);
 int random_bytes(void *out, size_t n);
-/* sums.c: a set of such sums; two things of one sum are taken for one (2^-64 for each pair).  Zeroed: empty. */
-struct sums { uint64_t *slot; size_t slots, used; };
-int sums_add(struct sums *s, uint64_t sum, bool *was);
-bool sums_has(const struct sums *s, uint64_t sum);
-void sums_fini(struct sums *s);
+/* sumset.c: a set of such sums; two things of one sum are taken for one (2^-64 for each pair).  Zeroed: empty. */
+struct sumset { uint64_t *slot; size_t slots, used; };
+int sumset_add(struct sumset *s, uint64_t sum, bool *was);
+bool sumset_has(const struct sumset *s, uint64_t sum);
+void sumset_fini(struct sumset *s);
 
 /* ---- workers.c: jobs run at once, finished in order ------------------------------------------------------- */
 

@@ -251,18 +251,18 @@ static int member_counts(struct call *c, const struct contents_member *m, bool d
 }
 
 /* Two paths of one sum would lose one of them: 2^-64 for each pair. */
-static int path_seen(struct call *c, const struct contents_member *m, struct sums *seen, struct buf *path, bool *was)
+static int path_seen(struct call *c, const struct contents_member *m, struct sumset *seen, struct buf *path, bool *was)
 {
 	int r;
 
 	*was = false;
 	path->len = 0;
 	r = contents_path(c->s->contents, m, path);
-	return r ? (r < 0 ? r : 0) : sums_add(seen, sum64(path->data, path->len), was);
+	return r ? (r < 0 ? r : 0) : sumset_add(seen, sum64(path->data, path->len), was);
 }
 
 /* @seen NULL: no other archive's paths matter. */
-static int keep_last(struct call *c, struct chosen *a, struct sums *seen)
+static int keep_last(struct call *c, struct chosen *a, struct sumset *seen)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT;
 	struct contents_member m = { 0 };
@@ -453,7 +453,7 @@ static int merge_archives(struct choice *ch)
 int choice_finish(struct call *c, struct choice *ch, bool versions)
 {
 	bool several = ch->n > 1 && !versions;
-	struct sums seen = { 0 };
+	struct sumset seen = { 0 };
 	int r = merge_archives(ch);
 
 	several = several && ch->n > 1;
@@ -466,7 +466,7 @@ int choice_finish(struct call *c, struct choice *ch, bool versions)
 			r = call_progress(c, json_pack("{s:I, s:I}", "done", (json_int_t)(ch->n - i), "total",
 						       (json_int_t)ch->n));
 	}
-	sums_fini(&seen);
+	sumset_fini(&seen);
 	if (ch->n)
 		qsort(ch->archive, ch->n, sizeof(*ch->archive), archive_order);
 	return r;

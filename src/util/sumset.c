@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static size_t slot_of(const struct sums *s, uint64_t sum)
+static size_t slot_of(const struct sumset *s, uint64_t sum)
 {
 	size_t at = sum & (s->slots - 1);
 
@@ -13,9 +13,9 @@ static size_t slot_of(const struct sums *s, uint64_t sum)
 	return at;
 }
 
-static int sums_grow(struct sums *s)
+static int sumset_grow(struct sumset *s)
 {
-	struct sums more = { .slots = s->slots ? 2 * s->slots : 1024, .used = s->used };
+	struct sumset more = { .slots = s->slots ? 2 * s->slots : 1024, .used = s->used };
 
 	more.slot = calloc(more.slots, sizeof(*more.slot));
 	if (!more.slot)
@@ -28,10 +28,10 @@ static int sums_grow(struct sums *s)
 	return 0;
 }
 
-int sums_add(struct sums *s, uint64_t sum, bool *was)
+int sumset_add(struct sumset *s, uint64_t sum, bool *was)
 {
 	size_t at;
-	int r = s->used * 4 >= s->slots * 3 ? sums_grow(s) : 0;
+	int r = s->used * 4 >= s->slots * 3 ? sumset_grow(s) : 0;
 
 	if (r)
 		return r;
@@ -43,13 +43,13 @@ int sums_add(struct sums *s, uint64_t sum, bool *was)
 	return 0;
 }
 
-bool sums_has(const struct sums *s, uint64_t sum)
+bool sumset_has(const struct sumset *s, uint64_t sum)
 {
 	return s->slots && s->slot[slot_of(s, sum ? sum : 1)];
 }
 
-void sums_fini(struct sums *s)
+void sumset_fini(struct sumset *s)
 {
 	free(s->slot);
-	*s = (struct sums){ 0 };
+	*s = (struct sumset){ 0 };
 }
