@@ -179,6 +179,8 @@ static void check_in_order(struct all_places *all, const struct catalog_scsi *s)
 	struct check *k = all->k;
 	const struct placed *p, *last = NULL;
 
+	if (!all->count)
+		return;
 	for (p = all->placed; p < all->placed + all->count; p++) {
 		struct row_key key = key_place(p->volume);
 
