@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tape files as archives are read from, and members out of them: the right bytes, no more of the tape than needed. */
+#include "unit/contents/tapes.h"
+
+#include <vtape/tarball.h>
+
+static struct contents_member member_of(struct tapes *t, uint32_t content, const char *path)
+{
+	struct contents_member m = { .number = 0 };
+	int r = contents_resolve(t->c, content, path, &m);
+
+	if (r)
+		fail_msg("%s: %d", path, r);
+	return m;
+}
+
+/* What make_archive() put there. */
+static uint8_t byte_of(const char *name, unsigned member, size_t at)
+{
+	uint64_t noise = 88172645463325252ull + member * 7919u + (unsigned char)name[0];
+
+	for (size_t k = 0; k <= at; k++)
+		noise = noise * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint8_t)(noise >> 56);
+}
+
+static void put_archive(struct tapes *t, uint64_t id, const char *format, const char *filter, const char *name,
+			unsigned members, size_t size)
+{
+	struct archived a = make_archive(format, filter, name, members, size);
+	struct volume *v = claim(&t->s, id, CLAIM_WRITE);
+
+	put_records(v, a.p, a.n, 10240);
+	assert_int_equal(volume_append_filemark(v, 0), 0);
+	release(&t->s, id, CLAIM_WRITE);
+	free(a.p);
+}
+
+static void assert_reads(struct contents_reader *r, const char *name, unsigned member, uint64_t from, size_t n, size_t size)
+{
+	uint8_t *p = malloc(n);
+	size_t got = 1, all = 0;
+
+	while (all < n && got) {
+		assert_int_equal(contents_reader_read(r, from + all, p + all, n - all, &got), 0);
+		all += got;
+	}
+	assert_int_equal(all, from >= size ? 0 : size - from < n ? size - from : n);
+	for (size_t i = 0; i < all; i += i < 100 ? 1 : 97)
+		assert_int_equal(p[i], byte_of(name, member, from + i));
+	free(p);
+}
+
+static void check_members(struct tapes *t, const char *format, const char *filter)
+{
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_reader *r;
+	struct contents_member m;
+	struct contents_file f;
+
+	append_bytes(t, id, "something else", 14, 14);
+	put_archive(t, id, format, filter, "one", 20, 5000);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 1, &f), 0);
+	if (f.how != CONTENTS_LISTED)
+		fail_msg("%s %s: %s", format, filter, contents_how_name(f.how));
+	assert_int_equal(f.compressed, filter != NULL || !strcmp(format, "zip"));
+	for (unsigned i = 0; i < 20; i += 7) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "one/%u", i);
+		m = member_of(t, f.content, path);
+		assert_int_equal(contents_reader_new(t->c, &f, &m, &r), 0);
+		assert_reads(r, "one", i, 0, 6000, 5000);
+		assert_reads(r, "one", i, 4990, 100, 5000);
+		assert_reads(r, "one", i, 17, 300, 5000);	/* backwards */
+		assert_reads(r, "one", i, 2000, 300, 5000);
+		assert_reads(r, "one", i, 5000, 10, 5000);
+		contents_reader_free(r);
+		contents_member_fini(&m);
+	}
+	assert_int_equal(library_volume_delete(t->s.lib, id), 0);
+}
+
+static void members_are_read_from_anywhere(void **state)
+{
+	static const struct { const char *format, *filter; } kinds[] = {
+		{ "gnutar", NULL }, { "pax", NULL }, { "ustar", NULL }, { "newc", NULL }, { "odc", NULL }, { "gnutar", "gzip" },
+		{ "pax", "zstd" }, { "newc", "xz" }, { "ustar", "bzip2" }, { "zip", NULL },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+		check_members(*state, kinds[i].format, kinds[i].filter);
+}
+
+/* No more than its chunks: of this tape of 32 MiB. */
+static void one_member_takes_little_of_the_tape(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_source *src;
+	struct contents_member m;
+	struct contents_file f;
+	uint8_t block[512];
+	size_t got;
+
+	put_archive(t, id, "gnutar", NULL, "one", 32, 1u << 20);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 0, &f), 0);
+	m = member_of(t, f.content, "one/20");
+	assert_true(m.data != TARBALL_NO_PLACE);
+	assert_int_equal(contents_source_new(t->c, &f, &src), 0);
+	assert_int_equal(contents_source(src)->read(contents_source(src)->ctx, m.data + 1000, block, sizeof(block), &got), 0);
+	assert_int_equal(got, sizeof(block));
+	assert_int_equal(block[7], byte_of("one", 20, 1007));
+	assert_int_equal(contents_source_read(src), 512);
+	assert_int_equal(contents_source(src)->read(contents_source(src)->ctx, f.bytes, block, sizeof(block), &got), 0);
+	assert_int_equal(got, 0);
+	contents_source_free(src);
+	contents_member_fini(&m);
+}
+
+static void what_is_written_over_is_stale(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_reader *r;
+	struct contents_member m;
+	struct contents_file f;
+	uint8_t p[1000];
+	size_t got;
+
+	put_archive(t, id, "gnutar", NULL, "one", 8, 300000);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 0, &f), 0);
+	m = member_of(t, f.content, "one/2");
+	assert_int_equal(contents_reader_new(t->c, &f, &m, &r), 0);
+	assert_int_equal(contents_reader_read(r, 0, p, sizeof(p), &got), 0);
+	assert_int_equal(contents_reader_read(r, 1000, p, sizeof(p), &got), 0);
+	cut_before(t, id, 0);
+	assert_int_equal(contents_reader_read(r, 2000, p, sizeof(p), &got), -ESTALE);	/* though it was read ahead */
+	assert_int_equal(contents_reader_read(r, 200000, p, sizeof(p), &got), -ESTALE);
+	put_archive(t, id, "gnutar", NULL, "two", 8, 300000);
+	assert_int_equal(contents_reader_read(r, 200000, p, sizeof(p), &got), -ESTALE);
+	assert_int_equal(library_volume_delete(t->s.lib, id), 0);
+	assert_int_equal(contents_reader_read(r, 0, p, sizeof(p), &got), -ESTALE);
+	contents_reader_free(r);
+	contents_member_fini(&m);
+}
+
+/* Beside a writer at the same tape. */
+static void a_reader_is_in_nobodys_way(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_reader *r;
+	struct contents_member m;
+	struct contents_file f;
+	struct volume *v;
+
+	put_archive(t, id, "gnutar", NULL, "one", 8, 3000);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 0, &f), 0);
+	m = member_of(t, f.content, "one/2");
+	assert_int_equal(contents_reader_new(t->c, &f, &m, &r), 0);
+	v = claim(&t->s, id, CLAIM_WRITE);
+	assert_int_equal(volume_append_record(v, 0, "more", 4), 0);
+	assert_reads(r, "one", 2, 0, 3000, 3000);
+	release(&t->s, id, CLAIM_WRITE);
+	assert_reads(r, "one", 2, 0, 3000, 3000);
+	contents_reader_free(r);
+	contents_member_fini(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_TAPES(members_are_read_from_anywhere),
+		ON_TAPES(one_member_takes_little_of_the_tape),
+		ON_TAPES(what_is_written_over_is_stale),
+		ON_TAPES(a_reader_is_in_nobodys_way),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
