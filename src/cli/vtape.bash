@@ -18,7 +18,7 @@ _vtape() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     w=${COMP_WORDS[i]}
     case $w in
-      -s | -p | -o | -n | --store | --pool | --options | --count | --until | --for | --rate | --live) i=$((i + 1)) ;;
+      -s | -p | -o | -n | --store | --pool | --options | --count | --until | --for | --rate | --live | --from | --state | --id | --owner) i=$((i + 1)) ;;
       --event | --about | --site | --access | --serial | --generation | --written) i=$((i + 1)) ;;
       --since | --severity | --timeout) i=$((i + 1)) ;;
       -*) ;;
@@ -42,6 +42,8 @@ _vtape() {
     --event) COMPREPLY=($(compgen -W "$(vtape events -H -n 0 2>/dev/null | cut -f4 | sort -u)" -- "$cur")); return ;;
     --site) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
     --access) COMPREPLY=($(compgen -W 'secondary restricted' -- "$cur")); return ;;
+    --from) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --state) COMPREPLY=($(compgen -W 'scratch assigned expired migrated error incoming' -- "$cur")); return ;;
     --severity) COMPREPLY=($(compgen -W 'info warning error' -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W 'tap aws' -- "$cur")); return ;;
     --compression) COMPREPLY=($(compgen -W 'zstd lz4 none' -- "$cur")); return ;;
@@ -66,15 +68,16 @@ _vtape() {
       'hook '*:0 | 'hook list:'*) COMPREPLY=($(compgen -W "$(vtape hook list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'site settle:1' | 'volume register:0') COMPREPLY=($(compgen -W "$(vtape site clashes -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'site '*:0 | 'site list:'*) COMPREPLY=($(compgen -W "$(vtape site list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
-      'pool '*:0) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'pool '*:0 | 'pool expire:'*) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       scrub:0) COMPREPLY=($(compgen -W 'start stop status' -- "$cur")) ;;
       get:* | set:*) COMPREPLY=($(compgen -W "$(vtape get -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'volume restore-generation:1')
         COMPREPLY=($(compgen -W "$(vtape volume history -H "${typed[-1]}" 2>/dev/null | cut -f1)" -- "$cur")) ;;
       'pool set:'* | 'pool get:'*)
         COMPREPLY=($(compgen -W "$(vtape pool get default -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
-      'drive load:0' | 'drive unload:0')
+      'drive load:0' | 'drive unload:0' | 'drive set:0')
         COMPREPLY=($(compgen -W "$(vtape drive list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
+      'drive set:'*) COMPREPLY=($(compgen -W 'stacker=' -- "$cur")) ;;
       'scsi up:'*) COMPREPLY=($(compgen -W 'drives= changer= slots= ports= fabric=' -- "$cur")) ;;
       'scsi set:0')
         COMPREPLY=($(compgen -W "$(vtape scsi status -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
