@@ -143,29 +143,60 @@ static mode_t type_of(const struct contents_member *m)
 static struct node node_of_member(const struct contents_member *m)
 {
 	return (struct node){ .kind = m->type == 'd' ? NODE_FOLDER : NODE_MEMBER, .content = m->content,
-			      .member = m->number, .type = type_of(m) };
+			      .member = m->number };
+}
+
+static void stat_mtime(const struct contents_member *m, struct stat *s)
+{
+	s->st_mtim = s->st_atim = s->st_ctim = (struct timespec){ m->mtime_s, (long)m->mtime_ns };
+}
+
+static void stat_member(const struct contents_member *m, struct stat *s)
+{
+	uint64_t size = m->size > INT64_MAX ? INT64_MAX : m->size;
+	struct node n = node_of_member(m);
+
+	*s = (struct stat){ .st_ino = node_ino(&n), .st_nlink = 1, .st_blksize = TREE_BLKSIZE_NONE };
+	s->st_mode = type_of(m) | (m->mode & 07777);
+	s->st_uid = m->uid;
+	s->st_gid = m->gid;
+	if (S_ISLNK(s->st_mode)) {
+		s->st_mode |= 0777;
+		s->st_size = (off_t)m->link.len;
+	}
+	if (S_ISCHR(s->st_mode) || S_ISBLK(s->st_mode))
+		s->st_rdev = makedev(m->dev_major, m->dev_minor);
+	if (S_ISREG(s->st_mode)) {
+		s->st_size = (off_t)size;
+		s->st_blocks = (blkcnt_t)(size / 512 + (size % 512 ? 1 : 0));
+	}
+	stat_mtime(m, s);
 }
 
 /* What @m is another name of: itself, if it has bytes of its own (cpio, pax), or if the archive has no such file. */
-static int node_of_link(struct fs *fs, const struct contents_member *m, struct node *out)
+static int describe(struct fs *fs, const struct contents_member *m, struct node *out, struct stat *attr)
 {
 	CLEANUP(contents_member_fini) struct contents_member to = { 0 };
 	const struct contents_member *at = m;
-	int r = 0;
+	int r;
 
-	*out = node_of_member(m);
 	for (unsigned hops = 0; at->type == 'h' && !at->size && at->link.len && hops < HOPS_MAX; hops++) {
 		CLEANUP(freep) char *path = strdup((const char *)at->link.data);
 
 		if (!path)
 			return err_origin(-ENOMEM);
 		r = contents_resolve(fs->contents, m->content, path, &to);
-		if (r || to.type == 'd')
-			return r == CONTENTS_E_NONE ? 0 : fs_errno(r);
-		at = &to;
+		if (r < 0)
+			return fs_errno(r);
+		at = r || to.type == 'd' ? m : &to;
+		if (at == m)
+			break;
 	}
-	if (at->type != 'h' || at->size)
-		*out = node_of_member(at);
+	if (at->type == 'h' && !at->size)
+		at = m;
+	*out = node_of_member(at);
+	if (attr)
+		stat_member(at, attr);
 	return 0;
 }
 
@@ -203,7 +234,7 @@ static int lookup_cut(struct fs *fs, uint32_t content, uint32_t dir, const char 
 	return m->dir == dir && strlen(m->name) > TREE_NAME_MAX && !strcmp(again, name) ? 0 : CONTENTS_E_NONE;
 }
 
-int archive_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out)
+int archive_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out, struct stat *attr)
 {
 	CLEANUP(contents_member_fini) struct contents_member m = { 0 };
 	uint32_t content, number;
@@ -214,7 +245,7 @@ int archive_lookup(struct fs *fs, const struct node *dir, const char *name, stru
 	r = contents_lookup(fs->contents, content, number, name, &m);
 	if (r == CONTENTS_E_NONE)
 		r = lookup_cut(fs, content, number, name, &m);
-	return r ? none_is(r, -ENOENT) : node_of_link(fs, &m, out);
+	return r ? none_is(r, -ENOENT) : describe(fs, &m, out, attr);
 }
 
 int archive_find(struct fs *fs, uint64_t volume, const char *name, struct node *out)
@@ -238,32 +269,6 @@ int archive_find(struct fs *fs, uint64_t volume, const char *name, struct node *
 
 /* ---- stat ------------------------------------------------------------------------------------------------------ */
 
-static void stat_mtime(const struct contents_member *m, struct stat *s)
-{
-	s->st_mtim = s->st_atim = s->st_ctim = (struct timespec){ m->mtime_s, (long)m->mtime_ns };
-}
-
-static void stat_member(const struct contents_member *m, struct stat *s)
-{
-	uint64_t size = m->size > INT64_MAX ? INT64_MAX : m->size;
-
-	s->st_mode = type_of(m) | (m->mode & 07777);
-	s->st_nlink = 1;
-	s->st_uid = m->uid;
-	s->st_gid = m->gid;
-	if (S_ISLNK(s->st_mode)) {
-		s->st_mode |= 0777;
-		s->st_size = (off_t)m->link.len;
-	}
-	if (S_ISCHR(s->st_mode) || S_ISBLK(s->st_mode))
-		s->st_rdev = makedev(m->dev_major, m->dev_minor);
-	if (S_ISREG(s->st_mode)) {
-		s->st_size = (off_t)size;
-		s->st_blocks = (blkcnt_t)(size / 512 + (size % 512 ? 1 : 0));
-	}
-	stat_mtime(m, s);
-}
-
 /* The folder of the tape file: whose that is, and as old as what was packed. */
 static int stat_archive(struct fs *fs, const struct node *n, struct stat *s)
 {
@@ -279,7 +284,7 @@ static int stat_archive(struct fs *fs, const struct node *n, struct stat *s)
 	s->st_mode = S_IFDIR | (s->st_mode & 0444) | (s->st_mode & 0444) >> 2;
 	s->st_size = 0;
 	s->st_blocks = 0;
-	s->st_blksize = 4096;
+	s->st_blksize = TREE_BLKSIZE_NONE;
 	r = contents_member(fs->contents, content, 0, &root);
 	if (!r)
 		stat_mtime(&root, s);
@@ -334,13 +339,14 @@ static int list_member(void *ctx, const struct contents_member *m)
 {
 	struct listing *l = ctx;
 	char name[TREE_NAME_MAX + 1];
+	struct stat attr;
 	struct node n;
-	int r = node_of_link(l->fs, m, &n);
+	int r = describe(l->fs, m, &n, &attr);
 
 	if (r)
 		return r;
 	shown_name(m, name);
-	return l->emit(l->ctx, name, &n, m->number) ? 0 : LIST_ENOUGH;
+	return l->emit(l->ctx, name, &n, &attr, m->number) ? 0 : LIST_ENOUGH;
 }
 
 /* A cookie is the number of the last member given: it leads to the same place however the folder is read. */

@@ -47,13 +47,20 @@ static struct file *file_in_use(struct fuse_file_info *fi)
 static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
 	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
 	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
-	[NODE_ARCHIVE] = { 1, 0 }, [NODE_FOLDER] = { 1, 1 }, [NODE_MEMBER] = { 1, 1 },
+	[NODE_ARCHIVE] = { 1, 0 },
+	/* These never change, only go.  So long as it takes to read a large folder and then to look at all that is in it. */
+	[NODE_FOLDER] = { 10, 10 }, [NODE_MEMBER] = { 10, 10 },
 };
+
+static struct fuse_entry_param entry_of(const struct node *n)
+{
+	return (struct fuse_entry_param){ .ino = node_ino(n), .entry_timeout = trust[n->kind].name_s,
+					  .attr_timeout = trust[n->kind].attr_s };
+}
 
 static int make_entry(struct fs *fs, const struct node *n, struct fuse_entry_param *e)
 {
-	*e = (struct fuse_entry_param){ .ino = node_ino(n), .entry_timeout = trust[n->kind].name_s,
-					.attr_timeout = trust[n->kind].attr_s };
+	*e = entry_of(n);
 	return e->ino ? tree_attr(fs, n, &e->attr) : -EOVERFLOW;
 }
 
@@ -68,11 +75,31 @@ static void reply_entry(fuse_req_t req, const struct node *n)
 		fuse_reply_entry(req, &e);
 }
 
+static void lookup_member(fuse_req_t req, const struct node *dir, const char *name)
+{
+	struct fuse_entry_param e;
+	struct stat attr;
+	struct node n;
+	int r = archive_lookup(fs_of(req), dir, name, &n, &attr);
+
+	if (r) {
+		reply(req, r);
+		return;
+	}
+	e = entry_of(&n);
+	e.attr = attr;
+	fuse_reply_entry(req, &e);
+}
+
 static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct node dir, n;
 	int r = node_of(parent, &dir);
 
+	if (!r && (dir.kind == NODE_ARCHIVE || dir.kind == NODE_FOLDER)) {
+		lookup_member(req, &dir, name);
+		return;
+	}
 	if (!r)
 		r = tree_lookup(fs_of(req), &dir, name, &n);
 	if (r)
@@ -190,31 +217,51 @@ struct page {
 	fuse_req_t req;
 	char *data;
 	size_t len, cap;
+	bool plus;		/* each entry with what a look-up says */
 };
 
-static bool page_put(struct page *p, const char *name, uint64_t ino, mode_t type, uint64_t next)
+/* @e without a number: the kernel asks if it wants to know. */
+static bool page_put(struct page *p, const char *name, const struct fuse_entry_param *e, uint64_t next)
 {
-	struct stat s = { .st_ino = ino, .st_mode = type };
-	size_t n = fuse_add_direntry(p->req, p->data + p->len, p->cap - p->len, name, &s, (off_t)next);
+	char *to = p->data + p->len;
+	size_t left = p->cap - p->len, n;
 
-	if (n > p->cap - p->len)
+	if (p->plus)
+		n = fuse_add_direntry_plus(p->req, to, left, name, e, (off_t)next);
+	else
+		n = fuse_add_direntry(p->req, to, left, name, &e->attr, (off_t)next);
+	if (n > left)
 		return false;
 	p->len += n;
 	return true;
 }
 
-static bool page_emit(void *ctx, const char *name, const struct node *n, uint64_t next)
+static bool page_put_dir(struct page *p, const char *name, uint64_t ino, uint64_t next)
 {
-	mode_t type = node_is_dir(n) ? S_IFDIR : n->type ? n->type : S_IFREG;
+	struct fuse_entry_param e = { .attr = { .st_ino = ino, .st_mode = S_IFDIR } };
 
-	return page_put(ctx, name, node_ino(n), type, next + COOKIE_OWN);
+	return page_put(p, name, &e, next);
 }
 
-static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static bool page_emit(void *ctx, const char *name, const struct node *n, const struct stat *attr, uint64_t next)
+{
+	struct fuse_entry_param e = { .ino = 0 };
+
+	if (attr) {
+		e = entry_of(n);
+		e.attr = *attr;
+	} else {
+		e.attr.st_ino = node_ino(n);
+		e.attr.st_mode = node_is_dir(n) ? S_IFDIR : S_IFREG;
+	}
+	return page_put(ctx, name, &e, next + COOKIE_OWN);
+}
+
+static void read_folder(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
 	struct tree_walk *w = (struct tree_walk *)(uintptr_t)fi->fh;
 	CLEANUP(freep) char *data = malloc(size);
-	struct page p = { req, data, 0, size };
+	struct page p = { req, data, 0, size, plus };
 	uint64_t from = (uint64_t)off;
 	int r = 0;
 
@@ -222,9 +269,9 @@ static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 		reply(req, -ENOMEM);
 		return;
 	}
-	if (from == 0 && page_put(&p, ".", ino, S_IFDIR, 1))
+	if (from == 0 && page_put_dir(&p, ".", ino, 1))
 		from = 1;
-	if (from == 1 && page_put(&p, "..", FUSE_ROOT_ID, S_IFDIR, COOKIE_OWN))
+	if (from == 1 && page_put_dir(&p, "..", FUSE_ROOT_ID, COOKIE_OWN))
 		from = COOKIE_OWN;
 	if (from >= COOKIE_OWN)
 		r = tree_list(w, from - COOKIE_OWN, page_emit, &p);
@@ -232,6 +279,16 @@ static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 		reply(req, r);
 	else
 		fuse_reply_buf(req, data, p.len);
+}
+
+static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	read_folder(req, ino, size, off, fi, false);
+}
+
+static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	read_folder(req, ino, size, off, fi, true);
 }
 
 static struct tree_who who_of(fuse_req_t req, mode_t mode)
@@ -621,6 +678,8 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & FUSE_CAP_ATOMIC_O_TRUNC;
 	/* A write must be acknowledged by the tape, not by the page cache. */
 	conn->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+	/* Where it costs nothing, entries come with their attributes; find, cp and rsync read a folder before they ask. */
+	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
 	/* What is unpacked on the way must be asked for in order.  Only members of archives are read ahead. */
 	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_READ;
 	/* Requests come into one buffer as they are; through a pipe they would be copied once more. */
@@ -636,6 +695,7 @@ const struct fuse_lowlevel_ops fs_requests = {
 	.readlink = do_readlink,
 	.opendir = do_opendir,
 	.readdir = do_readdir,
+	.readdirplus = do_readdirplus,
 	.releasedir = do_releasedir,
 	.mkdir = do_mkdir,
 	.rmdir = do_rmdir,

@@ -267,10 +267,11 @@ static int list_files(struct tree_walk *w, struct volume *v, uint64_t cookie, co
 		if (r)
 			return r == -ENOENT ? 0 : r;
 		n.kind = NODE_FILE;
-		if (cookie % 2 == 0 && !emit(ctx, name, &n, cookie + 1))
+		if (cookie % 2 == 0 && !emit(ctx, name, &n, NULL, cookie + 1))
 			return 0;
 		n.kind = NODE_ARCHIVE;
-		if (a->is[n.file - a->from] && archive_name(w->fs, v, &n, name) && !emit(ctx, name, &n, 2 * n.file + 2))
+		if (a->is[n.file - a->from] && archive_name(w->fs, v, &n, name) &&
+		    !emit(ctx, name, &n, NULL, 2 * n.file + 2))
 			return 0;
 	}
 	return LIST_MORE;

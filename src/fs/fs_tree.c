@@ -102,7 +102,7 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, struct 
 		return lookup_in_volume(fs, dir->volume, name, out);
 	case NODE_ARCHIVE:
 	case NODE_FOLDER:
-		return archive_lookup(fs, dir, name, out);
+		return archive_lookup(fs, dir, name, out, NULL);
 	default:
 		return -ENOTDIR;
 	}
@@ -216,7 +216,7 @@ static void stat_drive(struct fs *fs, struct stat *s)
 
 int tree_attr(struct fs *fs, const struct node *n, struct stat *out)
 {
-	struct stat s = { .st_ino = node_ino(n), .st_blksize = 4096 };
+	struct stat s = { .st_ino = node_ino(n), .st_blksize = TREE_BLKSIZE_NONE };
 	int r = 0;
 
 	switch (n->kind) {
@@ -263,7 +263,7 @@ static int listing_add(struct listing *l, const char *name, const struct node *n
 {
 	if (!node_ino(n))
 		return 0;
-	if (l->w->cookie >= l->from && !l->emit(l->ctx, name, n, l->w->cookie + 1))
+	if (l->w->cookie >= l->from && !l->emit(l->ctx, name, n, NULL, l->w->cookie + 1))
 		return 1;
 	l->w->cookie++;
 	return 0;

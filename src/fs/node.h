@@ -42,7 +42,6 @@ struct node {
 	unsigned drive;		/* NODE_DRIVE */
 	bool rewinds;
 	uint32_t content, member;	/* NODE_FOLDER, NODE_MEMBER */
-	uint32_t type;		/* NODE_MEMBER in a listing: S_IF*; its number does not tell */
 };
 
 #define NODE_VOLUME_MAX ((1ull << 32) - 1)

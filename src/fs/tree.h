@@ -14,6 +14,7 @@
 /* st_blksize of what is read and written in records: cp and cat take it as the size of their buffer, so it is the
  * longest power of two that is a record through the mount. */
 #define TREE_BLKSIZE (512u << 10)
+#define TREE_BLKSIZE_NONE 4096	/* of the rest */
 
 /* ---- fs_tree.c ---- */
 
@@ -28,9 +29,9 @@ struct tree_walk {
 	uint64_t cookie;		/* of the next entry */
 	char after[BARCODE_MAX + 1];	/* name of the last volume or pool given */
 };
-/* Gives entries from @cookie on, until @emit says false (that entry comes again).  @next: cookie of the entry
- * after it. */
-typedef bool (*tree_emit)(void *ctx, const char *name, const struct node *n, uint64_t next);
+/* Gives entries from @cookie on, until @emit says false (that entry comes again).  @attr: what tree_attr() says of it,
+ * where that costs nothing, else NULL; then it is a folder or a regular file.  @next: cookie of the entry after it. */
+typedef bool (*tree_emit)(void *ctx, const char *name, const struct node *n, const struct stat *attr, uint64_t next);
 int tree_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx);
 
 /* ---- fs_change.c ---- */
@@ -67,7 +68,8 @@ int tapefile_setattr(struct fs *fs, const struct node *n, unsigned what, const s
 
 /* "0001.d" in a volume's folder. */
 int archive_find(struct fs *fs, uint64_t volume, const char *name, struct node *out);
-int archive_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out);
+/* @attr may be NULL. */
+int archive_lookup(struct fs *fs, const struct node *dir, const char *name, struct node *out, struct stat *attr);
 int archive_attr(struct fs *fs, const struct node *n, struct stat *out);
 int archive_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx);
 /* The target of a symbolic link, NUL behind. */

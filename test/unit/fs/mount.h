@@ -211,7 +211,8 @@ static inline struct stat stat_path(struct mount *m, const char *path)
 /* Names of a folder, space between, in pages of @page entries. */
 struct names { char text[4096]; unsigned left; uint64_t next; };
 
-static inline bool names_add(void *ctx, const char *name, const struct node *n, uint64_t next)
+static inline bool names_add(void *ctx, const char *name, const struct node *n, const struct stat *attr,
+			     uint64_t next)
 {
 	struct names *l = ctx;
 

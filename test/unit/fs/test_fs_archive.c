@@ -306,9 +306,9 @@ static void a_large_folder_comes_in_pages(void **state)
 	assert_string_equal(list(m, D, 1), want);
 }
 
-static bool take_some(void *ctx, const char *name, const struct node *n, uint64_t next)
+static bool take_some(void *ctx, const char *name, const struct node *n, const struct stat *attr, uint64_t next)
 {
-	return names_add(ctx, name, n, next);
+	return names_add(ctx, name, n, attr, next);
 }
 
 static void a_folder_can_be_read_from_any_place_again(void **state)
@@ -331,24 +331,31 @@ static void a_folder_can_be_read_from_any_place_again(void **state)
 	assert_int_equal(tree_list(&w, UINT64_MAX / 2, take_some, &l), 0);
 }
 
-static bool note_type(void *ctx, const char *name, const struct node *n, uint64_t next)
-{
-	mode_t type = node_is_dir(n) ? S_IFDIR : n->type;
+struct seen { struct mount *m; char types[16]; };
 
-	strcat(ctx, S_ISDIR(type) ? "d" : S_ISLNK(type) ? "l" : S_ISCHR(type) ? "c" : S_ISFIFO(type) ? "p" : "-");
+static bool note_type(void *ctx, const char *name, const struct node *n, const struct stat *attr, uint64_t next)
+{
+	struct seen *seen = ctx;
+	mode_t type = attr->st_mode;
+	struct stat s;
+
+	strcat(seen->types, S_ISDIR(type) ? "d" : S_ISLNK(type) ? "l" : S_ISCHR(type) ? "c" : S_ISFIFO(type) ? "p" : "-");
+	assert_int_equal(node_is_dir(n), S_ISDIR(type));
+	assert_int_equal(tree_attr(&seen->m->fs, n, &s), 0);
+	assert_memory_equal(&s, attr, sizeof(s));
 	return true;
 }
 
-static void a_listing_tells_types(void **state)
+static void a_listing_tells_what_stat_does(void **state)
 {
 	struct mount *m = *state;
 	struct tree_walk w = { .fs = &m->fs };
-	char types[16] = "";
+	struct seen seen = { .m = m };
 
 	pack_some(m);
 	assert_int_equal(find(m, D, &w.dir), 0);
-	assert_int_equal(tree_list(&w, 0, note_type, types), 0);
-	assert_string_equal(types, "dlcp--");
+	assert_int_equal(tree_list(&w, 0, note_type, &seen), 0);
+	assert_string_equal(seen.types, "dlcp--");
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------------------------- */
@@ -557,7 +564,7 @@ int main(void)
 		MOUNTED(a_long_name_is_cut_and_can_be_opened),
 		MOUNTED(a_large_folder_comes_in_pages),
 		MOUNTED(a_folder_can_be_read_from_any_place_again),
-		MOUNTED(a_listing_tells_types),
+		MOUNTED(a_listing_tells_what_stat_does),
 		MOUNTED(a_byte_anywhere_can_be_read),
 		MOUNTED(a_member_that_is_cut_off_is_no_short_file),
 		MOUNTED(an_open_member_is_in_nobodys_way),

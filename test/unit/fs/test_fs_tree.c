@@ -60,11 +60,11 @@ static void a_long_folder_comes_in_pages(void **state)
 	assert_string_equal(list(m, "tapes/default", 1), want);
 }
 
-static bool take_two(void *ctx, const char *name, const struct node *n, uint64_t next)
+static bool take_two(void *ctx, const char *name, const struct node *n, const struct stat *attr, uint64_t next)
 {
 	struct names *l = ctx;
 
-	return names_add(l, name, n, next);
+	return names_add(l, name, n, attr, next);
 }
 
 static void a_folder_can_be_read_from_any_place_again(void **state)
