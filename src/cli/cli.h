@@ -25,8 +25,12 @@ enum opt {
 	OPT_TIMEOUT, OPT_WITH_VOLUMES, OPT_FORMAT, OPT_OVERWRITE, OPT_SINCE, OPT_SEVERITY, OPT_COUNT, OPT_FOLLOW,
 	OPT_DRY_RUN, OPT_RATE, OPT_LIVE, OPT_WAIT, OPT_DATA, OPT_REPAIR, OPT_UNTIL, OPT_FOR, OPT_EVENT,
 	OPT_ABOUT, OPT_SITE, OPT_ACCESS, OPT_SERIAL, OPT_GENERATION, OPT_WRITTEN, OPT_FROM, OPT_STATE,
-	OPT_SCRATCH, OPT_ID, OPT_OWNER, OPT_IBM, OPT_VERSION, OPTS
+	OPT_SCRATCH, OPT_ID, OPT_OWNER, OPT_IBM,
+	OPT_REGEX, OPT_EXACT, OPT_IGNORE_CASE, OPT_SIZE, OPT_NEWER, OPT_OLDER, OPT_TYPE, OPT_VOLUME, OPT_NEWEST,
+	OPT_RECURSIVE, OPT_LONG, OPT_DIRECTORY, OPT_FIND, OPT_ALL_VERSIONS, OPT_KEEP_NEWER, OPT_STRIP, OPT_VERBOSE,
+	OPT_VERSION, OPTS
 };
+_Static_assert(OPTS <= 64, "a verb's options are bits of 64");
 #define OPTION(o) (UINT64_C(1) << (o))
 #define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
 
@@ -222,6 +226,13 @@ int verb_changer_list(const struct args *a);
 int verb_changer_move(const struct args *a);
 int verb_changer_import(const struct args *a);
 int verb_changer_export(const struct args *a);
+int verb_find(const struct args *a);		/* verb_find.c */
+int verb_ls(const struct args *a);
+int verb_cat(const struct args *a);
+int verb_restore(const struct args *a);		/* verb_restore.c */
+int verb_contents_status(const struct args *a);	/* verb_contents.c */
+int verb_contents_settle(const struct args *a);
+int verb_contents_forget(const struct args *a);
 int verb_import(const struct args *a);		/* verb_image.c */
 int verb_export(const struct args *a);
 

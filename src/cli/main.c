@@ -10,6 +10,8 @@
 #define LIST (OPTION(OPT_JSON) | OPTION(OPT_NO_HEADER))
 #define LONG (OPTION(OPT_JSON) | OPTION(OPT_PROGRESS))
 #define ANY INT_MAX
+#define QUERY (OPTION(OPT_REGEX) | OPTION(OPT_EXACT) | OPTION(OPT_IGNORE_CASE) | OPTION(OPT_SIZE) | OPTION(OPT_NEWER) | \
+	       OPTION(OPT_OLDER) | OPTION(OPT_OWNER) | OPTION(OPT_TYPE) | OPTION(OPT_POOL) | OPTION(OPT_VOLUME))
 
 const struct verb verbs[] = {
 	{ "init", "STORE", "make an empty store", 1, 1, OPTION(OPT_CHUNK_AVG) | OPTION(OPT_COMPRESSION), verb_init },
@@ -110,6 +112,21 @@ const struct verb verbs[] = {
 	{ "changer move", "FROM TO", "move a volume as the robot does", 2, 2, 0, verb_changer_move },
 	{ "changer import", "VOLUME [PORT]", "put a volume into a port of the library", 1, 2, 0, verb_changer_import },
 	{ "changer export", "PORT|VOLUME", "take a volume out of its port", 1, 1, 0, verb_changer_export },
+
+	{ "find", "[PATTERN]", "find files in the archives on tapes", 0, 1, LIST | QUERY | OPTION(OPT_NEWEST) | OPTION(OPT_COUNT),
+	  verb_find },
+	{ "ls", "VOLUME[:FILE[:PATH]]", "list tape files, or what is in one", 1, 1,
+	  LIST | OPTION(OPT_RECURSIVE) | OPTION(OPT_LONG), verb_ls },
+	{ "cat", "VOLUME:FILE[:PATH]", "write the bytes of a tape file, or of a file in it", 1, 1, OPTION(OPT_VERBOSE),
+	  verb_cat },
+	{ "restore", "[VOLUME[:FILE[:PATH]] | PATTERN] ...", "bring back files from archives on tapes", 0, ANY,
+	  QUERY | LONG | OPTION(OPT_NO_HEADER) | OPTION(OPT_DIRECTORY) | OPTION(OPT_FIND) | OPTION(OPT_ALL_VERSIONS) |
+		  OPTION(OPT_DRY_RUN) | OPTION(OPT_OVERWRITE) | OPTION(OPT_KEEP_NEWER) | OPTION(OPT_STRIP) |
+		  OPTION(OPT_VERBOSE), verb_restore },
+	{ "contents status", "", "how much of what is on the tapes is known", 0, 0, OPTION(OPT_JSON),
+	  verb_contents_status },
+	{ "contents settle", "[VOLUMES ...]", "wait until it is known", 0, ANY, LONG, verb_contents_settle },
+	{ "contents forget", "[VOLUMES ...]", "forget it and look again", 0, ANY, LONG, verb_contents_forget },
 
 	{ "import", "FILE VOLUME", "read a tape image into a volume", 2, 2,
 	  OPTION(OPT_POOL) | OPTION(OPT_FORMAT) | OPTION(OPT_OVERWRITE) | OPTION(OPT_PROGRESS), verb_import },

@@ -140,7 +140,8 @@ const char *volume_name(struct call *c, struct names *n, uint64_t volume)
 	return n->name;
 }
 
-char member_type(const struct contents_member *m)
+/* As find(1) has it: "f" for what ls(1) shows as '-'. */
+static char type_letter(const struct contents_member *m)
 {
 	return m->type == '-' ? 'f' : m->type;
 }
@@ -158,7 +159,7 @@ static json_int_t mtime_ns(const struct contents_member *m)
 
 json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m, const char *path)
 {
-	char type[2] = { member_type(m), 0 };
+	char type[2] = { type_letter(m), 0 };
 	json_t *row = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "volume", volume,
 				"file", (json_int_t)f->file + 1, "type", type, "size_bytes", (json_int_t)m->size,
 				"mtime_ns", mtime_ns(m), "mode", (json_int_t)m->mode, "uid", (json_int_t)m->uid,

@@ -28,8 +28,6 @@ const char *volume_name(struct call *c, struct names *n, uint64_t volume);
 
 /* {volume, file, type, size_bytes, mtime_ns, mode, user, group, uid, gid, path, [raw], [link], [link_raw], ...} */
 json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m, const char *path);
-/* As find(1) has it: "f" for what ls(1) shows as '-'. */
-char member_type(const struct contents_member *m);
 
 /* Pending work as a member of an answer: {volumes, files, bytes, ...}. */
 json_t *contents_status_json(struct call *c, const struct contents_status *s);
