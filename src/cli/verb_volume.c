@@ -16,6 +16,8 @@ static const struct column list_columns[] = {
 	{ "WRITTEN", "written_ns", COL_TIME },
 	{ "LOCKED UNTIL", "locked_until_ns", COL_TIME },
 	{ "EXPIRES", "expires_ns", COL_TIME },
+	{ "ACCESS", "access", COL_TEXT },
+	{ "SITE", "site", COL_TEXT },
 };
 
 static const struct column show_columns[] = {
