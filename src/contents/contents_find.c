@@ -11,6 +11,7 @@
 
 #define VERDICTS 32768u
 #define STEPS_BEFORE_SEEK 8u		/* rows that are stepped over before a seek is the shorter way */
+#define ROWS_BEFORE_FOLDERS 64u	/* of a name, before its folders are looked for instead */
 #define STEPS_BETWEEN_LOOKS 256u	/* at the clock */
 #define PARTS_MAX (1u << 20)	/* of the paths of one name, to find the newest of each */
 #define SIGN_OF_LIFE_NS 200000000u
@@ -27,8 +28,12 @@ struct search {
 	struct paths *paths;
 	struct newest *newest;		/* NULL: all are wanted */
 	bool full;			/* it has no room */
+	bool in_root;			/* only what is in no folder */
+	bool by_folders;		/* the name is looked for in folders of the right name */
 	struct kv_iter *it;
 	struct verdict *verdicts;	/* by number of the list, the last one that came */
+	uint32_t content;		/* the last list that was read from, and its row; 0: none yet */
+	struct list_row list;
 	char name[CONTENTS_NAME_MAX + 1];	/* the name that it is at, as keys have it */
 	struct ckey key;		/* its rows begin so */
 	struct contents_member m;
@@ -137,8 +142,16 @@ static bool member_fits(const struct search *s, const struct contents_member *m)
 /* Into s->m and s->path. CONTENTS_E_NONE: it is not wanted, or cannot be told. */
 static int read_wanted(struct search *s, uint32_t content, uint32_t number)
 {
-	int r = contents_member(s->c, content, number, &s->m);
+	int r = 0;
 
+	if (s->content != content) {
+		s->content = 0;
+		r = list_row_get(s->c, content, &s->list);
+		if (!r)
+			s->content = content;
+	}
+	if (!r)
+		r = contents_member_of(s->c, content, &s->list, number, &s->m);
 	if (!r && (!member_fits(s, &s->m) || !pattern_fits_name(s->pattern, s->m.name, true)))
 		r = CONTENTS_E_NONE;
 	if (!r)
@@ -193,7 +206,7 @@ static int look_at_posting(struct search *s)
 	bool yes = false;
 	int r = sign_of_life(s);
 
-	if (!r && at_posting(s, &p))
+	if (!r && at_posting(s, &p) && !(s->in_root && p.dir))
 		r = list_is_wanted(s, p.content, &yes);
 	if (r || !yes)
 		return r;
@@ -203,15 +216,78 @@ static int look_at_posting(struct search *s)
 	return s->newest ? note_newest(s) : give(s);
 }
 
-/* All rows of the name that the search is at the first of. */
-static int look_at_name(struct search *s)
+/* All rows that begin with @key, from the first on. */
+static int look_at_rows(struct search *s, const struct ckey *key)
 {
 	int r = 0;
 
-	s->full = false;
-	for (; !r && !s->full && !is_enough(s) && kv_iter_in(s->it, s->key.b, s->key.len); kv_iter_next(s->it))
+	for (; !r && !s->full && !is_enough(s) && kv_iter_in(s->it, key->b, key->len); kv_iter_next(s->it))
 		r = look_at_posting(s);
 	return r ? r : kv_iter_error(s->it);
+}
+
+/* All rows of the name that are in a folder of the name that the pattern says. */
+static int look_into_folders(struct search *s)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *up = NULL;
+	struct ckey folders = ckey_name(pattern_parent(s->pattern)), key;
+	struct posting p;
+	size_t len;
+	int r;
+
+	r = kv_iter_new(s->c->kv, KV_CONTENTS, &up);
+	if (r)
+		return r;
+	kv_iter_seek(up, folders.b, folders.len);
+	for (; !r && !s->full && !is_enough(s) && kv_iter_in(up, folders.b, folders.len); kv_iter_next(up)) {
+		const uint8_t *at = kv_iter_key(up, &len);
+
+		r = sign_of_life(s);
+		if (r || !posting_of(at, len, &p))
+			continue;
+		key = ckey_name_in(s->name, p.content, p.number);
+		kv_iter_seek(s->it, key.b, key.len);
+		r = look_at_rows(s, &key);
+	}
+	if (!r)
+		r = kv_iter_error(up);
+	kv_iter_seek(s->it, s->key.b, s->key.len);
+	return r;
+}
+
+static bool has_rows(struct search *s, const struct ckey *key, unsigned count)
+{
+	kv_iter_seek(s->it, key->b, key->len);
+	while (count > 0 && kv_iter_in(s->it, key->b, key->len)) {
+		kv_iter_next(s->it);
+		count--;
+	}
+	return !count;
+}
+
+/* Are fewer things named as the folder is than as the member? */
+static bool folders_are_fewer(struct search *s)
+{
+	const char *parent = pattern_parent(s->pattern);
+	bool fewer = false, more = true;
+	struct ckey key;
+
+	if (!pattern_exact(s->pattern) || !parent || !*parent)
+		return false;
+	key = ckey_name(parent);
+	for (unsigned count = ROWS_BEFORE_FOLDERS; more && !fewer && count < UINT32_MAX / 8; count *= 8) {
+		more = has_rows(s, &s->key, count);
+		fewer = more && !has_rows(s, &key, count);
+	}
+	kv_iter_seek(s->it, s->key.b, s->key.len);
+	return fewer;
+}
+
+/* The search is at the first row of the name. */
+static int look_at_name(struct search *s)
+{
+	s->full = false;
+	return s->by_folders ? look_into_folders(s) : look_at_rows(s, &s->key);
 }
 
 static int give_newest(struct search *s)
@@ -273,6 +349,17 @@ static bool take_name(struct search *s)
 	return true;
 }
 
+static int look_at_one(struct search *s)
+{
+	int r;
+
+	s->by_folders = folders_are_fewer(s);
+	r = s->newest ? look_at_newest(s, 1, 0) : look_at_name(s);
+	if (!r)
+		skip_name(s);
+	return r;
+}
+
 static int look_at_all(struct search *s, const struct ckey *all)
 {
 	int r = 0;
@@ -287,7 +374,7 @@ static int look_at_all(struct search *s, const struct ckey *all)
 		else if (!pattern_fits_name(s->pattern, s->name, strlen(s->name) < CONTENTS_KEY_NAME))
 			skip_name(s);
 		else
-			r = s->newest ? look_at_newest(s, 1, 0) : look_at_name(s);
+			r = look_at_one(s);
 	}
 	return r ? r : kv_iter_error(s->it);
 }
@@ -300,6 +387,8 @@ static int search_init(struct search *s)
 
 	s->sign_ns = clock_mono_ns();
 	r = pattern_new(s->q, &s->pattern);
+	if (!r)
+		s->in_root = pattern_parent(s->pattern) && !*pattern_parent(s->pattern);
 	if (!r)
 		r = truth_new(s->c, &s->truth);
 	if (!r)

@@ -19,6 +19,8 @@ struct kept {
 struct paths {
 	struct contents *c;
 	struct kept of[KEPT];
+	uint32_t content;		/* the last list, and its row; 0: none yet */
+	struct list_row row;
 	struct contents_member m;
 	struct buf names;		/* of folders that are not kept, from the last on, each with a NUL */
 	uint32_t numbers[CONTENTS_DEPTH_MAX + 1];
@@ -70,6 +72,19 @@ static void keep(struct paths *p, uint32_t content, uint32_t number, const struc
 	*k = (struct kept){ content, number, copy };
 }
 
+static int read_folder(struct paths *p, uint32_t content, uint32_t dir)
+{
+	int r = 0;
+
+	if (p->content != content) {
+		p->content = 0;
+		r = list_row_get(p->c, content, &p->row);
+		if (!r)
+			p->content = content;
+	}
+	return r ? r : contents_member_of(p->c, content, &p->row, dir, &p->m);
+}
+
 /* Up from folder @dir to one that is kept, or the root: @out gets that path, the rest is in @p. */
 static int climb(struct paths *p, uint32_t content, uint32_t dir, unsigned *depth, struct buf *out)
 {
@@ -81,7 +96,7 @@ static int climb(struct paths *p, uint32_t content, uint32_t dir, unsigned *dept
 		if (*depth > CONTENTS_DEPTH_MAX)
 			return err_explain(-EUCLEAN, "contents: folder %u of list %u is too deep", dir, content);
 		p->numbers[(*depth)++] = dir;
-		r = contents_member(p->c, content, dir, &p->m);
+		r = read_folder(p, content, dir);
 		if (!r)
 			r = buf_append(&p->names, p->m.name, strlen(p->m.name) + 1);
 		if (r)

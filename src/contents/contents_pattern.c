@@ -25,6 +25,7 @@ struct pattern {
 	bool slash_first;		/* a regular expression: the path gets a '/' in front */
 	char *text;			/* without slashes in front and behind */
 	char *name;			/* a glob, or the name, of the last part; NULL: any */
+	char *parent;			/* the name of the folder that it is in; "": the root; NULL: any */
 	char prefix[CONTENTS_KEY_WHOLE + 1];
 	bool exact;			/* @prefix... is the name: @name is literal */
 	regex_t regex;
@@ -38,6 +39,7 @@ struct pattern *pattern_free(struct pattern *p)
 			regfree(&p->regex);
 		free(p->text);
 		free(p->name);
+		free(p->parent);
 		free(p);
 	}
 	return NULL;
@@ -146,6 +148,25 @@ static void name_prefix(struct pattern *p)
 		strncat(p->prefix, p->name, sizeof(p->prefix) - 1);
 }
 
+/* -ENOMEM. */
+static int find_parent(struct pattern *p)
+{
+	const char *slash = strrchr(p->text, '/'), *begin = slash;
+
+	if (p->ignore_case || (!slash && !p->whole_path) || (p->match == MATCH_GLOB && strstr(p->text, "**")))
+		return 0;
+	while (slash && begin > p->text && begin[-1] != '/')
+		begin--;
+	p->parent = slash ? strndup(begin, (size_t)(slash - begin)) : strdup("");
+	if (!p->parent)
+		return err_origin(-ENOMEM);
+	if (slash && (!*p->parent || (p->match == MATCH_GLOB && !glob_is_literal(p->parent)))) {
+		free(p->parent);
+		p->parent = NULL;
+	}
+	return 0;
+}
+
 static int compile_words(struct pattern *p, const char *text)
 {
 	size_t n;
@@ -165,7 +186,7 @@ static int compile_words(struct pattern *p, const char *text)
 	if (!p->name)
 		return err_origin(-ENOMEM);
 	name_prefix(p);
-	return 0;
+	return p->all ? 0 : find_parent(p);
 }
 
 int pattern_new(const struct contents_query *q, struct pattern **out)
@@ -199,6 +220,11 @@ const char *pattern_exact(const struct pattern *p)
 const char *pattern_prefix(const struct pattern *p)
 {
 	return p->prefix;
+}
+
+const char *pattern_parent(const struct pattern *p)
+{
+	return p->parent;
 }
 
 bool pattern_folders_only(const struct pattern *p)

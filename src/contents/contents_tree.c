@@ -97,17 +97,24 @@ static int read_member(struct view *v, uint32_t number, struct contents_member *
 	return r == CONTENTS_E_NONE ? err_explain(-EUCLEAN, "contents: list %u lacks member %u", v->content, number) : r;
 }
 
-int contents_member(struct contents *c, uint32_t content, uint32_t number, struct contents_member *out)
+int contents_member_of(struct contents *c, uint32_t content, const struct list_row *row, uint32_t number,
+		       struct contents_member *out)
 {
-	CLEANUP(view_fini) struct view v;
+	CLEANUP(view_fini) struct view v = { .c = c, .content = content, .row = *row };
 	int r;
 
-	r = view_init(&v, c, content);
-	if (!r && !number)
+	if (!number)
 		return read_root(&v, out);
-	if (!r)
-		r = read_member(&v, number, out);
+	r = read_member(&v, number, out);
 	return r ? r : tell_later(&v, out);
+}
+
+int contents_member(struct contents *c, uint32_t content, uint32_t number, struct contents_member *out)
+{
+	struct list_row row;
+	int r = list_row_get(c, content, &row);
+
+	return r ? r : contents_member_of(c, content, &row, number, out);
 }
 
 /* ---- names ---- */

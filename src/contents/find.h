@@ -16,6 +16,8 @@ const char *pattern_prefix(const struct pattern *p);	/* all names begin so */
 /* @whole: it is all of the name, not what a key has of a long one; then a match may only seem to be one. */
 bool pattern_fits_name(const struct pattern *p, const char *name, bool whole);
 bool pattern_fits_path(const struct pattern *p, const char *path);	/* of one whose name fits */
+/* The folder that it is in has this name, "" for the root; NULL: it may have more than one. */
+const char *pattern_parent(const struct pattern *p);
 bool pattern_folders_only(const struct pattern *p);			/* it ends with '/' */
 
 /* ---- contents_find_path.c ---- */

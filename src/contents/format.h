@@ -57,6 +57,10 @@ int file_row_stage(struct contents *c, struct kv_batch *b, const struct contents
 /* Is it not ended yet?  With the lock held. */
 bool contents_list_is_building(struct contents *c, uint32_t content);
 
+/* contents_member() of a list whose row is known. */
+int contents_member_of(struct contents *c, uint32_t content, const struct list_row *row, uint32_t number,
+		       struct contents_member *out);
+
 /* ---- rows; decoders give -EUCLEAN with words for anything that the encoders do not write ---- */
 
 int file_row_encode(const struct contents_file *f, struct buf *out);

@@ -186,6 +186,32 @@ static void who_is_told_may_stop_it(void **state)
 	assert_int_equal(f.count, 1);
 }
 
+/* A name that is everywhere, in a folder that is not. */
+static void a_common_name_is_found_through_its_folder(void **state)
+{
+	struct contents_file f = file_at(4, 0);
+	struct contents_list *l;
+	char path[64];
+
+	assert_int_equal(contents_list_begin(contents_of(state), &l), 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		struct tarball_member t = member_of(path, '-');
+
+		snprintf(path, sizeof(path), i % 1000 ? "src/d%u/Makefile" : "one/d%u/Makefile", i);
+		assert_int_equal(contents_list_add(l, &t), 0);
+	}
+	assert_int_equal(contents_list_end(l, &f), 0);
+	contents_list_free(l);
+	assert_finds(state, "d1000/Makefile", "4:one/d1000/Makefile ");
+	assert_finds(state, "/src/d7/Makefile", "4:src/d7/Makefile ");
+	assert_finds(state, "/one/d7/Makefile", "");
+	assert_finds(state, "one/*/Makefile", "4:one/d0/Makefile 4:one/d1000/Makefile 4:one/d2000/Makefile ");
+	assert_found(state, &(struct contents_query){ .pattern = "src/d7/Makefile", .newest = true }, "4:src/d7/Makefile ");
+	assert_found(state, &(struct contents_query){ .pattern = "d7/Makefile", .match = MATCH_EXACT }, "4:src/d7/Makefile ");
+	assert_finds(state, "/Makefile", "");
+	assert_finds(state, "/one", "4:one ");
+}
+
 static void names_that_keys_have_no_room_for_are_found(void **state)
 {
 	struct contents_file f = file_at(3, 0);
@@ -231,6 +257,7 @@ int main(void)
 		ON_FIND(of_one_path_the_newest_tape_file_counts),
 		ON_FIND(the_newest_of_very_many_paths_are_found),
 		ON_FIND(who_is_told_may_stop_it),
+		ON_FIND(a_common_name_is_found_through_its_folder),
 		ON_FIND(names_that_keys_have_no_room_for_are_found),
 		ON_FIND(damaged_rows_are_passed_over),
 	};
