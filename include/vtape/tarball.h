@@ -28,6 +28,7 @@ struct tarball_member {
 				 * archive: those that had to be read to come to its beginning, and to its end */
 	uint64_t data;		/* where its bytes begin, one behind the other and all there; TARBALL_NO_PLACE: they
 				 * do not lie there as they are (compressed, sparse, cut off), or it has none */
+	uint64_t before;	/* of GNU tar -M: how many bytes of the file are on the volume before; .size is the rest */
 	uint32_t mode, uid, gid;	/* mode: permission bits */
 	const char *user, *group;	/* NULL: not said */
 	const char *link;		/* target of 'l' and 'h'; NULL: none */
@@ -67,15 +68,17 @@ int tarball_stream_read(struct tarball_stream *s, void *buf, size_t n, size_t *g
 int tarball_stream_skip(struct tarball_stream *s, uint64_t n, uint64_t *got);
 
 /*
- * Members as another archive: a pax stream, with all that was said of each (extended attributes, ACLs, holes too), under
- * the names that the caller gives.  They are asked for in the order of the archive, else it is begun again and again.
+ * Members as another archive: a pax stream, with all that was said of each (extended attributes, ACLs, holes too),
+ * under the names that the caller gives.  They are asked for in the order of the archive, else it is begun again and
+ * again.
  * @write: 0, < 0 ends it.  Zeros stand for what is damaged, so that what follows is whole.
  */
 struct tarball_writer;
 int tarball_writer_new(int (*write)(void *ctx, const void *p, size_t n), void *ctx, struct tarball_writer **out);
 int tarball_writer_end(struct tarball_writer *w);	/* all is written */
 struct tarball_writer *tarball_writer_free(struct tarball_writer *w);
-int tarball_writer_link(struct tarball_writer *w, const char *path, const char *target);	/* one more name of it */
+/* One more name of it. */
+int tarball_writer_link(struct tarball_writer *w, const char *path, const char *target);
 
 struct tarball_copier;
 int tarball_copier_new(const struct tarball_source *src, struct tarball_writer *to, struct tarball_copier **out);

@@ -65,6 +65,22 @@ static void describe_member(struct tarball_member *m, struct archive_entry *e)
 	}
 }
 
+/* A volume of GNU tar -M other than the first begins with the rest of a file: its header says how much was before. */
+static uint64_t bytes_before(const struct reading *r)
+{
+	uint8_t h[512];
+	uint64_t n = 0;
+
+	if ((archive_format(r->a) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_TAR || !reading_block(r, h) ||
+	    h[156] != 'M')
+		return 0;
+	if (h[369] == 0x80)
+		return get_be64(h + 373);
+	for (unsigned i = 369; i < 381 && h[i] >= '0' && h[i] <= '7'; i++)
+		n = 8 * n + (h[i] - '0');
+	return n;
+}
+
 static void keep(struct listing *l, struct archive_entry *e)
 {
 	struct tarball_member *m = &l->member;
@@ -72,6 +88,8 @@ static void keep(struct listing *l, struct archive_entry *e)
 	describe_member(m, e);
 	m->from = reading_header(&l->r);
 	m->to = reading_here(&l->r);
+	if (!l->told && m->type == '-')
+		m->before = bytes_before(&l->r);
 	l->as_is = !reading_compressed(&l->r) && (m->type == '-' || m->type == 'h') &&
 		   archive_entry_sparse_count(e) == 0;
 	l->has = true;

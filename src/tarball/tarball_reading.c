@@ -345,6 +345,21 @@ uint64_t reading_here(const struct reading *r)
 	return reading_compressed(r) ? taken(r) : r->w.base + (n < 0 ? 0 : (uint64_t)n);
 }
 
+bool reading_block(const struct reading *r, uint8_t out[512])
+{
+	uint64_t here = reading_here(r), at = 0, some = 1;
+
+	if (reading_compressed(r) || here < 512)
+		return false;
+	for (; at < 512 && some; at += some) {
+		size_t got = 0;
+		if (r->w.src->read(r->w.src->ctx, here - 512 + at, out + at, (size_t)(512 - at), &got))
+			return false;
+		some = got;
+	}
+	return at == 512;
+}
+
 int reading_error(const struct reading *r)
 {
 	const char *why = archive_error_string(r->a);

@@ -71,6 +71,9 @@ uint64_t member_size(struct archive_entry *e);
 /* Why it cannot be read on: the source's own error, or -EBADMSG with libarchive's words. */
 int reading_error(const struct reading *r);
 
+/* The block before where it is now, of an archive that is not compressed: a header, mostly. False: not to be had. */
+bool reading_block(const struct reading *r, uint8_t out[512]);
+
 bool reading_compressed(const struct reading *r);
 const char *reading_filter(const struct reading *r);	/* its name; "" if there is none */
 /* Where the last reading_next() began to look for a header, and where it left off.  Of what is not linear: bytes of the

@@ -31,7 +31,8 @@ static inline int read_bytes(void *ctx, uint64_t offset, void *buf, size_t n, si
 	if (b->error)
 		return b->error;
 	*got = offset >= b->n ? 0 : b->n - offset < n ? b->n - offset : n;
-	memcpy(buf, b->p + offset, *got);
+	if (*got)
+		memcpy(buf, b->p + offset, *got);
 	b->read += *got;
 	b->reads++;
 	return 0;

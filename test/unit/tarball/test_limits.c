@@ -203,7 +203,8 @@ static void zeros_behind_an_archive_are_not_all_read(void **state)
 static void zeros_behind_a_compressed_archive_break_nothing(void **state)
 {
 	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ,
-				       ARCHIVE_FILTER_LZIP, ARCHIVE_FILTER_LZMA, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_LZ4 };
+				       ARCHIVE_FILTER_LZIP, ARCHIVE_FILTER_LZMA, ARCHIVE_FILTER_ZSTD,
+				       ARCHIVE_FILTER_LZ4 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(filters); i++) {
 		struct bytes b;
