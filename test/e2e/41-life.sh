@@ -94,6 +94,35 @@ for n in 0 1 2; do
   vtape drive unload $n
 done
 
+# Labels: written, refused over data, and their dates
+vtape pool create lab expire-label=on
+vtape volume create -p lab L00001L8 L2 L3 L4
+assert_eq "$(vtape volume label L00001L8 --owner 'THE HOUSE')" "L00001L8 is labelled L00001"
+T=$MNT/tapes/lab
+assert_eq "$(dd if="$T/L00001L8" bs=80 count=1 status=none)" "$(printf 'VOL1%-33s%-42s3' L00001 'THE HOUSE')"
+assert_eq "$(vtape volume list -H L00001L8 | cut -f4,6,7)" "$(printf '400\t4\t5')"
+assert_eq "$(state L00001L8)" assigned
+assert_fails vtape volume label L00001L8 2>err
+grep -q -- "--overwrite" err
+assert_fails vtape volume label L00001L8 --overwrite </dev/null 2>/dev/null
+vtape volume label L00001L8 --overwrite --yes --ibm --id IBM001 >/dev/null
+assert_eq "$(dd if="$T/L00001L8" bs=80 count=1 status=none | dd conv=ascii status=none | cut -c1-10)" VOL1IBM001
+assert_fails vtape volume label D00001L8X 2>/dev/null
+assert_fails vtape volume label L2 --id toolong1 2>/dev/null
+assert_fails vtape volume label L2 --id small 2>/dev/null
+assert_eq "$(state L2)" scratch
+vtape events -n 0 | grep -q " labelled "
+dated() { # VOLUME DATE
+  { printf '%-80s' "VOL1$1"
+    printf '%-80s' "$(printf 'HDR1%-17s%-6s000100010001000260%02d%6s' FILE "$1" 1 "$2")"; } | dd of="$T/$1" bs=80 status=none
+}
+dated L2 020001
+dated L3 ' 99365'
+dated L4 "0$(date -d '+2 days' +%y%j)"
+vtape pool expire lab >out 2>&1 || { cat out; fail "pool expire lab"; }
+grep -q 'L2 .*scratch' out
+assert_eq "$(state L2) $(state L3) $(state L4) $(state L00001L8)" "scratch assigned assigned assigned"
+
 # tar over three small tapes: the information script does nothing but `mt offline`
 mkdir src
 head -c 2500000 /dev/urandom >src/random
