@@ -343,9 +343,9 @@ static bool take_name(struct search *s)
 
 	if (!at_posting(s, &p) || p.name_len > CONTENTS_KEY_NAME)
 		return false;
-	memcpy(s->name, p.name, p.name_len);
-	s->name[p.name_len] = 0;
-	s->key = ckey_name(s->name);
+	s->key.len = p.name_len + 2;	/* the letter before it, the NUL behind it */
+	memcpy(s->key.b, p.name - 1, s->key.len);
+	memcpy(s->name, p.name, p.name_len + 1);
 	return true;
 }
 
