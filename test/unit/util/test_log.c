@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
+#include <syslog.h>
 #include <unistd.h>
 #include <vtape/util.h>
 
@@ -74,12 +75,54 @@ static void a_line_too_long_is_cut_and_still_a_line(void **state)
 	assert_string_equal(strchr(out, '\n'), "\nvtape: next\n");
 }
 
+static void say_news(void)
+{
+	log_news(LOG_LEVEL_ERROR, "e");
+	log_news(LOG_LEVEL_INFO, "i");
+}
+
+static void news_are_lines_as_any_other_on_standard_error(void **state)
+{
+	char out[256];
+
+	capture(say_news, out, sizeof(out));
+	assert_string_equal(out, "vtape: e\n");
+}
+
+/* In the place of the C library's. */
+static char said[256];
+
+void syslog(int priority, const char *fmt, ...)
+{
+	size_t n = strlen(said);
+	va_list ap;
+
+	n += (size_t)snprintf(said + n, sizeof(said) - n, "<%d>", priority);
+	va_start(ap, fmt);
+	vsnprintf(said + n, sizeof(said) - n, fmt, ap);
+	va_end(ap);
+}
+
+/* The last of all: there is no way back from it. */
+static void the_system_s_log_gets_all_news(void **state)
+{
+	log_to_syslog("test");
+	log_info("not this");
+	log_warn("w");
+	log_news(LOG_LEVEL_INFO, "i %d", 1);
+	log_news(LOG_LEVEL_WARN, "n");
+	log_news(LOG_LEVEL_ERROR, "e");
+	assert_string_equal(said, "<4>w<6>i 1<4>n<3>e");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_has_the_program_s_name),
 		cmocka_unit_test(the_level_decides_what_is_shown),
 		cmocka_unit_test(a_line_too_long_is_cut_and_still_a_line),
+		cmocka_unit_test(news_are_lines_as_any_other_on_standard_error),
+		cmocka_unit_test(the_system_s_log_gets_all_news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
