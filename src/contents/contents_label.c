@@ -196,11 +196,12 @@ static int put_word(char *text, unsigned at, unsigned len, const char *word, con
 	if (n > len)
 		return err_explain(-EINVAL, "%s '%s' is longer than the %u characters that a label has for it", what,
 				   word, len);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (!writes(word[i]))
 			return err_explain(-EINVAL, "%s '%s': a label has capital letters, digits and "
 					   "!\"%%&'()*+,-./:;<=>?_", what, word);
-	memcpy(text + at - 1, word, n);
+		text[at - 1 + i] = word[i];
+	}
 	return 0;
 }
 
@@ -260,8 +261,7 @@ static int put_file(char *text, const struct contents_label *l, uint64_t blocks)
 	if (l->kind == LABEL_IBM)
 		text[53] = '0';	/* no password */
 	put_number(text, 55, 6, blocks);
-	memcpy(text + 60, "VTAPE", 5);
-	return r;
+	return r ? r : put_word(text, 61, 13, "VTAPE", "the system");
 }
 
 static int put_form(char *text, const struct contents_label *l)
@@ -292,7 +292,8 @@ int label_format(const char *name, const struct contents_label *l, uint64_t bloc
 			  err_explain(-EINVAL, "'%s' is no label that is written", name);
 	if (r)
 		return r;
-	memcpy(text, name, 4);
+	for (unsigned i = 0; i < 4; i++)
+		text[i] = name[i];
 	for (unsigned i = 0; i < LABEL_BYTES; i++)
 		out[i] = l->kind == LABEL_IBM ? to_ebcdic(text[i]) : (uint8_t)text[i];
 	return 0;

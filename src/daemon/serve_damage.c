@@ -13,6 +13,9 @@
 /* Names of the members in one range, in bytes: a message holds a mebibyte. */
 #define NAMES_BYTES_MAX (256u << 10)
 
+/* An archive may unpack to far more than it is worth to name its members. */
+static const struct tarball_limits limits = { .unpacked_bytes = 8ull << 40, .unpacked_ratio = 2000 };
+
 enum { ENOUGH = TARBALL_E_NONE + 1 };	/* no more is hurt: the rest of the archive need not be read */
 
 /* A range of a tape that cannot be read, and what is in it. */
@@ -197,7 +200,7 @@ static json_t *look_into(struct call *c, struct hurt_file *f)
 	name = name_json(c, v, h);
 	f->next = f->h;
 	if (volume_reader_new(v, 0, &f->reader) == 0) {
-		f->kind = tarball_each(&src, NULL, &f->info, member_seen, f);
+		f->kind = tarball_each(&src, &limits, &f->info, member_seen, f);
 		if (f->kind < 0)
 			log_warn("the archive in tape file %llu of volume number %llu: %s", (unsigned long long)h->file,
 				 (unsigned long long)h->volume, err_text(f->kind));
