@@ -207,6 +207,29 @@ static void a_copy_of_another_site_is_not_written(void **state)
 	CHECKED(g, DATA_PROTECT, 0x2700, 100, WRITE(g, 100));
 }
 
+static int give_pool_away(struct catalog_pool *p, void *site)
+{
+	p->access = ACCESS_SECONDARY;
+	p->site = *(uint32_t *)site;
+	return 0;
+}
+
+/* From one command to the next, and MODE SENSE says so. */
+static void a_tape_of_another_site_s_pool_is_not_written(void **state)
+{
+	struct catalog_site site = { .number = UINT32_MAX, .name = "munich" };
+	struct rig *g = rig_of(state);
+
+	GOOD(g, 100, WRITE(g, 100));
+	assert_int_equal(catalog_site_put(g->store->cat, &site), 0);
+	assert_int_equal(library_pool_change(g->store->lib, CATALOG_POOL_DEFAULT, give_pool_away, &site.number), 0);
+	CHECKED(g, DATA_PROTECT, 0x2700, 100, WRITE(g, 100));
+	GOOD(g, 12, 0x1a, 0, 0, 0, 12, 0);
+	assert_int_equal(g->data[2] & 0x80, 0x80);
+	GOOD(g, 0, REWIND);
+	GOOD(g, 100, 0x08, 0, N24(100));
+}
+
 static void a_locked_tape_is_appended_to(void **state)
 {
 	struct rig *g = rig_of(state);
@@ -416,6 +439,7 @@ int main(void)
 		WITH_A_TAPE(what_somebody_else_wrote_is_another_medium),
 		WITH_A_TAPE(while_it_is_read_elsewhere_it_can_only_be_read),
 		WITH_A_TAPE(a_protected_tape_is_not_written),
+		WITH_A_TAPE(a_tape_of_another_site_s_pool_is_not_written),
 		WITH_A_TAPE(a_copy_of_another_site_is_not_written),
 		WITH_A_TAPE(a_locked_tape_is_appended_to),
 		WITH_A_TAPE(a_worm_tape_tells_overwriting_from_a_wrong_place),
