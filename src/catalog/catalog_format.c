@@ -358,7 +358,8 @@ int pool_decode(const void *row, size_t len, struct catalog_pool *out)
 	p.keep_s = cursor_le64(&c);
 	p.volumes = cursor_le64(&c);
 	p.locked_until_ns = version >= ROW_VERSION_LOCKED ? cursor_le64(&c) : 0;
-	good = cursor_pool_life(&c, version, &p) && parse_is_name(p.name) && p.codec <= CODEC_MAX && !(flags & ~(POOL_VERIFY | POOL_WORM));
+	good = cursor_pool_life(&c, version, &p) && parse_is_name(p.name) && p.codec <= CODEC_MAX &&
+	       !(flags & ~(POOL_VERIFY | POOL_WORM));
 	r = row_end(&c, good, "a pool");
 	if (!r)
 		*out = p;

@@ -3,9 +3,9 @@
  * library_expire: the states of volumes, and their way back to scratch.
  *
  * One volume at a time, in steps: its date is looked at without any lock; if it is over and something is in the way,
- * that is told, and its state becomes expired; else nobody gets it (held_take_whole()), and under `change` it is looked
- * at once more, as it is now: date, locks, whatever else holds it.  Then its tape, cleared, and the catalog's word of it
- * are one batch: a cut finds the volume as it was or as a scratch one, never one that is scratch with data.
+ * that is told, and its state becomes expired; else nobody gets it (held_take_whole()), and under `change` it is
+ * looked at once more, as it is now: date, locks, whatever else holds it.  Then its tape, cleared, and the catalog's
+ * word of it are one batch: a cut finds the volume as it was or as a scratch one, never one that is scratch with data.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -217,8 +217,8 @@ static int scratch_stage(struct library *lib, struct kv_batch *b, const struct f
 }
 
 /*
- * With `change`, and nobody has it.  @f as it was a moment ago, in which it may have been locked, written, given another
- * date.  1: it stays, @why; "" if it is not due any more.
+ * With `change`, and nobody has it.  @f as it was a moment ago, in which it may have been locked, written, given
+ * another date.  1: it stays, @why; "" if it is not due any more.
  */
 static int scratch_rows(struct library *lib, const struct found *f, struct catalog_volume *row, char why[WHY_MAX])
 {

@@ -141,8 +141,8 @@ static int load_one_of(struct choice *c, unsigned n, bool open, const struct cat
 	return CATALOG_E_NONE;
 }
 
-static int load_scratch_of(struct library *lib, unsigned n, bool open, const struct catalog_pool *pool, uint64_t not_this,
-			   uint64_t *volume)
+static int load_scratch_of(struct library *lib, unsigned n, bool open, const struct catalog_pool *pool,
+			   uint64_t not_this, uint64_t *volume)
 {
 	struct choice c = { .lib = lib, .found = BUF_INIT, .not_this = not_this };
 	struct catalog_pool other;

@@ -265,7 +265,11 @@ static void be_in_a_pool_of_others(struct store *s, uint64_t id)
 	assert_int_equal(library_pool_change(s->lib, "default", pool_of_others, NULL), 0);
 }
 
-static const struct { void (*be)(struct store *s, uint64_t id); const char *why; enum catalog_state state; } against[] = {
+static const struct {
+	void (*be)(struct store *s, uint64_t id);
+	const char *why;
+	enum catalog_state state;
+} against[] = {
 	{ be_locked, "A1 kept locked until ", STATE_EXPIRED },
 	{ be_in_a_locked_pool, "A1 kept locked until ", STATE_EXPIRED },
 	{ be_protected, "A1 kept write protected; ", STATE_EXPIRED },
