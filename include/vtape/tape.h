@@ -81,6 +81,7 @@ struct volume_stat {
 	bool damaged;			/* volume_history(): its head cannot be read; all that follows is 0 */
 	uint32_t partitions;
 	struct tape_tally end;		/* at the end of data */
+	uint64_t stretch;		/* another one whenever something at an end went away: with the same objects it is the same tape */
 	uint64_t unique_bytes;		/* raw bytes of chunks that were new when this generation's data was written */
 	uint64_t stored_bytes;		/* what they cost on disk */
 	uint64_t begun_ns, ended_ns;	/* clock_retention_ns(); ended: 0 for the current generation */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is on the tapes, as a whole: opened, closed, and the numbers of lists.  A number is given out once, however often
- * the store is opened; where the counter is damaged or lost it goes on behind the highest that is in use.  Counts of
- * lists and members are kept beside them.
+ * What is on the tapes, as a whole: opened, closed, and the numbers of lists.  A number is given out once, however
+ * often the store is opened; where the counter is damaged or lost it goes on behind the highest that is in use.
+ * Counts of lists and members are kept beside them.
  */
 #include "contents/format.h"
 

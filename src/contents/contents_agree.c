@@ -15,8 +15,8 @@
  * from 1, before 6 look for rows that are WAITING.  Row V names a generation only if the database's head has it: one that
  * was never committed would have its number used again after a crash.
  *
- * Within one generation only filemarks at the end are taken away, and each step sees the tape at another moment.  So each
- * new row begins right behind the one before it, and the generation is the same before 2 and behind 3, or all is done again.
+ * Each step sees the tape at another moment.  Whatever is cut off begins another stretch, so before rows are written it is
+ * asked whether the tape still ends in the one that it ended in at 1; if not, all is done again.
  */
 #include "contents/keep.h"
 
@@ -36,12 +36,22 @@ struct agree {
 	bool cut;			/* some rows went */
 	bool whole;			/* nothing is behind what rows tell */
 	uint64_t rows[TAPE_PARTITIONS_MAX];
-	uint64_t objects[TAPE_PARTITIONS_MAX], marks[TAPE_PARTITIONS_MAX];	/* that rows tell of */
+	uint64_t objects[TAPE_PARTITIONS_MAX];	/* that rows tell of */
+	struct volume_stat tape;	/* at step 1; .generation 0: not committed */
 	struct contents_file file[FILES_AT_ONCE];
 	unsigned files;
 };
 
 /* ---- what stays ------------------------------------------------------------------------------------------------ */
+
+/* Was nothing cut off since step 1? */
+static bool is_same_tape(const struct agree *a, struct volume *v)
+{
+	struct volume_stat st;
+
+	volume_stat(v, &st);
+	return st.stretch == a->tape.stretch && st.partitions == a->tape.partitions;
+}
 
 static int count_rows(struct agree *a, uint32_t *partitions)
 {
@@ -54,6 +64,8 @@ static int count_rows(struct agree *a, uint32_t *partitions)
 	*partitions = volume_partitions(v);
 	for (uint32_t p = 0; !r && p < *partitions; p++)
 		r = tape_rows_hold(c, v, a->v->id, p, &a->rows[p]);
+	if (!r && !is_same_tape(a, v))
+		r = AGREE_AGAIN;
 	ended = library_look_end(c->lib, a->v->id);
 	return r ? r : ended;
 }
@@ -65,13 +77,12 @@ static int keep_rows(struct agree *a, uint32_t p)
 	struct contents_file f;
 	int r = 0;
 
-	a->objects[p] = a->marks[p] = 0;
+	a->objects[p] = 0;
 	if (a->rows[p]) {
 		r = truth_file_row(c, a->v->id, p, a->rows[p] - 1, &f);
 		if (r)
 			return r == CONTENTS_E_NONE ? AGREE_AGAIN : r;
 		a->objects[p] = f.last + 1;
-		a->marks[p] = f.file + (f.closed ? 1 : 0);
 	}
 	r = file_row_get(c, a->v->id, p, a->rows[p], &f);
 	if (r == CONTENTS_E_NONE)
@@ -104,8 +115,6 @@ static int see_new(struct agree *a, struct volume *v, uint32_t p)
 		r = tape_file_at(v, a->v->id, p, next, f, &next);
 		if (r || !file_is_ripe(a, v, f))
 			break;
-		if (f->first != object)
-			return AGREE_AGAIN;
 		object = f->last + 1;
 	}
 	if (r == -EBADMSG)
@@ -125,6 +134,8 @@ static int look_new(struct agree *a, uint32_t p)
 	if (r)
 		return r;
 	r = see_new(a, v, p);
+	if (!r && !is_same_tape(a, v))
+		r = AGREE_AGAIN;
 	ended = library_look_end(a->l->c->lib, a->v->id);
 	return r ? r : ended;
 }
@@ -181,7 +192,6 @@ static int add_rows(struct agree *a, uint32_t p)
 			count_new(a->v, f);
 			a->rows[p] = f->file + 1;
 			a->objects[p] = f->last + 1;
-			a->marks[p] = f->file + (f->closed ? 1 : 0);
 		}
 		if (!r)
 			r = look_pace(a->l, NULL);
@@ -271,28 +281,29 @@ static int row_put(struct agree *a, uint64_t generation)
 {
 	const struct look_volume *v = a->v;
 	struct volume_row row = {
-		.generation = generation, .files = a->rows[0], .oldest = a->row.oldest, .off = v->off,
+		.generation = generation, .stretch = a->tape.stretch, .files = a->rows[0], .oldest = a->row.oldest, .off = v->off,
 		.done = generation && !v->files, .expires_ns = v->expires_ns, .vol1 = v->vol1,
 	};
 
-	for (uint32_t p = 0; generation && p < TAPE_PARTITIONS_MAX; p++) {
+	for (uint32_t p = 0; generation && p < TAPE_PARTITIONS_MAX; p++)
 		row.objects += a->objects[p];
-		row.marks += a->marks[p];
-	}
 	return volume_row_put(a->l->c, a->v->id, &row);
 }
 
-/* The generation that row V may name; 0: none. */
-static int committed_generation(struct agree *a, uint64_t *out)
+/* The tape as it is.  Row V may name a generation that is committed, else 0. */
+static int look_at_tape(struct agree *a, struct volume_stat *out)
 {
 	struct volume_stat seen, peeked;
 	int r = library_stat(a->l->c->lib, a->v->id, &seen);
 
 	if (!r)
 		r = volume_peek(a->l->c->kv, a->v->id, &peeked);
-	if (!r)
-		*out = seen.generation == peeked.generation ? seen.generation : 0;
-	return r;
+	if (r)
+		return r;
+	if (seen.generation != peeked.generation)
+		seen.generation = 0;
+	*out = seen;
+	return 0;
 }
 
 /* Steps 2 and 3. */
@@ -312,8 +323,8 @@ static int agree_rows(struct agree *a)
 
 static int agree_once(struct agree *a)
 {
-	uint64_t before = 0, after = 0;
-	int r = committed_generation(a, &before);
+	struct volume_stat after = { 0 };
+	int r = look_at_tape(a, &a->tape);
 
 	memset(a->rows, 0, sizeof(a->rows));
 	a->whole = true;
@@ -323,11 +334,11 @@ static int agree_once(struct agree *a)
 	if (!r)
 		r = agree_rows(a);
 	if (!r)
-		r = committed_generation(a, &after);
-	if (!r && before != after)
+		r = look_at_tape(a, &after);
+	if (!r && after.stretch != a->tape.stretch)
 		r = AGREE_AGAIN;
-	a->v->behind = r || !after || !a->whole;
-	return r ? r : row_put(a, after);
+	a->v->behind = r || !after.generation || !a->whole;
+	return r ? r : row_put(a, after.generation);
 }
 
 /* Nothing happened to it since row V was written, and what that says of it is known. */

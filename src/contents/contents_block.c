@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Members as bytes: 64 of them in a row B, packed, since an archive has millions.  What a member has in common with the
- * one before it in the block is not told again, and numbers are told by how far they are from those, so that a member
- * costs about twenty bytes and its name.
+ * Members as bytes: 64 of them in a row B, packed, since an archive has millions.  What a member has in common with
+ * the one before it in the block is not told again, and numbers are told by how far they are from those, so that a
+ * member costs about twenty bytes and its name.
  *
  *   members  u8 version, varint count, then that many
  *   member   varint flags:      1 same folder   2 same owner   4 same type and mode   8 with nanoseconds   16 with link
@@ -23,8 +23,8 @@
  *            string             the path as the archive has it                 if 256
  *   told     u8 version, varint at, a member; its folder is not told, its name is "-"
  *
- * Before the first of a block all is 0, "" and '-'.  A zigzag is a varint of a difference modulo 2^64, whose lowest bit is
- * the sign.
+ * Before the first of a block all is 0, "" and '-'.  A zigzag is a varint of a difference modulo 2^64, whose lowest
+ * bit is the sign.
  */
 #include "contents/format.h"
 
@@ -34,8 +34,8 @@
 #define NS_PER_S 1000000000u
 
 enum {
-	SAME_DIR = 1, SAME_OWNER = 2, SAME_MODE = 4, HAS_NS = 8, HAS_LINK = 16, NO_PLACE = 32, IS_NEXT = 64, IMPLIED = 128,
-	ODD = 256, HAS_DEVICE = 512, ALL_FLAGS = 1023,
+	SAME_DIR = 1, SAME_OWNER = 2, SAME_MODE = 4, HAS_NS = 8, HAS_LINK = 16, NO_PLACE = 32, IS_NEXT = 64,
+	IMPLIED = 128, ODD = 256, HAS_DEVICE = 512, ALL_FLAGS = 1023,
 };
 
 static uint64_t zigzag(uint64_t difference)
@@ -170,7 +170,8 @@ static void put_member(struct buf *out, const struct block_before *b, const stru
 
 int block_add(struct block_writer *w, const struct contents_member *m)
 {
-	int r = buf_reserve(&w->bytes, 256 + CONTENTS_NAME_MAX + sizeof(m->user) + sizeof(m->group) + m->link.len + m->raw.len);
+	int r = buf_reserve(&w->bytes, 256 + CONTENTS_NAME_MAX + sizeof(m->user) + sizeof(m->group) + m->link.len +
+					       m->raw.len);
 
 	if (r)
 		return r;
@@ -197,8 +198,7 @@ int block_row(const struct block_writer *w, struct buf *out)
 
 static int damaged(uint32_t content)
 {
-	return err_explain(-EUCLEAN, "contents: a row of members of list %u is damaged or of a version that is not known",
-			   content);
+	return err_explain(-EUCLEAN, "contents: members of list %u are damaged or of a version that is not known", content);
 }
 
 int block_read(struct block_reader *r, uint32_t content, uint32_t first, const void *row, size_t len)
@@ -209,7 +209,8 @@ int block_read(struct block_reader *r, uint32_t content, uint32_t first, const v
 	r->c = cursor_of(row, len);
 	version = cursor_u8(&r->c);
 	count = cursor_varint(&r->c);
-	if (version != ROW_VERSION || r->c.bad || !count || count > CONTENTS_BLOCK || first > UINT32_MAX - CONTENTS_BLOCK)
+	if (version != ROW_VERSION || r->c.bad || !count || count > CONTENTS_BLOCK ||
+	    first > UINT32_MAX - CONTENTS_BLOCK)
 		return damaged(content);
 	r->content = content;
 	r->number = first;

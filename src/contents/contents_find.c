@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Finding: through the index of names.  Of each different name that may fit it is asked once whether it does; those
- * that do not are passed over, however many members have them.  Of a list it is asked once whether a tape has it now and
- * whether the query wants that tape; only of members of such lists rows are read.  A row that is damaged is passed
- * over: what it told of can be had again from the tape.
+ * that do not are passed over, however many members have them.  Of a list it is asked once whether a tape has it
+ * now and whether the query wants that tape; only of members of such lists rows are read.  A row that is damaged is
+ * passed over: what it told of can be had again from the tape.
  */
 #include "contents/find.h"
 

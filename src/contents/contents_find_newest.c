@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Of all members of one name the newest of each path: a table by path.  It holds so many paths and no more; for a name
- * with more of them the postings are gone through several times, each time for a part of all paths.
+ * Of all members of one name the newest of each path: a table by path.  It holds so many paths and no more; for a
+ * name with more of them the postings are gone through several times, each time for a part of all paths.
  */
 #include "contents/find.h"
 

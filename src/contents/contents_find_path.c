@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Paths of members that are found, which come from anywhere: the folders that were met last are kept, so that most paths
- * cost one look at a table.  Bounded memory: so many folders, and none with a path that is too long.
+ * Paths of members that are found, which come from anywhere: the folders that were met last are kept, so that most
+ * paths cost one look at a table.  Bounded memory: so many folders, and none with a path that is too long.
  */
 #include "contents/list.h"
 #include "contents/find.h"

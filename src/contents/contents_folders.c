@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The folders of a list that is being made: which number has the folder of that name in that folder.  As many as there
- * is memory for; the one that was not asked for for longest goes first, and is looked up in the rows when it comes
- * again.  Beside it a sieve (a Bloom filter) of every name in its folder, so that what is new needs no look-up at all.
+ * The folders of a list that is being made: which number has the folder of that name in that folder.  As many as
+ * there is memory for; the one that was not asked for for longest goes first, and is looked up in the rows when it
+ * comes again.  Beside it a sieve (a Bloom filter) of every name in its folder, so that what is new needs no
+ * look-up at all.
  */
 #include "contents/list.h"
 

@@ -13,14 +13,15 @@
  *   'N' name, 0, u32 content, u32 dir, u32 number   kind    a member of that name: "d" of a folder, else empty
  *   'X' u32 content, u32 number                  told       what was told later of a folder
  *   'G' u32 content                              (empty)    a list to be deleted
- *   'S' letter                                   counter    'c' numbers of lists below it are taken; 'l' lists; 'm' members
+ *   'S' letter                                   counter    'c' numbers of lists below it are taken; how many there are:
+ *                                                           'l' lists, 'm' members
  *
  *   file     u8 version, u8 flags (1 closed, 2 compressed), u32 partition, u64 file, u64 first, u64 last, u64 stretch,
  *            u64 offset, u64 bytes, u64 records, u32 record_bytes, u64 written_ns, u8 door, u32 uid, i32 drive,
  *            string program, u8 how, u32 content, u64 members, string format, u8 and so many bytes magic, label
  *   label    u8 kind; if it is not 0: string volume, string owner, string file_id, string set_id, u32 section,
  *            u32 sequence, u32 generation, u64 created_ns, u64 expires_ns, u8 format, u32 block_bytes, u32 record_bytes
- *   volume   u8 version, u8 flags (1 done, 2 off), u64 generation, u64 objects, u64 marks, u64 files,
+ *   volume   u8 version, u8 flags (1 done, 2 off), u64 generation, u64 objects, u64 stretch, u64 files,
  *            u64 oldest, u64 expires_ns, label
  *   list     u8 version, u8 flags (1 doubles, 2 told), u64 volume, u64 stretch, u64 last, u64 file, u32 partition,
  *            u32 members
@@ -226,7 +227,7 @@ static struct cursor row_open(const void *row, size_t len, uint8_t *flags)
 static int row_done(const struct cursor *c, bool good, const char *what)
 {
 	if (c->bad || !good || cursor_left(c))
-		return err_explain(-EUCLEAN, "contents: a row of %s is damaged or of a version that is not known", what);
+		return err_explain(-EUCLEAN, "contents: a row of %s is damaged or of an unknown version", what);
 	return 0;
 }
 
@@ -382,7 +383,7 @@ int volume_row_encode(const struct volume_row *v, struct buf *out)
 		return r;
 	buf_put_le64(out, v->generation);
 	buf_put_le64(out, v->objects);
-	buf_put_le64(out, v->marks);
+	buf_put_le64(out, v->stretch);
 	buf_put_le64(out, v->files);
 	buf_put_le64(out, v->oldest);
 	buf_put_le64(out, v->expires_ns);
@@ -398,7 +399,7 @@ int volume_row_decode(const void *row, size_t len, struct volume_row *out)
 
 	v.generation = cursor_le64(&c);
 	v.objects = cursor_le64(&c);
-	v.marks = cursor_le64(&c);
+	v.stretch = cursor_le64(&c);
 	v.files = cursor_le64(&c);
 	v.oldest = cursor_le64(&c);
 	v.expires_ns = cursor_le64(&c);

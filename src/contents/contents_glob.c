@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shell patterns against names and paths: fnmatch(3)'s with FNM_PATHNAME, and "**" that crosses slashes ("**" and a slash:
- * no folder, or any).  '?' and brackets take a character of UTF-8, or where it is none, a byte.  What is matched is
- * foreign, and the pattern is a user's: it never goes back further than to the last "*" and the last "**".
+ * Shell patterns against names and paths: fnmatch(3)'s with FNM_PATHNAME, and "**" that crosses slashes ("**" and a
+ * slash: no folder, or any).  '?' and brackets take a character of UTF-8, or where it is none, a byte.  What is
+ * matched is foreign, and the pattern is a user's: it never goes back further than to the last "*" and the last
+ * "**".
  */
 #include "contents/glob.h"
 
@@ -40,9 +41,9 @@ static uint32_t fold(uint32_t c, bool ignore_case)
 static bool class_has(const char *name, size_t len, uint32_t c)
 {
 	static const struct { const char *name; int (*has)(int); } classes[] = {
-		{ "alpha", isalpha }, { "digit", isdigit }, { "alnum", isalnum }, { "upper", isupper }, { "lower", islower },
-		{ "space", isspace }, { "blank", isblank }, { "punct", ispunct }, { "print", isprint }, { "graph", isgraph },
-		{ "cntrl", iscntrl }, { "xdigit", isxdigit },
+		{ "alpha", isalpha }, { "digit", isdigit }, { "alnum", isalnum }, { "upper", isupper },
+		{ "lower", islower }, { "space", isspace }, { "blank", isblank }, { "punct", ispunct },
+		{ "print", isprint }, { "graph", isgraph }, { "cntrl", iscntrl }, { "xdigit", isxdigit },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
@@ -77,20 +78,18 @@ static uint32_t bracket_char(const char **p)
 	return next_char(p);
 }
 
-/* @p is at the '[', @end behind its ']'. */
-static bool bracket_has(const char *p, const char *end, uint32_t c, bool ignore_case)
+/* @c stands between '[' and ']'; @p is at the '[', @end behind the ']'. */
+static bool bracket_has_char(const char *p, const char *end, uint32_t c)
 {
-	bool not = p[1] == '!' || p[1] == '^', has = false;
+	bool has = false;
 
-	p += not ? 2 : 1;
+	p += p[1] == '!' || p[1] == '^' ? 2 : 1;
 	while (p < end - 1) {
 		const char *close = p[0] == '[' && p[1] == ':' ? strstr(p + 2, ":]") : NULL;
 		uint32_t from, to;
 
 		if (close && close < end) {
-			has = has || class_has(p + 2, (size_t)(close - p - 2), c) ||
-			      (ignore_case && c < 0x80 && (class_has(p + 2, (size_t)(close - p - 2), (uint32_t)toupper((int)c)) ||
-							  class_has(p + 2, (size_t)(close - p - 2), (uint32_t)tolower((int)c))));
+			has = has || class_has(p + 2, (size_t)(close - p - 2), c);
 			p = close + 2;
 			continue;
 		}
@@ -100,10 +99,17 @@ static bool bracket_has(const char *p, const char *end, uint32_t c, bool ignore_
 			to = bracket_char(&p);
 		}
 		has = has || (c >= from && c <= to);
-		if (ignore_case && c < 0x80)
-			has = has || ((uint32_t)tolower((int)c) >= from && (uint32_t)tolower((int)c) <= to) ||
-			      ((uint32_t)toupper((int)c) >= from && (uint32_t)toupper((int)c) <= to);
 	}
+	return has;
+}
+
+static bool bracket_fits(const char *p, const char *end, uint32_t c, bool ignore_case)
+{
+	bool not = p[1] == '!' || p[1] == '^', has = bracket_has_char(p, end, c);
+
+	if (ignore_case && c < 0x80)
+		has = has || bracket_has_char(p, end, (uint32_t)tolower((int)c)) ||
+		      bracket_has_char(p, end, (uint32_t)toupper((int)c));
 	return has != not;
 }
 
@@ -115,7 +121,7 @@ static bool match_one(const char **p, const char **s, bool ignore_case)
 	bool fits;
 
 	if (**p == '?' || end) {
-		fits = c != '/' && (!end || bracket_has(*p, end, c, ignore_case));
+		fits = c != '/' && (!end || bracket_fits(*p, end, c, ignore_case));
 		*p = end ? end : *p + 1;
 	} else {
 		if (**p == '\\' && (*p)[1])

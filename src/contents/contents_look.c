@@ -150,8 +150,9 @@ static int look_at_archive(struct looking *k)
 	struct tarball_info info = { .format = "" };
 	int r = contents_list_begin(k->l->c, &k->list);
 
-	if (!r)
-		r = tarball_each(&src, &limits, &info, member_seen, k);
+	if (r)
+		return r;
+	r = tarball_each(&src, &limits, &info, member_seen, k);
 	if (k->stopped)
 		return k->stopped;
 	if (r == TARBALL_E_NONE && !info.limited)

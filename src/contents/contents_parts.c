@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A path of an archive as names: any bytes go in, and what comes out leads nowhere but down from the root of the list.
- * Empty parts, "." and trailing slashes mean nothing and are left out silently; where the path leads elsewhere than what
- * is left (it begins with '/', has "..", a part that is too long, or too many), it is odd.
+ * A path of an archive as names: any bytes go in, and what comes out leads nowhere but down from the root of the
+ * list. Empty parts, "." and trailing slashes mean nothing and are left out silently; where the path leads
+ * elsewhere than what is left (it begins with '/', has "..", a part that is too long, or too many), it is odd.
  */
 #include "contents/list.h"
 

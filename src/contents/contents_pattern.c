@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a query asks of names and paths, made ready: which names of the index may fit, and whether a name and a path do.
- * The index has the last parts of paths only, so of a pattern with '/' the last part goes to the index and the whole to
- * the paths of what it finds.
- * Regular expressions are the C library's; those that would take it much memory or time are refused.
+ * What a query asks of names and paths, made ready: which names of the index may fit, and whether a name and a path
+ * do. The index has the last parts of paths only, so of a pattern with '/' the last part goes to the index and the
+ * whole to the paths of what it finds. Regular expressions are the C library's; those that would take it much
+ * memory or time are refused.
  */
 #include "contents/find.h"
 #include "contents/glob.h"

@@ -43,6 +43,8 @@ int contents_reader_new(struct contents *c, const struct contents_file *f, const
 	r->data = lies_there(f, m) ? m->data : TARBALL_NO_PLACE;
 	r->size = m->size;
 	where_it_begins(r, f, m);
+	if (!f->compressed)
+		contents_source_until(r->src, m->to);
 	*out = r;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows of volumes, tape files and lists: got, put, forgotten.  It guarantees that every list is named by exactly one row
- * O or waits to be deleted, whatever is cut off when: who takes a list's row O away queues the list in the same batch.
- * Whether what rows say is true is contents_truth.c's to find out.
+ * Rows of volumes, tape files and lists: got, put, forgotten.  It guarantees that every list is named by exactly
+ * one row O or waits to be deleted, whatever is cut off when: who takes a list's row O away queues the list in the
+ * same batch. Whether what rows say is true is contents_truth.c's to find out.
  */
 #include "contents/format.h"
 
@@ -242,7 +242,8 @@ int file_row_cut(struct contents *c, uint64_t volume, uint32_t partition, uint64
 	return go(&g);
 }
 
-int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx, const struct contents_file *f), void *ctx)
+int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx, const struct contents_file *f),
+		    void *ctx)
 {
 	struct ckey all = ckey_of_volume('O', volume);
 	struct going g = {

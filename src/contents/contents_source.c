@@ -28,6 +28,7 @@ struct contents_source {
 	struct volume_reader *reader;
 	bool lists;			/* contents_source_lists() */
 
+	uint64_t until;			/* nothing behind is read ahead */
 	uint8_t *block;
 	uint64_t block_at, next;	/* next: where the last read ended */
 	size_t block_len;
@@ -193,7 +194,7 @@ static size_t from_block(struct contents_source *s, uint64_t offset, void *buf, 
 
 static int fill_block(struct contents_source *s, uint64_t offset)
 {
-	uint64_t left = s->f.bytes - offset;
+	uint64_t left = (offset < s->until ? s->until : s->f.bytes) - offset;
 	size_t n = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
 	int r;
 
@@ -286,8 +287,14 @@ int contents_source_new(struct contents *c, const struct contents_file *f, struc
 	s->c = c;
 	s->f = *f;
 	s->src = (struct tarball_source){ source_read, s, f->bytes };
+	s->until = f->bytes;
 	*out = s;
 	return 0;
+}
+
+void contents_source_until(struct contents_source *s, uint64_t until)
+{
+	s->until = until < s->f.bytes ? until : s->f.bytes;
 }
 
 void contents_source_lists(struct contents_source *s)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lists that nobody names any more are deleted, some rows at a time, in the background.  The rows N are found through the
- * members, so a batch takes away members together with their rows N; what has no name goes with the last.
+ * Lists that nobody names any more are deleted, some rows at a time, in the background.  The rows N are found
+ * through the members, so a batch takes away members together with their rows N; what has no name goes with the
+ * last.
  *
  * What is there after a power cut behind each step:
  * 1. rows B and their rows N, from the first on, in batches	the rest of them, and G

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Members read: by number, by name in a folder, by path, all of a folder, all in order, by place in the archive.  A
- * question about one reads one row of 64; about a folder, the rows that have its children.  Nothing here asks whether a
- * tape still has the archive.
+ * question about one reads one row of 64; about a folder, the rows that have its children.  Nothing here asks
+ * whether a tape still has the archive.
  */
 #include "contents/list.h"
 
@@ -94,7 +94,9 @@ static int read_member(struct view *v, uint32_t number, struct contents_member *
 		if (!r && m->number == number)
 			return 0;
 	}
-	return r == CONTENTS_E_NONE ? err_explain(-EUCLEAN, "contents: list %u lacks member %u", v->content, number) : r;
+	if (r == CONTENTS_E_NONE)
+		r = err_explain(-EUCLEAN, "contents: list %u lacks member %u", v->content, number);
+	return r;
 }
 
 int contents_member_of(struct contents *c, uint32_t content, const struct list_row *row, uint32_t number,
@@ -241,7 +243,8 @@ int contents_path(struct contents *c, const struct contents_member *m, struct bu
 		r = buf_append(&names, m->name, strlen(m->name) + 1);
 	for (unsigned depth = 0; !r && dir; depth++, dir = up.dir) {
 		if (depth > CONTENTS_DEPTH_MAX)
-			return err_explain(-EUCLEAN, "contents: member %u of list %u is too deep", m->number, m->content);
+			return err_explain(-EUCLEAN, "contents: member %u of list %u is too deep", m->number,
+					   m->content);
 		r = read_member(&v, dir, &up);
 		if (!r)
 			r = buf_append(&names, up.name, strlen(up.name) + 1);

@@ -4,9 +4,8 @@
  * the tape has that object in that stretch, everything up to it is what it was (volume_stretch()), so of the rows of a
  * partition those that hold are the first ones, and how many is found by bisection.
  *
- * Most volumes are asked about without being looked at: within one generation no record goes away, so a tape with as many
- * objects and filemarks as the row V tells of is the one that it tells of.  (Of several partitions one could have a
- * filemark more and another one less: they are always looked at.)
+ * Most volumes are asked about without being looked at: whatever is cut off begins another stretch, so a tape that ends in
+ * the stretch and at the object that the row V tells of is the one that it tells of.
  */
 #include "contents/keep.h"
 
@@ -60,8 +59,7 @@ int truth_remembered(struct contents *c, const struct contents_file *at, struct 
 
 bool truth_agrees(const struct volume_row *v, const struct volume_stat *st)
 {
-	return v->generation == st->generation && v->objects == st->end.objects && v->marks == st->end.marks &&
-	       st->partitions == 1;
+	return v->generation == st->generation && v->objects == st->end.objects && v->stretch == st->stretch;
 }
 
 bool contents_wanted(struct contents *c, const struct catalog_volume *row)
@@ -448,8 +446,7 @@ int contents_expires(struct contents *c, uint64_t volume, uint64_t *expires_ns)
 	if (r || !st.end.objects)
 		return r;
 	r = truth_volume_row(c, volume, &row);
-	if (!r && (row.generation != st.generation || row.objects != st.end.objects || row.marks != st.end.marks ||
-		   !row.done))
+	if (!r && !(truth_agrees(&row, &st) && row.done))
 		r = CONTENTS_E_NONE;
 	if (!r)
 		*expires_ns = row.expires_ns;

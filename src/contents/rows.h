@@ -16,8 +16,8 @@
  *
  * Volume, stretch, last and file are 8 bytes, partition, content, number, dir and block 4, all big-endian.
  *
- * Every list (C, B, T, N, X) is named by exactly one row O, or has a row G.  Nothing is ever synced, so a power cut takes
- * back the last batches: each leaves it that way.
+ * Every list (C, B, T, N, X) is named by exactly one row O, or has a row G.  Nothing is ever synced, so a power cut
+ * takes back the last batches: each leaves it that way.
  */
 #ifndef CONTENTS_ROWS_H
 #define CONTENTS_ROWS_H
@@ -41,7 +41,7 @@ struct contents {
 /* How far the rows F of a volume were made to agree with the tape. */
 struct volume_row {
 	uint64_t generation;
-	uint64_t objects, marks;	/* of the tape, that they tell of: all partitions together, as volume_peek() counts */
+	uint64_t objects, stretch;	/* of the tape, that they tell of: as volume_peek() has them */
 	uint64_t files;		/* rows F of partition 0 */
 	uint64_t oldest;	/* generation, when rows O were last compared with what is kept */
 	bool done;		/* none of them is WAITING */
@@ -60,9 +60,11 @@ int file_row_each(struct contents *c, uint64_t volume, uint32_t partition, uint6
 int file_row_put(struct contents *c, const struct contents_file *f);
 /* The rows F from @from on go; their rows O stay. */
 int file_row_cut(struct contents *c, uint64_t volume, uint32_t partition, uint64_t from);
-int file_row_remembered(struct contents *c, uint64_t volume, uint64_t stretch, uint64_t last, struct contents_file *out);
+int file_row_remembered(struct contents *c, uint64_t volume, uint64_t stretch, uint64_t last,
+			struct contents_file *out);
 /* What is remembered of @volume and @keep says no to goes, with its list. */
-int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx, const struct contents_file *f), void *ctx);
+int file_row_forget(struct contents *c, uint64_t volume, bool (*keep)(void *ctx, const struct contents_file *f),
+		    void *ctx);
 
 struct list_row {
 	uint64_t volume, stretch, last, file;

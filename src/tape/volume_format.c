@@ -240,6 +240,9 @@ void head_stat(const struct head *h, struct volume_stat *out)
 		out->end.marks += h->part[i].end.marks;
 		out->end.bytes += h->part[i].end.bytes;
 		out->end.odd += h->part[i].end.odd;
+		/* The numbers are random. */
+		if (h->part[i].stretches)
+			out->stretch += (i + 1) * h->part[i].stretch[h->part[i].stretches - 1].number;
 	}
 }
 

@@ -105,31 +105,143 @@ static void a_restored_generation_is_known_without_reading_it(void **state)
 	assert_int_equal(find(t, "two/1").n, 1);
 }
 
-static void dropped_generations_are_forgotten(void **state)
+static void drop_generations(struct tapes *t)
 {
-	struct tapes *t = *state;
-	uint64_t id = make(&t->s, "A00001");
-	struct contents_status st;
-	struct catalog_pool pool;
-	struct library_gc_report done;
 	const struct tape_gc_config cfg = { 0 };
+	struct library_gc_report done;
+	struct catalog_pool pool;
 
-	append_tar(t, id, "one", 4);
-	settle(t);
-	cut_before(t, id, 0);
-	append_tar(t, id, "two", 4);
-	settle(t);
-	assert_int_equal(contents_pending(t->c, &st), 0);
-	assert_int_equal(st.lists, 2);
 	assert_int_equal(catalog_pool_get(t->s.cat, CATALOG_POOL_DEFAULT, &pool), 0);
 	pool.keep_s = 0;
 	assert_int_equal(catalog_pool_put(t->s.cat, &pool), 0);
 	assert_int_equal(library_gc(t->s.lib, &cfg, &done), 0);
 	assert_int_equal(done.dropped_generations, 1);
+}
+
+/* Two files, of which the second is written over: three lists. */
+static uint64_t two_generations(struct tapes *t)
+{
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_status st;
+
+	append_tar(t, id, "one", 4);
+	append_tar(t, id, "two", 4);
+	settle(t);
+	cut_before(t, id, 1);
+	append_tar(t, id, "three", 4);
 	settle(t);
 	assert_int_equal(contents_pending(t->c, &st), 0);
-	assert_int_equal(st.lists, 1);
-	assert_int_equal(find(t, "two/1").n, 1);
+	assert_int_equal(st.lists, 3);
+	return id;
+}
+
+static void assert_second_forgotten(struct tapes *t)
+{
+	struct contents_status st;
+
+	settle(t);
+	assert_int_equal(contents_pending(t->c, &st), 0);
+	assert_int_equal(st.lists, 2);
+	assert_int_equal(find(t, "one/1").n, 1);
+	assert_int_equal(find(t, "three/1").n, 1);
+}
+
+static void dropped_generations_are_forgotten(void **state)
+{
+	struct tapes *t = *state;
+
+	two_generations(t);
+	drop_generations(t);
+	assert_second_forgotten(t);
+}
+
+static void generations_dropped_while_nobody_watched_are_forgotten(void **state)
+{
+	struct tapes *t = *state;
+
+	two_generations(t);
+	tapes_down(t);
+	drop_generations(t);
+	tapes_up(t);
+	assert_second_forgotten(t);
+}
+
+static void what_is_not_committed_is_not_looked_at(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct archived a = make_archive("gnutar", NULL, "one", 4, 700);
+	struct volume *v = claim(&t->s, id, CLAIM_WRITE);
+
+	put_records(v, a.p, a.n, 10240);
+	assert_int_equal(volume_append_filemark(v, 0), 0);
+	settle(t);
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	assert_int_equal(volume_commit(v), 0);
+	settle(t);
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_LISTED);
+	/* Nor what overwrites it, as long as a power cut brings back what was there. */
+	assert_int_equal(volume_truncate(v, 0, 0), 0);
+	put_records(v, a.p, 10240, 10240);
+	assert_int_equal(volume_append_filemark(v, 0), 0);
+	settle(t);
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	release(&t->s, id, CLAIM_WRITE);
+	settle(t);
+	assert_int_not_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	free(a.p);
+}
+
+static void found_fault(void *ctx, const char *what, bool repaired)
+{
+	fail_msg("stopped at write %u: %s", *(unsigned *)ctx, what);
+}
+
+/* The tape gets a mark less, the rows are stopped at write @n of following that, then it has that mark again: as many
+ * objects as row V told of before.  False: it took fewer writes. */
+static bool stopped_at(struct tapes *t, const char *name, unsigned n)
+{
+	uint64_t id = make(&t->s, name);
+	struct contents_checked checked;
+	struct tape_tally end;
+	struct volume *v;
+	char path[32];
+	int r;
+
+	append_tar(t, id, name, 4);
+	snprintf(path, sizeof(path), "%s b", name);
+	append_tar(t, id, path, 4);
+	settle(t);
+	v = claim(&t->s, id, CLAIM_WRITE);
+	assert_int_equal(volume_end(v, 0, &end), 0);
+	assert_int_equal(volume_truncate(v, 0, end.objects - 1), 0);
+	release(&t->s, id, CLAIM_WRITE);
+	kv_mem_plan_fault(t->s.kv, n, -EIO);
+	r = contents_settle(t->c, id, false, NULL, NULL);
+	kv_mem_plan_fault(t->s.kv, 0, -EIO);
+	v = claim(&t->s, id, CLAIM_WRITE);
+	assert_int_equal(volume_append_filemark(v, 0), 0);
+	release(&t->s, id, CLAIM_WRITE);
+	tapes_restart(t);
+	settle(t);
+	assert_int_equal(files_of(t, id).n, 2);
+	assert_int_equal(files_of(t, id).f[1].how, CONTENTS_LISTED);
+	snprintf(path, sizeof(path), "%s b/3", name);
+	assert_int_equal(find(t, path).n, 1);
+	assert_int_equal(contents_check(t->c, false, found_fault, &n, &checked), 0);
+	return r != 0;
+}
+
+static void stopped_at_any_write_nothing_is_lost(void **state)
+{
+	struct tapes *t = *state;
+	char name[16];
+	unsigned n = 0;
+
+	do
+		snprintf(name, sizeof(name), "B%05u", ++n);
+	while (stopped_at(t, name, n));
+	assert_true(n > 4);
 }
 
 static void a_deleted_volume_leaves_nothing(void **state)
@@ -428,6 +540,9 @@ int main(void)
 		ON_TAPES(written_over_is_told_at_once),
 		ON_TAPES(a_restored_generation_is_known_without_reading_it),
 		ON_TAPES(dropped_generations_are_forgotten),
+		ON_TAPES(generations_dropped_while_nobody_watched_are_forgotten),
+		ON_TAPES(what_is_not_committed_is_not_looked_at),
+		ON_TAPES(stopped_at_any_write_nothing_is_lost),
 		ON_TAPES(a_deleted_volume_leaves_nothing),
 		ON_TAPES(appending_looks_at_the_new_file_alone),
 		ON_TAPES(a_file_without_a_mark_is_listed_and_listed_again),
