@@ -522,6 +522,55 @@ static void a_cut_finds_it_whole_or_scratch(void **state)
 	}
 }
 
+/* ---- at the same time ------------------------------------------------------------------------------------------ */
+
+#define ROUNDS 200u
+
+static void *expire_again_and_again(void *ctx)
+{
+	const struct library_expire_config cfg = { .dry_run = false };
+	struct library_expire_report done;
+	struct store *s = ctx;
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		if (library_expire(s->lib, &cfg, &done) || done.failed)
+			return s;
+	return NULL;
+}
+
+/* One lets go what has expired, another one writes, loads, and moves dates: what he was promised stays. */
+static void what_is_given_another_date_in_time_stays(void **state)
+{
+	struct store *s = *state;
+	uint64_t never = CATALOG_NEVER, past = T0, id = make(s, "A1");
+	pthread_t thread;
+	void *failed;
+
+	day(1);
+	assert_int_equal(pthread_create(&thread, NULL, expire_again_and_again, s), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "round %u", i);
+		expires_at(s, id, never);
+		write_text(s, id, text);
+		assert_text(s, id, text);
+		if (i % 3 == 0) {
+			assert_int_equal(library_load(s->lib, 0, id), 0);
+			expires_at(s, id, past);
+			assert_text(s, id, text);
+			assert_int_equal(library_unload(s->lib, 0), 0);
+		}
+		expires_at(s, id, past);
+	}
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	expires_at(s, id, clock_retention_ns());
+	expire(s);
+	assert_int_equal(row_of(s, id).state, STATE_SCRATCH);
+	assert_int_equal(stat_of(s, id).end.objects, 0);
+}
+
 #define ON_A_LIBRARY(test) cmocka_unit_test_setup_teardown(test, lib_new, lib_free)
 
 int main(void)
@@ -542,6 +591,7 @@ int main(void)
 		ON_A_LIBRARY(without_anybody_who_reads_labels_nothing_expires_where_they_count),
 		ON_A_LIBRARY(states_are_set_by_hand_where_they_can_be),
 		cmocka_unit_test(a_cut_finds_it_whole_or_scratch),
+		ON_A_LIBRARY(what_is_given_another_date_in_time_stays),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
