@@ -4,14 +4,15 @@
  * tape files of every volume, and the members of the archives in them; how they are found; and the thread that fills
  * it in as tapes are written.
  *
- * All of it can be had again from the tapes, so it lies in a space of its own (KV_CONTENTS) that the journal leaves out
- * and no writer waits for.  A row is never believed by itself: it names its place on the tape by objects and by
- * volume_stretch(), and is told only while the tape still has that.  So what is told is true at the moment of asking,
- * after overwriting, erasing, appending and restoring a generation, also after a crash; what is not there yet is being
- * looked at (contents_pending()).  Contents of old generations stay as long as these, and hold again when one is restored.
+ * All of it can be had again from the tapes, so it lies in a space of its own (KV_CONTENTS) that the journal leaves
+ * out and no writer waits for.  A row is never believed by itself: it names its place on the tape by objects and by
+ * volume_stretch(), and is told only while the tape still has that.  So what is told is true at the moment of
+ * asking, after overwriting, erasing, appending and restoring a generation, also after a crash; what is not there
+ * yet is being looked at (contents_pending()).  Contents of old generations stay as long as these, and hold again
+ * when one is restored.
  *
- * Everything in archives is foreign: names hold any bytes but NUL and '/', lengths are checked, "..", "." and empty parts
- * of a path never become a name.
+ * Everything in archives is foreign: names hold any bytes but NUL and '/', lengths are checked, "..", "." and empty
+ * parts of a path never become a name.
  */
 #ifndef VTAPE_CONTENTS_H
 #define VTAPE_CONTENTS_H
@@ -74,9 +75,10 @@ struct contents_file {
 	struct contents_label label;
 };
 
-/* The tape files of a volume as it is now, in order, from @from on; those not looked at yet are WAITING.  Answers from the
- * tape's map and the rows: no data is read.  What lies in a part of the map that is damaged is passed over.  Non-zero from
- * @each stops and is returned.  Of partition 0, or @partition: of one that the tape does not have there are none. */
+/* The tape files of a volume as it is now, in order, from @from on; those not looked at yet are WAITING.  Answers
+ * from the tape's map and the rows: no data is read.  What lies in a part of the map that is damaged is passed
+ * over.  Non-zero from @each stops and is returned.  Of partition 0, or @partition: of one that the tape does not
+ * have there are none. */
 int contents_files(struct contents *c, uint64_t volume, uint64_t from,
 		   int (*each)(void *ctx, const struct contents_file *f), void *ctx);
 int contents_files_of(struct contents *c, uint64_t volume, uint32_t partition, uint64_t from,
@@ -85,23 +87,23 @@ int contents_files_of(struct contents *c, uint64_t volume, uint32_t partition, u
 int contents_file(struct contents *c, uint64_t volume, uint64_t file, struct contents_file *out);
 /* The tape file that a list of members belongs to, if some tape has it now; CONTENTS_E_NONE. */
 int contents_file_of(struct contents *c, uint32_t content, struct contents_file *out);
-/* The latest expiration date in labels on the volume: 0 none. From a row, no walk.  CONTENTS_E_NONE: it was not looked at yet
- * as it is now (contents_settle() does), so nobody knows. */
+/* The latest expiration date in labels on the volume: 0 none. From a row, no walk.  CONTENTS_E_NONE: it was not
+ * looked at yet as it is now (contents_settle() does), so nobody knows. */
 int contents_expires(struct contents *c, uint64_t volume, uint64_t *expires_ns);
 /* The label of its first file (VOL1); .kind LABEL_NONE if there is none. */
 int contents_volume_label(struct contents *c, uint64_t volume, struct contents_label *out);
 
-/* Labels on a blank volume that the caller has claimed for writing, or @overwrite over what is on it: VOL1, and an empty
- * tape file between its own.  Of @label: kind, volume, owner, created_ns.  -EINVAL with words: what a label cannot say, then
- * nothing is written; TAPE_E_PROTECTED, TAPE_E_FULL. */
+/* Labels on a blank volume that the caller has claimed for writing, or @overwrite over what is on it: VOL1, and an
+ * empty tape file between its own.  Of @label: kind, volume, owner, created_ns.  -EINVAL with words: what a label
+ * cannot say, then nothing is written; TAPE_E_PROTECTED, TAPE_E_FULL. */
 int contents_label_write(struct volume *v, const struct contents_label *label, bool overwrite);
 
 /* ---- level three: members ----------------------------------------------------------------------------------------- */
 
 /*
- * Members of one list have numbers in the order of the archive, from 1; 0 is the root of its tree, which has no row.  A
- * folder that is only part of other members' paths is a member too (implied).  Of two of one path the later one counts
- * (contents_lookup(), contents_children()), as when the archive is unpacked.
+ * Members of one list have numbers in the order of the archive, from 1; 0 is the root of its tree, which has no
+ * row.  A folder that is only part of other members' paths is a member too (implied).  Of two of one path the later
+ * one counts (contents_lookup(), contents_children()), as when the archive is unpacked.
  */
 #define CONTENTS_NAME_MAX 1024u		/* bytes of a part of a path; a longer one is cut, and .odd */
 struct contents_member {
@@ -178,9 +180,9 @@ struct contents_hit {
 	const char *path;
 };
 /*
- * A name, or the beginning of one, is looked up; anything else is tried on each different name once.  Hits come in the
- * order of names.  Only what is on a tape now.  @each also gets (NULL hit) a sign of life now and then; non-zero from
- * it stops and is returned.  -EINVAL with words: a regular expression that is none.
+ * A name, or the beginning of one, is looked up; anything else is tried on each different name once.  Hits come in
+ * the order of names.  Only what is on a tape now.  @each also gets (NULL hit) a sign of life now and then;
+ * non-zero from it stops and is returned.  -EINVAL with words: a regular expression that is none.
  */
 int contents_find(struct contents *c, const struct contents_query *q,
 		  int (*each)(void *ctx, const struct contents_hit *hit), void *ctx);
@@ -188,8 +190,8 @@ int contents_find(struct contents *c, const struct contents_query *q,
 /* ---- keeping it true ---------------------------------------------------------------------------------------------- */
 
 /*
- * The keeper: a thread at low priority that looks at what has been written.  A tape that is being written is looked at
- * behind the writer, once its tape files are closed; all of it is done soon after its close or unload.  It reads
+ * The keeper: a thread at low priority that looks at what has been written.  A tape that is being written is looked
+ * at behind the writer, once its tape files are closed; all of it is done soon after its close or unload.  It reads
  * archives' headers through library_look() in steps of some milliseconds, and gives way to writers.
  */
 int contents_start(struct contents *c);
@@ -197,29 +199,32 @@ void contents_stop(struct contents *c);
 struct contents_status { uint64_t volumes, files, bytes; /* still to be looked at */ uint64_t lists, members; /* known */
 			 uint64_t volume; /* looked at now; 0: none */ };
 int contents_pending(struct contents *c, struct contents_status *out);
-/* Looks at @volume (0: all) before the others, and waits until it is done; @forget: as if nothing were known of it.
- * What does not agree with its writer yet (a tape file that he has not closed) is not waited for.  @progress non-zero stops
- * waiting, and is returned.  Without contents_start() it looks by itself. */
+/* Looks at @volume (0: all) before the others, and waits until it is done; @forget: as if nothing were known of
+ * it. What does not agree with its writer yet (a tape file that he has not closed) is not waited for.  @progress
+ * non-zero stops waiting, and is returned.  Without contents_start() it looks by itself. */
 int contents_settle(struct contents *c, uint64_t volume, bool forget,
 		    int (*progress)(void *ctx, const struct contents_status *s), void *ctx);
-/* Beside everything else: rows that do not fit each other.  @repair: what is wrong is forgotten, and looked at again. */
+/* Beside everything else: rows that do not fit each other.  @repair: what is wrong is forgotten, and looked at
+ * again. */
 struct contents_checked { uint64_t files, lists, members, faults, repaired; };
 int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired), void *ctx,
 		   struct contents_checked *out);
 
 /* ---- reading what is found ---------------------------------------------------------------------------------------- */
 
-/* A tape file as an archive is read from: through library_look(), so in nobody's way.  -ESTALE from reads once the tape has
- * been written over.  *source is valid until contents_source_free(). */
+/* A tape file as an archive is read from: through library_look(), so in nobody's way.  -ESTALE from reads once the
+ * tape has been written over.  *source is valid until contents_source_free(). */
 struct contents_source;
 int contents_source_new(struct contents *c, const struct contents_file *f, struct contents_source **out);
 struct contents_source *contents_source_free(struct contents_source *s);
 const struct tarball_source *contents_source(struct contents_source *s);
+/* What is wanted ends at byte @until: nothing behind it is read ahead. */
+void contents_source_until(struct contents_source *s, uint64_t until);
 /* Bytes of the tape that were read through it. */
 uint64_t contents_source_read(const struct contents_source *s);
 
-/* One member's bytes.  Where .data says where they lie they are read there; else the archive is read from where it must
- * be, and going back begins again.  -ESTALE, -EBADMSG, -EIO; *got 0 at its end. */
+/* One member's bytes.  Where .data says where they lie they are read there; else the archive is read from where it
+ * must be, and going back begins again.  -ESTALE, -EBADMSG, -EIO; *got 0 at its end. */
 struct contents_reader;
 int contents_reader_new(struct contents *c, const struct contents_file *f, const struct contents_member *m,
 			struct contents_reader **out);

@@ -16,7 +16,7 @@ enum kv_space {
 	KV_INDEX,	/* digest -> place of a chunk: random 16 byte keys, mostly looked up in vain */
 	KV_MAP,		/* volumes: heads, object pages, chunk pages, use of packs */
 	KV_PACK,	/* one row per pack */
-	KV_CONTENTS,	/* what is on the tapes: can be had again from them, so it is not in the journal and never synced */
+	KV_CONTENTS,	/* what is on the tapes: can be had again from them, so not in the journal, never synced */
 	KV_SPACES
 };
 
@@ -28,10 +28,9 @@ struct kv_batch;
 struct kv_iter;
 
 /*
- * kv_open() - open the database below @dir
- * @create:       make it; -EEXIST if there is one.  Otherwise -ENOENT if there is none.
- * @cache_bytes:  memory for blocks read, filters included
- * Return: 0; -EBADMSG or -EUCLEAN with words (err_text) if RocksDB finds it damaged; -EBUSY if another process has it.
+ * kv_open() - open the database below @dir @create:       make it; -EEXIST if there is one.  Otherwise -ENOENT if
+ * there is none. @cache_bytes:  memory for blocks read, filters included Return: 0; -EBADMSG or -EUCLEAN with words
+ * (err_text) if RocksDB finds it damaged; -EBUSY if another process has it.
  */
 int kv_open(const char *dir, bool create, size_t cache_bytes, struct kv **out);
 struct kv *kv_close(struct kv *kv);		/* waits for background work; NULL is fine */
@@ -58,9 +57,9 @@ int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *pref
 int kv_batch_append(struct kv_batch *b, const struct kv_batch *from);	/* all changes of @from behind those of @b */
 size_t kv_batch_count(const struct kv_batch *b);
 void kv_batch_clear(struct kv_batch *b);
-/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it.  @b stays as it
- * is.  -ENOSPC with words when the disk is full: reads go on, and writes too, once there is space again.  A write that
- * failed may be found whole after a restart. */
+/* All of @b or nothing; with @sync it is on disk when this returns, and everything written before it.  @b stays as
+ * it is.  -ENOSPC with words when the disk is full: reads go on, and writes too, once there is space again.  A
+ * write that failed may be found whole after a restart. */
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync);
 
 /* A walk over one space as it was when the iterator was made. */
@@ -80,28 +79,29 @@ int kv_iter_error(struct kv_iter *it);						/* why it is not valid: 0 at the end
 /* ---- the journal: what outlives the database -------------------------------------------------------------------- */
 
 /*
- * A database with a journal beside it: every batch is appended there first, and that is what a synced write waits for;
- * the database itself is written without waiting.  So one sync a commit, and a second, independent copy of everything
- * but KV_INDEX and KV_CONTENTS: the rows are in plain files, a checkpoint and the batches since then, from which a lost
- * or damaged database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
+ * A database with a journal beside it: every batch is appended there first, and that is what a synced write waits
+ * for; the database itself is written without waiting.  So one sync a commit, and a second, independent copy of
+ * everything but KV_INDEX and KV_CONTENTS: the rows are in plain files, a checkpoint and the batches since then,
+ * from which a lost or damaged database is made anew (kv_journal_replay(); vtape-format(5), "Journal").
  *
- * Batches of KV_CONTENTS alone go past the journal: to the database, and are not waited for, whatever @sync says.  A power
- * cut takes back the last of them, each whole, in their order; which of other spaces' it leaves beside them is not said.
- * A batch that has both is refused: -EINVAL.
+ * Batches of KV_CONTENTS alone go past the journal: to the database, and are not waited for, whatever @sync says.
+ * A power cut takes back the last of them, each whole, in their order; which of other spaces' it leaves beside them
+ * is not said. A batch that has both is refused: -EINVAL.
  *
  * A write, and what a power cut leaves behind each step:
  *  1. appended to the journal                       nothing of it, or all of it: as after step 2
  *  2. written to the database, not synced           nothing of it, or all of it; never answered, so both are right
  *  3. the journal synced (with @sync), then 0       all of it: the next open writes to the database what it lacks
- * If 1 fails the journal is cut back to where it was; if 2 fails what was appended is void, and its number is never used
- * again; if 3 fails the journal takes no more until the store is opened again (the same error from every write).
+ * If 1 fails the journal is cut back to where it was; if 2 fails what was appended is void, and its number is never
+ * used again; if 3 fails the journal takes no more until the store is opened again (the same error from every
+ * write).
  *
- * Checkpoints are written in the background, when the journal since the last one is longer than it and than 64 MiB, so
- * a row is written to it a bounded number of times; also when the journal is found to lack something.
+ * Checkpoints are written in the background, when the journal since the last one is longer than it and than 64 MiB,
+ * so a row is written to it a bounded number of times; also when the journal is found to lack something.
  */
-/* Takes @base (also if it fails).  @dir is made if it is not there.  Opening costs what the last crash left undone.
- * -EBADMSG: the database lacks a batch that the journal has, but damaged; -EUCLEAN: it ends before the journal begins.
- * Both with words; kv_journal_replay() into a new one takes what there is. */
+/* Takes @base (also if it fails).  @dir is made if it is not there.  Opening costs what the last crash left
+ * undone. -EBADMSG: the database lacks a batch that the journal has, but damaged; -EUCLEAN: it ends before the
+ * journal begins. Both with words; kv_journal_replay() into a new one takes what there is. */
 int kv_journal_open(struct kv *base, const char *dir, struct kv **out);
 /* The same in memory.  kv_mem_cut() and the planned faults see all three steps of it, each counts as one write. */
 int kv_journal_mem_open(struct kv *base, struct kv **out);
@@ -112,12 +112,12 @@ struct kv_replayed {
 	uint64_t rows, batches;		/* of the checkpoint; behind it */
 	uint64_t lost;			/* parts that were damaged: rows of them may be missing */
 };
-/* Into a new database: everything that the journal in @dir has.  Damage is passed over and counted, @bad (may be NULL)
- * gets words about each.  -ENOENT: there is no journal. */
+/* Into a new database: everything that the journal in @dir has.  Damage is passed over and counted, @bad (may be
+ * NULL) gets words about each.  -ENOENT: there is no journal. */
 int kv_journal_replay(const char *dir, struct kv *into, void (*bad)(void *ctx, const char *what), void *ctx,
 		      struct kv_replayed *out);
-/* Reads every block of the database and every byte of the journal, past all caches.  @bad gets words about each fault;
- * 0 if it could be looked at.  Runs beside everything else. */
+/* Reads every block of the database and every byte of the journal, past all caches.  @bad gets words about each
+ * fault; 0 if it could be looked at.  Runs beside everything else. */
 int kv_check(struct kv *kv, void (*bad)(void *ctx, const char *what), void *ctx);
 
 /* Bytes of memory (memtables, caches, filters) and on disk, for `vtape stats`. */

@@ -206,8 +206,10 @@ static void a_common_name_is_found_through_its_folder(void **state)
 	assert_finds(state, "/src/d7/Makefile", "4:src/d7/Makefile ");
 	assert_finds(state, "/one/d7/Makefile", "");
 	assert_finds(state, "one/*/Makefile", "4:one/d0/Makefile 4:one/d1000/Makefile 4:one/d2000/Makefile ");
-	assert_found(state, &(struct contents_query){ .pattern = "src/d7/Makefile", .newest = true }, "4:src/d7/Makefile ");
-	assert_found(state, &(struct contents_query){ .pattern = "d7/Makefile", .match = MATCH_EXACT }, "4:src/d7/Makefile ");
+	assert_found(state, &(struct contents_query){ .pattern = "src/d7/Makefile", .newest = true },
+		     "4:src/d7/Makefile ");
+	assert_found(state, &(struct contents_query){ .pattern = "d7/Makefile", .match = MATCH_EXACT },
+		     "4:src/d7/Makefile ");
 	assert_finds(state, "/Makefile", "");
 	assert_finds(state, "/one", "4:one ");
 }

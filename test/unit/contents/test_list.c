@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lists of members: what a path becomes, what is implied, told later, double; what is left when one is given up or cut
- * off; and random archives against a simple model.
+ * Lists of members: what a path becomes, what is implied, told later, double; what is left when one is given up or
+ * cut off; and random archives against a simple model.
  */
 #include "rig.h"
 
@@ -16,8 +16,8 @@ static int add_path(void *ctx, const struct contents_member *m)
 {
 	struct words *w = ctx;
 
-	snprintf(w->text + strlen(w->text), sizeof(w->text) - strlen(w->text), "%s%s%s%s ", m->name, m->type == 'd' ? "/" : "",
-		 m->implied ? "?" : "", m->odd ? "!" : "");
+	snprintf(w->text + strlen(w->text), sizeof(w->text) - strlen(w->text), "%s%s%s%s ", m->name,
+		 m->type == 'd' ? "/" : "", m->implied ? "?" : "", m->odd ? "!" : "");
 	return 0;
 }
 
@@ -100,7 +100,8 @@ static void no_path_leads_up_or_elsewhere(void **state)
 {
 	struct contents_file f = file_at(1, 0);
 	struct contents_member m = { 0 };
-	uint32_t content = LIST(contents_of(state), &f, "../../etc/passwd", "/etc/shadow", "a/../../b", "./c//d/./e", "..", "");
+	uint32_t content = LIST(contents_of(state), &f, "../../etc/passwd", "/etc/shadow", "a/../../b", "./c//d/./e",
+				"..", "");
 
 	assert_all(contents_of(state), content, "etc/? passwd! shadow! a/? b! c/? d/? e _! _ ");
 	assert_int_equal(contents_resolve(contents_of(state), content, "/etc//./passwd", &m), 0);
@@ -539,7 +540,8 @@ static unsigned random_path(uint32_t *seed, char parts[][1100], struct buf *path
 		}
 		if (roll(seed) % 12 == 0)
 			buf_printf(path, "../");
-		buf_printf(path, "%s%s", parts[i], i + 1 < count ? noise[roll(seed) % 12 ? 0 : 1 + roll(seed) % 3] : "");
+		buf_printf(path, "%s%s", parts[i],
+			   i + 1 < count ? noise[roll(seed) % 12 ? 0 : 1 + roll(seed) % 3] : "");
 		if (long_name > CONTENTS_NAME_MAX)
 			parts[i][CONTENTS_NAME_MAX] = 0;
 	}

@@ -174,7 +174,12 @@ static void with_a_slash_it_is_about_the_path(void **state)
 
 static void the_index_gets_what_names_begin_with(void **state)
 {
-	static const struct { const char *text; enum contents_match match; bool ignore_case; const char *exact, *prefix; } rows[] = {
+	static const struct {
+		const char *text;
+		enum contents_match match;
+		bool ignore_case;
+		const char *exact, *prefix;
+	} rows[] = {
 		{ "foo", MATCH_GLOB, false, "foo", "foo" },
 		{ "foo*", MATCH_GLOB, false, NULL, "foo" },
 		{ "*foo", MATCH_GLOB, false, NULL, "" },
