@@ -130,8 +130,13 @@ static void do_take_back(struct model *m)
 	vol = claim(&m->t->s, v->id, CLAIM_WRITE);
 	assert_int_equal(volume_end(vol, 0, &end), 0);
 	assert_int_equal(volume_truncate(vol, 0, end.objects - 1), 0);
-	assert_int_equal(volume_append_record(vol, 0, "more", 4), 0);
 	v->now.f[v->now.n - 1].closed = false;
+	if (pick(m, 2) && v->now.f[v->now.n - 1].tar)
+		assert_int_equal(volume_append_record(vol, 0, "more", 4), 0);
+	if (pick(m, 2)) {
+		assert_int_equal(volume_append_filemark(vol, 0), 0);
+		v->now.f[v->now.n - 1].closed = true;
+	}
 	release(&m->t->s, v->id, CLAIM_WRITE);
 	remember(m, v);
 }
