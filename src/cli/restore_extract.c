@@ -19,12 +19,17 @@
 		  ARCHIVE_EXTRACT_FFLAGS)
 #define PIPE_BLOCK (256u << 10)
 
+/* A folder whose mode and times have to wait until all is in it. */
+struct late { char *path; mode_t mode; struct timespec times[2]; };
+
 struct extraction {
 	struct extract *x;
 	struct archive *from, *disk;
 	struct sumset made;		/* folders, by us, without being told of them yet */
 	struct sumset refused;		/* so links to them are refused too */
 	char parent[PATH_MAX];		/* that is known to be there */
+	struct late *late;
+	size_t lates, late_cap;
 };
 
 static uint64_t sum_of(const char *path, size_t n)
@@ -71,7 +76,7 @@ static int note_parents(struct extraction *e, const char *path)
 	return r;
 }
 
-enum verdict { MAKE, SETTLE /* a folder that we made on the way */, LEAVE, REFUSE };
+enum verdict { MAKE, SETTLE /* a folder that is there, and gets what is said of it */, LEAVE, REFUSE };
 
 static enum verdict judge(const struct extraction *e, struct archive_entry *entry, const char *path)
 {
@@ -136,20 +141,57 @@ static bool is_whole(struct archive_entry *entry, const char *path)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == archive_entry_size(entry);
 }
 
-static void set_options(struct extraction *e)
+static void set_options(struct extraction *e, bool later)
 {
+	int metadata = later ? METADATA & ~(ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM) : METADATA;
+
 	/* As root also whose it is, and devices. */
-	archive_write_disk_set_options(e->disk, INSIDE | METADATA | (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0));
+	archive_write_disk_set_options(e->disk, INSIDE | metadata | (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0));
+}
+
+/* libarchive does so itself for folders that it makes. */
+static int settle_later(struct extraction *e, struct archive_entry *entry, const char *path)
+{
+	struct timespec now = { .tv_nsec = UTIME_NOW }, mtime = now, atime;
+
+	if (e->lates == e->late_cap) {
+		size_t cap = e->late_cap ? 2 * e->late_cap : 64;
+		struct late *more = reallocarray(e->late, cap, sizeof(*more));
+		if (!more)
+			return fail(e, -ENOMEM, NULL);
+		e->late = more;
+		e->late_cap = cap;
+	}
+	if (archive_entry_mtime_is_set(entry))
+		mtime = (struct timespec){ archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) };
+	atime = mtime;
+	if (archive_entry_atime_is_set(entry))
+		atime = (struct timespec){ archive_entry_atime(entry), archive_entry_atime_nsec(entry) };
+	e->late[e->lates] = (struct late){ strdup(path), archive_entry_perm(entry), { atime, mtime } };
+	return e->late[e->lates++].path ? 0 : fail(e, -ENOMEM, NULL);
+}
+
+static void settle_folders(struct extraction *e)
+{
+	for (size_t i = 0; i < e->lates; i++) {
+		const struct late *l = &e->late[i];
+		int fd = l->path ? open(l->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		if (fd < 0 || fchmod(fd, l->mode) < 0 || futimens(fd, l->times) < 0)
+			say(l->path ? l->path : "?", strerror(errno));
+		fd_closep(&fd);
+		free(l->path);
+	}
+	free(e->late);
 }
 
 /* @path is a copy: libarchive may change its own. */
-static int make(struct extraction *e, struct archive_entry *entry, const char *path)
+static int make(struct extraction *e, struct archive_entry *entry, const char *path, bool later)
 {
 	const char *why = NULL;
 	uint64_t bytes = 0;
 	int got, r = 0;
 
-	set_options(e);
+	set_options(e, later);
 	got = archive_write_header(e->disk, entry);
 	if (got == ARCHIVE_FATAL)
 		return fail(e, -EIO, archive_error_string(e->disk));
@@ -199,8 +241,11 @@ static int take_member(struct extraction *e, struct archive_entry *entry)
 	case LEAVE:
 		e->x->kept++;
 		return 0;
+	case SETTLE:
+		r = settle_later(e, entry, path);
+		return r ? r : make(e, entry, path, true);
 	default:
-		return make(e, entry, path);
+		return make(e, entry, path, false);
 	}
 }
 
@@ -240,6 +285,7 @@ void extract_run(struct extract *x)
 		/* Now folders get their times and modes. */
 		if (archive_write_close(e->disk) != ARCHIVE_OK)
 			say("folders", archive_error_string(e->disk));
+		settle_folders(e);
 	}
 	archive_read_free(e->from);
 	archive_write_free(e->disk);

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define RUN_GAP 8u
+
 struct restore {
 	struct call *c;
 	struct choice ch;
@@ -19,7 +21,9 @@ struct restore {
 	/* Of the archive that is read now. */
 	const struct chosen *a;
 	struct contents_source *src;
+	struct tarball_source view;	/* of it */
 	struct tarball_copier *copier;
+	uint64_t until;			/* of the archive: what is wanted now ends there */
 	char volume[BARCODE_MAX + 1];
 	struct contents_member m;
 	struct buf path, first, link;
@@ -134,6 +138,10 @@ static int read_source(void *ctx, uint64_t offset, void *buf, size_t n, size_t *
 	const struct tarball_source *src = contents_source(t->src);
 	int r = tell_progress(t);
 
+	*got = 0;
+	if (offset >= t->until)
+		return r;
+	n = n < t->until - offset ? n : (size_t)(t->until - offset);
 	return r ? r : src->read(src->ctx, offset, buf, n, got);
 }
 
@@ -202,21 +210,51 @@ static int send_pick(struct restore *t, const struct pick *p, uint32_t *first_so
 	return buf_append(&t->first, t->path.data, t->path.len + 1);
 }
 
+/* Members near each other are read in one go; for it the archive ends behind the last of them. */
+static int begin_run(struct restore *t, size_t i, size_t *run)
+{
+	const struct pick *p = t->a->pick;
+	uint64_t until = t->a->file.bytes;
+	size_t last = i;
+	int r = 0;
+
+	while (last + 1 < t->a->n && p[last + 1].source - p[last].source <= RUN_GAP)
+		last++;
+	*run = last + 1 - i;
+	if (!t->a->file.compressed && !t->a->all && p[last].source) {
+		r = contents_member(t->c->s->contents, t->a->file.content, p[last].source, &t->m);
+		if (!r && t->m.to > t->m.from)
+			until = t->m.to;
+	}
+	if (r)
+		return r;
+	if (t->copier && until == t->until)
+		return 0;
+	t->until = until;
+	contents_source_until(t->src, until);
+	t->copier = tarball_copier_free(t->copier);
+	return tarball_copier_new(&t->view, t->to, &t->copier);
+}
+
 static int send_archive(struct restore *t)
 {
-	struct tarball_source src = { read_source, t, t->a->file.bytes };
 	uint32_t first_source = 0;
+	size_t run = 0;
 	int r = contents_source_new(t->c->s->contents, &t->a->file, &t->src);
 
-	if (!r)
-		r = tarball_copier_new(&src, t->to, &t->copier);
-	for (size_t i = 0; r >= 0 && i < t->a->n; i++)
-		r = send_pick(t, &t->a->pick[i], &first_source);
+	t->view = (struct tarball_source){ read_source, t, t->a->file.bytes };
+	for (size_t i = 0; r >= 0 && i < t->a->n; i++, run--) {
+		if (!run)
+			r = begin_run(t, i, &run);
+		if (!r)
+			r = send_pick(t, &t->a->pick[i], &first_source);
+		r = r > 0 ? 0 : r;
+	}
 	t->copier = tarball_copier_free(t->copier);
 	if (t->src)
 		t->read_bytes += contents_source_read(t->src);
 	t->src = contents_source_free(t->src);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int each_archive(struct restore *t, int (*work)(struct restore *t))
