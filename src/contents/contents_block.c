@@ -59,6 +59,12 @@ static uint32_t cursor_varint32(struct cursor *c)
 	return (uint32_t)v;
 }
 
+/* Into one of the same size. */
+static void copy_words(char *to, const char *from)
+{
+	memcpy(to, from, strlen(from) + 1);
+}
+
 static void before_begin(struct block_before *b)
 {
 	b->dir = b->mode = b->uid = b->gid = 0;
@@ -79,9 +85,9 @@ static void before_move(struct block_before *b, const struct contents_member *m)
 	b->nth = m->nth;
 	b->mtime_s = m->mtime_s;
 	b->type = m->type;
-	strcpy(b->name, m->name);
-	strcpy(b->user, m->user);
-	strcpy(b->group, m->group);
+	copy_words(b->name, m->name);
+	copy_words(b->user, m->user);
+	copy_words(b->group, m->group);
 }
 
 /* ---- writing ---- */
@@ -293,9 +299,9 @@ static void member_from(struct contents_member *m, const struct block_before *b)
 	m->uid = b->uid;
 	m->gid = b->gid;
 	m->mtime_s = b->mtime_s;
-	strcpy(m->name, b->name);
-	strcpy(m->user, b->user);
-	strcpy(m->group, b->group);
+	copy_words(m->name, b->name);
+	copy_words(m->user, b->user);
+	copy_words(m->group, b->group);
 }
 
 static int get_member(struct cursor *c, struct block_before *b, uint32_t number, struct contents_member *m)
@@ -352,7 +358,7 @@ int told_encode(const struct contents_member *m, uint32_t at, struct buf *out)
 	before_begin(&before);
 	told.number = 1;
 	told.dir = 0;
-	strcpy(told.name, "-");
+	copy_words(told.name, "-");
 	out->len = 0;
 	r = buf_reserve(out, 256 + sizeof(m->user) + sizeof(m->group) + m->link.len + m->raw.len);
 	if (r)
@@ -379,7 +385,7 @@ int told_decode(const void *row, size_t len, struct contents_member *m, uint32_t
 	if (c.bad || cursor_left(&c) || before.type != 'd' || strcmp(before.name, "-"))
 		return damaged(m->content);
 	before.dir = m->dir;
-	strcpy(before.name, m->name);
+	copy_words(before.name, m->name);
 	member_from(m, &before);
 	return 0;
 }

@@ -389,7 +389,7 @@ static int last_before(struct view *v, uint32_t block, uint64_t at, uint32_t *ou
 int contents_at(struct contents *c, uint32_t content, uint64_t at, struct contents_member *out)
 {
 	CLEANUP(view_fini) struct view v;
-	uint32_t block, number = 0;
+	uint32_t block = 0, number = 0;
 	int r;
 
 	r = view_init(&v, c, content);
