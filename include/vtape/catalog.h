@@ -75,9 +75,9 @@ static inline enum catalog_access catalog_access_of(const struct catalog_volume 
 }
 
 /*
- * Sites.  Ours is number 0, its id is the store's; others are registered by hand, or come with what they send.  Labels are
- * unique over all sites: a volume of another site that is known here is a row of its own (access secondary or restricted),
- * or, if one with that label and another serial was here already, a clash.
+ * Sites.  Ours is number 0, its id is the store's; others are registered by hand, or come with what they send.  Labels
+ * are unique over all sites: a volume of another site that is known here is a row of its own (access secondary or
+ * restricted), or, if one with that label and another serial was here already, a clash.
  */
 struct catalog_site {
 	uint32_t number;		/* 0: ours */
@@ -255,7 +255,8 @@ int catalog_site_remove(struct catalog *c, uint32_t number);
 int catalog_site_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_site *s), void *ctx);
 int catalog_clash_put(struct catalog *c, const struct catalog_clash *k);
 int catalog_clash_remove(struct catalog *c, uint32_t site, const char *name);			/* _NONE */
-int catalog_clash_find(struct catalog *c, const char *name, struct catalog_clash *out);	/* the first of that label; _NONE */
+/* The first of that label; _NONE. */
+int catalog_clash_find(struct catalog *c, const char *name, struct catalog_clash *out);
 int catalog_clash_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_clash *k), void *ctx);
 
 /* Events. */
@@ -299,8 +300,8 @@ bool event_list_has(const char *list, unsigned number);
 int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
 		       void *ctx);
 uint64_t catalog_event_last(struct catalog *c);
-/* Who is told of each event once it is stored, or could not be (.seq 0); quick, and without a call to the catalog.  NULL:
- * nobody any more (then it does not run, nor will it). */
+/* Who is told of each event once it is stored, or could not be (.seq 0); quick, and without a call to the catalog.
+ * NULL: nobody any more (then it does not run, nor will it). */
 void catalog_event_listen(struct catalog *c, void (*tell)(void *ctx, const struct catalog_event *e), void *ctx);
 
 /* Hooks: programs that are run for events. */

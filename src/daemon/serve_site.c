@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests about sites, clashes of labels, and volumes of other sites.  What may be is catalog/'s and library/'s to say. */
+/* Requests about sites, clashes of labels, volumes of other sites.  What may be is catalog/'s and library/'s to say. */
 #include "daemon/serve_call.h"
 
 #include <ctype.h>
