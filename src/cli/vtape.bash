@@ -18,6 +18,7 @@ _vtape() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     w=${COMP_WORDS[i]}
     case $w in
+      --size | --newer | --older | --type | --volume | -C | --directory | --strip) i=$((i + 1)) ;;
       -s | -p | -o | -n | --store | --pool | --options | --count | --until | --for | --rate | --live | --from | --state | --id | --owner) i=$((i + 1)) ;;
       --event | --about | --site | --access | --serial | --generation | --written) i=$((i + 1)) ;;
       --since | --severity | --timeout) i=$((i + 1)) ;;
@@ -37,6 +38,11 @@ _vtape() {
   case $prev in
     -s | --store) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     -p | --pool) COMPREPLY=($(compgen -W "$(vtape pool list -H 2>/dev/null | cut -f1)" -- "$cur")); return ;;
+    -C | --directory) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    --volume) COMPREPLY=($(compgen -W "$(_vtape_volumes "$cur")" -- "$cur")); return ;;
+    --type) COMPREPLY=($(compgen -W 'f d l h c b p s' -- "$cur")); return ;;
+    --size) COMPREPLY=($(compgen -W '+1M +100M +1G -1K' -- "$cur")); return ;;
+    --newer | --older) COMPREPLY=($(compgen -W '1d 7d 30d 1y' -- "$cur")); return ;;
     --until) COMPREPLY=($(compgen -W '+7d +30d +90d +1y' -- "$cur")); return ;;
     --for) COMPREPLY=($(compgen -W '7d 30d 90d 1y' -- "$cur")); return ;;
     --event) COMPREPLY=($(compgen -W "$(vtape events -H -n 0 2>/dev/null | cut -f4 | sort -u)" -- "$cur")); return ;;
@@ -87,7 +93,7 @@ _vtape() {
         COMPREPLY=($(compgen -W "$(vtape changer list -H 2>/dev/null | sed -n 's/^\(port[0-9]*\)\t.*/\1/p')" -- "$cur")) ;;
       'changer move:'*)
         COMPREPLY=($(compgen -W "$(vtape changer list -H 2>/dev/null | cut -f1)" -- "$cur")) ;;
-      'drive load:1' | 'changer import:0' | 'volume '* | damage:* | export:0 | import:1 | stats:0)
+      'drive load:1' | 'changer import:0' | 'volume '* | ls:0 | cat:0 | restore:* | 'contents '* | damage:* | export:0 | import:1 | stats:0)
         COMPREPLY=($(compgen -W "$(_vtape_volumes "$cur")" -- "$cur")) ;;
       help:*) COMPREPLY=($(compgen -W "$(cut -f1 <<<"$_vtape_table")" -- "$cur")) ;;
     esac
