@@ -85,6 +85,41 @@ static void try_event(const uint8_t *p, size_t n)
 	same_row(&row, p, n);
 }
 
+static void try_site(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_site got;
+
+	if (!taken(site_decode(3, p, n, &got)))
+		return;
+	fuzz_require(got.number == 3 && site_encode(&got, &row) == 0 && row.len <= ROW_MAX);
+	same_row(&row, p, n);
+}
+
+static void try_clash(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_clash got = { .site = 1 };
+
+	if (!taken(clash_decode(p, n, &got)))
+		return;
+	fuzz_require(clash_encode(&got, &row) == 0 && row.len <= ROW_MAX);
+	same_row(&row, p, n);
+}
+
+static void try_hook(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_event e = { .number = EVENT_CLASH, .severity = EVENT_ERROR };
+	struct catalog_hook got;
+
+	if (!taken(hook_decode("mail", p, n, &got)))
+		return;
+	catalog_hook_wants(&got, &e);
+	fuzz_require(hook_encode(&got, &row) == 0);
+	same_row(&row, p, n);
+}
+
 static void try_schema(const uint8_t *p, size_t n)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
@@ -451,7 +486,7 @@ static const struct {
 	{ 'W', try_scrub },	{ 'L', try_place },	{ 'A', try_mam },	{ 'I', try_unit },
 	{ 'B', try_scsi },	{ 'C', try_catalog },	{ 'i', try_index_value }, { 'k', try_pack_key },
 	{ 'b', try_slot_key },	{ 'l', try_lost_chunk }, { 'p', try_tally },	{ 't', try_totals },
-	{ 'h', try_head },
+	{ 'h', try_head },	{ 'K', try_site },	{ 'c', try_clash },	{ 'H', try_hook },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -56,6 +56,11 @@ static void save_catalog_rows(void)
 {
 	const struct catalog_store store = { 86400, 32u << 20, 64u << 20, 70, true };
 	const struct clock_row clock = { .time_ns = 5, .boot_ns = 3, .boot = "0123456789abcde", .gap = true };
+	const struct catalog_site site = { .number = 1, .name = "munich", .id = "00112233445566778899aabbccddeeff",
+		.note = "the second hall", .added_ns = 5, .heard_ns = 6 };
+	const struct catalog_clash clash = { .site = 1, .name = "A00001", .serial = "0123456789ABCDEF", .found_ns = 7 };
+	const struct catalog_hook hook = { .name = "mail", .least = EVENT_WARNING, .events = "clash,no-space",
+		.program = "/bin/mail -s tapes", .timeout_s = 60 };
 	const struct scrub scrub = { .goes_on = true, .next = 17, .now = { .rate_bytes = 1u << 20, .started_ns = 2,
 		.finished_ns = 1, .done_packs = 16, .chunks = 100 } };
 	struct buf b = BUF_INIT;
@@ -72,6 +77,9 @@ static void save_catalog_rows(void)
 	save_row("number", 'N', number_encode(1000, &b), &b);
 	save_row("store", 'X', store_encode(&store, &b), &b);
 	save_row("clock", 'R', clock_encode(&clock, &b), &b);
+	save_row("site", 'K', site_encode(&site, &b), &b);
+	save_row("clash", 'c', clash_encode(&clash, &b), &b);
+	save_row("hook", 'H', hook_encode(&hook, &b), &b);
 	b.len = 0;
 	save_row("scrub", 'W', scrub_row_pack(&scrub, &b), &b);
 	buf_fini(&b);
