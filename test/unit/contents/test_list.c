@@ -340,18 +340,18 @@ static void what_no_generation_has_is_forgotten(void **state)
 {
 	struct rig *g = *state;
 
-	for (uint64_t i = 0; i < 1200; i++) {
+	for (uint64_t i = 0; i < 1100; i++) {
 		struct contents_file f = file_at(1, i);
 
 		f.stretch = 1 + i % 2;
 		LIST(g->c, &f, "a");
 	}
 	assert_int_equal(file_row_forget(g->c, 1, keep_second_stretch, NULL), 0);
-	assert_int_equal(count_rows(g, 'O'), 600);
-	assert_int_equal(count_rows(g, 'C'), 600);
-	assert_int_equal(count_rows(g, 'G'), 600);
+	assert_int_equal(count_rows(g, 'O'), 550);
+	assert_int_equal(count_rows(g, 'C'), 550);
+	assert_int_equal(count_rows(g, 'G'), 550);
 	sweep_all(g->c, 100);
-	assert_int_equal(count_rows(g, 'N'), 600);
+	assert_int_equal(count_rows(g, 'N'), 550);
 }
 
 /* Every list has a row O or G, every row of it a list: whichever writes the cut takes back. */
@@ -387,14 +387,14 @@ static void a_cut_at_any_write_leaves_lists_whole_or_queued(void **state)
 {
 	struct rig *g = *state;
 
-	for (uint64_t seed = 1; seed < 24; seed++) {
+	for (uint64_t seed = 1; seed < 16; seed++) {
 		struct contents_file f = file_at(1, seed % 3);
 		struct contents_list *l;
 		uint64_t lists, members;
 		bool more;
 
 		assert_int_equal(contents_list_begin(g->c, &l), 0);
-		add_many(l, 6000);
+		add_many(l, 5000);
 		if (seed % 4)
 			assert_int_equal(contents_list_end(l, &f), 0);
 		contents_list_free(l);
@@ -415,7 +415,7 @@ static void a_write_that_fails_ends_the_list_and_harms_no_other(void **state)
 	struct rig *g = *state;
 	unsigned failed = 0;
 
-	for (uint64_t n = 1; n < 12; n++) {
+	for (uint64_t n = 1; n < 9; n++) {
 		struct contents_file f = file_at(1, n);
 		struct tarball_member t = member_of("d/x", '-');
 		struct contents_list *l = NULL;
@@ -423,7 +423,7 @@ static void a_write_that_fails_ends_the_list_and_harms_no_other(void **state)
 
 		kv_mem_plan_fault(g->kv, n, -ENOSPC);
 		r = contents_list_begin(g->c, &l);
-		for (unsigned i = 0; !r && i < 8000; i++)
+		for (unsigned i = 0; !r && i < 7000; i++)
 			r = contents_list_add(l, &t);
 		if (!r)
 			r = contents_list_end(l, &f);
@@ -435,7 +435,7 @@ static void a_write_that_fails_ends_the_list_and_harms_no_other(void **state)
 		assert_int_equal(count_rows(g, 'C'), n - failed);
 		assert_int_equal(count_rows(g, 'O'), n - failed);
 	}
-	assert_true(failed > 4);
+	assert_true(failed > 2);
 }
 
 static void numbers_are_never_given_twice(void **state)
@@ -643,29 +643,30 @@ static void random_archives_are_what_unpacking_them_leaves(void **state)
 	buf_fini(&path);
 }
 
-/* More folders than are kept in memory, met again when they are not there any more. */
+/* Their names are more than is kept in memory, and they are met again when they are not there any more. */
 static void folders_that_memory_has_no_room_for_keep_their_numbers(void **state)
 {
 	struct rig *g = *state;
 	struct contents_file f = file_at(1, 0);
 	struct contents_list *l;
 	struct list_row row;
-	char path[64];
+	char path[1100];
 
 	assert_int_equal(contents_list_begin(g->c, &l), 0);
 	for (unsigned round = 0; round < 2; round++)
-		for (unsigned i = 0; i < 70000; i++) {
+		for (unsigned i = 0; i < 10000; i++) {
 			struct tarball_member t = member_of(path, '-');
 
-			snprintf(path, sizeof(path), "folder%u/file%u", i, round);
+			snprintf(path, sizeof(path), "%0900u/file%u", i, round);
 			assert_int_equal(contents_list_add(l, &t), 0);
 		}
 	assert_int_equal(contents_list_end(l, &f), 0);
 	contents_list_free(l);
-	assert_int_equal(f.members, 3 * 70000);
+	assert_int_equal(f.members, 3 * 10000);
 	assert_int_equal(list_row_get(g->c, f.content, &row), 0);
 	assert_false(row.doubles);
-	assert_children(g->c, f.content, "folder12345", "file0 file1 ");
+	snprintf(path, sizeof(path), "%0900u", 1234);
+	assert_children(g->c, f.content, path, "file0 file1 ");
 }
 
 int main(void)
