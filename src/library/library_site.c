@@ -70,7 +70,7 @@ int site_allows_delete(struct library *lib, const struct catalog_volume *row)
 	r = library_stat(lib, row->id, &st);
 	if (r && r != -ENOENT)
 		return r;
-	if (!r && (st.end.objects || st.generation > 1))
+	if (!row->site || (!r && (st.end.objects || st.generation > 1)))
 		return site_allows(lib, row, "deleted");
 	return lock_allows(lib, row, "deleted");
 }
