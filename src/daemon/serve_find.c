@@ -93,6 +93,7 @@ int asked_parse(struct call *c, const json_t *words, struct asked *out)
 
 struct finding {
 	struct call *c;
+	const struct contents_query *q;
 	struct names names;
 	uint64_t found;
 };
@@ -103,6 +104,9 @@ static int find_row(void *ctx, const struct contents_hit *hit)
 
 	if (!hit)
 		return call_progress(f->c, json_pack("{s:I, s:I}", "done", (json_int_t)f->found, "total", (json_int_t)0));
+	/* Of a folder that is only part of other paths nobody said how old it is, or whose. */
+	if (hit->member->implied && (f->q->owner || f->q->mtime_to || f->q->mtime_from != INT64_MIN))
+		return 0;
 	f->found++;
 	return call_row(f->c, member_json(volume_name(f->c, &f->names, hit->file->volume), hit->file, hit->member,
 					  hit->path));
@@ -110,9 +114,9 @@ static int find_row(void *ctx, const struct contents_hit *hit)
 
 int serve_find(struct call *c)
 {
-	struct finding f = { .c = c };
 	struct contents_status pending = { 0 };
 	struct asked a;
+	struct finding f = { .c = c, .q = &a.q };
 	int r;
 
 	r = asked_parse(c, c->req, &a);

@@ -31,7 +31,7 @@ while IFS=$'\t' read -r verb operands options; do
 done < <("$VTAPE" help -H)
 
 # A noun alone says what it can do: as help when asked, as a usage error when not.
-for noun in pool volume drive scsi changer hook site; do
+for noun in pool volume drive scsi changer hook site contents; do
   [[ $("$VTAPE" $noun --help) == *"vtape $noun "* ]] || fail "'vtape $noun --help' does not list its verbs"
   status=0; "$VTAPE" $noun >/dev/null 2>&1 || status=$?
   assert_eq "$status" 2
