@@ -5,7 +5,7 @@
  * volumes, in the background, which finds what was written while nobody watched.  Of each volume one file is looked at in its
  * turn.  Who waits for a volume (contents_settle()) looks at it himself, beside the thread.
  *
- * It gives way: the thread has the lowest priority, and while any tape grows it works a tenth of the time, in steps of some
+ * It gives way: the thread has the lowest priority, and while any tape grows it works a sixteenth of the time, in steps of some
  * milliseconds.
  *
  * What rows guarantee at every moment is written down in contents_agree.c; nothing here needs to survive.  Locks: the
@@ -27,7 +27,7 @@
 #define WAIT_NS (SECOND_NS / 5)			/* how often who waits tells that he does */
 #define BUSY_NS (3 * SECOND_NS)			/* a tape that grew is being written for so long */
 #define RETRY_NS (60 * SECOND_NS)		/* after a failure that may pass */
-#define REST_TIMES 9u				/* as long as it worked, while somebody writes */
+#define REST_TIMES 15u				/* as long as it worked, while somebody writes */
 #define REST_MAX_NS (SECOND_NS / 2)
 #define SCAN_AT_ONCE 64u			/* volumes that need nothing */
 #define SWEEP_ROWS 2000u
@@ -160,6 +160,9 @@ static void keeper_told(void *ctx, uint64_t volume, enum library_watch what)
 	w->writing = what == WATCH_WRITING || (w->writing && what != WATCH_WRITTEN);
 	if (what == WATCH_DELETED)
 		w->writing = false;
+	/* Who has begun is about to write, and who has written often goes on with the next. */
+	if (what == WATCH_WRITING || what == WATCH_WRITTEN)
+		k->busy_until_ns = clock_mono_ns() + BUSY_NS;
 	w->dropped |= what == WATCH_DROPPED;
 	w->deleted |= what == WATCH_DELETED;
 	if (what != WATCH_WRITING)
