@@ -250,7 +250,7 @@ static int props_try(const struct call *c, const json_t *set)
 	int r = props_apply(c, &nobody, set, &told);
 
 	buf_fini(&told);
-	return r;
+	return r || !nobody.scratch[0] ? r : call_pool(c, nobody.scratch, &(struct catalog_pool){ .id = 0 });
 }
 
 int serve_pool_create(struct call *c)

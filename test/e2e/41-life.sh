@@ -37,6 +37,8 @@ assert_fails vtape volume create --from list --count 1 2>/dev/null
 assert_fails vtape volume create 2>/dev/null
 
 # Scratch, assigned, expired, scratch in the pool for that
+assert_fails vtape pool create never scratch=free 2>/dev/null
+assert_fails vtape pool list never 2>/dev/null
 vtape pool create free
 vtape pool set daily scratch=free expire=30d
 echo data >"$MNT/tapes/daily/D00001L8"

@@ -225,6 +225,17 @@ static void try_scsi(const uint8_t *p, size_t n)
 	same_row(&row, p, n);
 }
 
+static void try_stacker(const uint8_t *p, size_t n)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct catalog_stacker got;
+
+	if (!taken(stacker_decode(p, n, &got)))
+		return;
+	fuzz_require(got.mode != STACKER_OFF && stacker_encode(&got, &row) == 0);
+	same_row(&row, p, n);
+}
+
 /* ---- the index of chunks ---- */
 
 static void try_index_value(const uint8_t *p, size_t n)
@@ -487,6 +498,7 @@ static const struct {
 	{ 'B', try_scsi },	{ 'C', try_catalog },	{ 'i', try_index_value }, { 'k', try_pack_key },
 	{ 'b', try_slot_key },	{ 'l', try_lost_chunk }, { 'p', try_tally },	{ 't', try_totals },
 	{ 'h', try_head },	{ 'K', try_site },	{ 'c', try_clash },	{ 'H', try_hook },
+	{ 'Y', try_stacker },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

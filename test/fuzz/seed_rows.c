@@ -100,6 +100,7 @@ static void save_scsi_rows(void)
 	save_row("mam", 'A', mam_encode(MAM_ASCII, "LTFS", 4, &b), &b);
 	save_row("unit", 'I', unit_encode(&unit, &b), &b);
 	save_row("scsi", 'B', scsi_encode(&scsi, &b), &b);
+	save_row("stacker", 'Y', stacker_encode(&(struct catalog_stacker){ STACKER_ALL, 1 }, &b), &b);
 	buf_fini(&b);
 }
 
