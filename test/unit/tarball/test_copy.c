@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tarball_copy: members as another archive, whole or damaged, of archives that are compressed or not. */
+#include "unit/tarball/archives.h"
+
+#define ROOM (8u << 20)
+#define MEMBERS 12u
+
+struct rows { struct tarball_member m[MEMBERS + 4]; char path[MEMBERS + 4][32]; unsigned n; };
+
+static uint64_t size_of(unsigned i)
+{
+	return i * 20011u;
+}
+
+static void make(struct bytes *b, const char *format, int filter)
+{
+	struct archive *a = make_begin(b, ROOM, format, filter);
+	char path[16];
+
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		snprintf(path, sizeof(path), "m%02u", i);
+		make_add(a, make_entry(path, AE_IFREG, size_of(i)), i);
+	}
+	make_end(a);
+}
+
+static int take_row(void *ctx, const struct tarball_member *m)
+{
+	struct rows *r = ctx;
+
+	if (r->n < MEMBERS + 4) {
+		r->m[r->n] = *m;
+		snprintf(r->path[r->n++], sizeof(r->path[0]), "%s", m->path);
+	}
+	return 0;
+}
+
+static int take_bytes(void *ctx, const void *p, size_t n)
+{
+	struct bytes *b = ctx;
+
+	if (b->error)
+		return b->error;
+	b->p = realloc(b->p, b->n + n);
+	assert_non_null(b->p);
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+	return 0;
+}
+
+/* The copy has member @i, whose bytes are good up to @good and zero from there on. */
+static void check_next(struct archive *a, const char *path, unsigned i, uint64_t good)
+{
+	struct archive_entry *e;
+	uint8_t *p = malloc(size_of(i) + 1);
+
+	assert_int_equal(archive_read_next_header(a, &e), ARCHIVE_OK);
+	assert_string_equal(archive_entry_pathname(e), path);
+	assert_int_equal(archive_entry_size(e), size_of(i));
+	assert_int_equal(archive_read_data(a, p, size_of(i) + 1), size_of(i));
+	assert_true(data_is(p, good, i, 0));
+	for (uint64_t k = good; k < size_of(i); k++)
+		assert_int_equal(p[k], 0);
+	free(p);
+}
+
+static struct archive *open_copy(const struct bytes *b)
+{
+	struct archive *a = archive_read_new();
+
+	archive_read_support_format_tar(a);
+	assert_int_equal(archive_read_open_memory(a, b->p, b->n), ARCHIVE_OK);
+	return a;
+}
+
+static void copy_some(struct bytes *from, struct bytes *to, const unsigned *which, unsigned n)
+{
+	struct tarball_source src = source_of(from);
+	struct tarball_info info;
+	struct tarball_copier *c;
+	struct tarball_writer *w;
+	struct tarball_copied copied;
+	struct rows rows = { .n = 0 };
+
+	assert_int_equal(tarball_each(&src, NULL, &info, take_row, &rows), 0);
+	assert_int_equal(tarball_writer_new(take_bytes, to, &w), 0);
+	assert_int_equal(tarball_copier_new(&src, w, &c), 0);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = 0;
+		while (at < rows.n && (rows.path[at][0] != 'm' || strtoul(rows.path[at] + 1, NULL, 10) != which[i]))
+			at++;
+		assert_true(at < rows.n);
+		struct tarball_pick p = { info.compressed ? 0 : rows.m[at].from, at, rows.path[at] };
+		assert_int_equal(tarball_copy(c, &p, &copied), 0);
+		assert_true(copied.whole);
+		assert_int_equal(copied.size, size_of(which[i]));
+		assert_int_equal(copied.bytes, copied.size);
+	}
+	tarball_copier_free(c);
+	assert_int_equal(tarball_writer_end(w), 0);
+	tarball_writer_free(w);
+}
+
+static void chosen_members_are_copied_from_every_kind_of_archive(void **state)
+{
+	static const struct { const char *format; int filter; } kinds[] = {
+		{ "pax", ARCHIVE_FILTER_NONE },	 { "gnutar", ARCHIVE_FILTER_GZIP }, { "gnutar", ARCHIVE_FILTER_ZSTD },
+		{ "newc", ARCHIVE_FILTER_NONE }, { "arsvr4", ARCHIVE_FILTER_NONE }, { "zip", ARCHIVE_FILTER_NONE },
+	};
+	static const unsigned which[] = { 1, 2, 7, 11, 3 };	/* the last one is behind */
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct bytes from, to = { 0 };
+		struct archive_entry *e;
+		struct archive *a;
+		char path[16];
+
+		make(&from, kinds[k].format, kinds[k].filter);
+		copy_some(&from, &to, which, ARRAY_LEN(which));
+		a = open_copy(&to);
+		for (size_t i = 0; i < ARRAY_LEN(which); i++) {
+			snprintf(path, sizeof(path), "m%02u", which[i]);
+			check_next(a, path, which[i], size_of(which[i]));
+		}
+		assert_int_equal(archive_read_next_header(a, &e), ARCHIVE_EOF);
+		archive_read_free(a);
+		bytes_fini(&from);
+		bytes_fini(&to);
+	}
+}
+
+static void one_member_costs_its_own_bytes(void **state)
+{
+	static const unsigned which[] = { 9 };
+	struct bytes from, to = { 0 };
+	uint64_t before;
+
+	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	copy_some(&from, &to, NULL, 0);
+	before = from.read;
+	from.read = 0;
+	copy_some(&from, &to, which, 1);
+	assert_true(from.read - before < size_of(9) + (200u << 10));
+	bytes_fini(&from);
+	bytes_fini(&to);
+}
+
+/* A source that is damaged at one place. */
+struct hurt { struct bytes *b; uint64_t from, to; };
+
+static int read_hurt(void *ctx, uint64_t offset, void *buf, size_t n, size_t *got)
+{
+	const struct hurt *h = ctx;
+
+	if (offset < h->to && offset + n > h->from) {
+		if (offset >= h->from)
+			return -EBADMSG;
+		n = h->from - offset;
+	}
+	return read_bytes(h->b, offset, buf, n, got);
+}
+
+static void zeros_stand_for_what_is_damaged_and_what_follows_is_whole(void **state)
+{
+	struct bytes from, to = { 0 };
+	struct rows rows = { .n = 0 };
+	struct tarball_copied copied;
+	struct tarball_copier *c;
+	struct tarball_writer *w;
+	struct tarball_source src;
+	struct archive *a;
+	struct hurt hurt;
+	uint64_t good = 0;
+
+	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	src = source_of(&from);
+	assert_int_equal(tarball_each(&src, NULL, NULL, take_row, &rows), 0);
+	hurt = (struct hurt){ &from, rows.m[8].data + 100000, rows.m[8].data + 100512 };
+	src = (struct tarball_source){ read_hurt, &hurt, from.n };
+	assert_int_equal(tarball_writer_new(take_bytes, &to, &w), 0);
+	assert_int_equal(tarball_copier_new(&src, w, &c), 0);
+	for (unsigned i = 7; i < 10; i++) {
+		struct tarball_pick p = { rows.m[i].from, i, rows.path[i] };
+		assert_int_equal(tarball_copy(c, &p, &copied), 0);
+		assert_int_equal(copied.whole, i != 8);
+		if (i == 8) {
+			assert_true(copied.bytes <= 100000 && copied.size == size_of(8));
+			good = copied.bytes;
+		}
+	}
+	/* A header that cannot be read: nothing is written. */
+	hurt.from = rows.m[3].from;
+	hurt.to = rows.m[3].from + 512;
+	assert_int_equal(tarball_copy(c, &(struct tarball_pick){ rows.m[3].from, 3, "m03" }, &copied), TARBALL_E_NONE);
+	tarball_copier_free(c);
+	assert_int_equal(tarball_writer_link(w, "other", "m07"), 0);
+	assert_int_equal(tarball_writer_end(w), 0);
+	tarball_writer_free(w);
+	a = open_copy(&to);
+	check_next(a, "m07", 7, size_of(7));
+	check_next(a, "m08", 8, good);
+	check_next(a, "m09", 9, size_of(9));
+	archive_read_free(a);
+	bytes_fini(&from);
+	bytes_fini(&to);
+}
+
+static void who_takes_it_can_end_it(void **state)
+{
+	struct bytes from, to = { .error = -EPIPE };
+	struct rows rows = { .n = 0 };
+	struct tarball_copied copied;
+	struct tarball_copier *c;
+	struct tarball_writer *w;
+	struct tarball_source src;
+
+	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	src = source_of(&from);
+	assert_int_equal(tarball_each(&src, NULL, NULL, take_row, &rows), 0);
+	assert_int_equal(tarball_writer_new(take_bytes, &to, &w), 0);
+	assert_int_equal(tarball_copier_new(&src, w, &c), 0);
+	assert_int_equal(tarball_copy(c, &(struct tarball_pick){ rows.m[9].from, 9, "m09" }, &copied), -EPIPE);
+	tarball_copier_free(c);
+	tarball_writer_free(w);
+	bytes_fini(&from);
+	bytes_fini(&to);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(chosen_members_are_copied_from_every_kind_of_archive),
+		cmocka_unit_test(one_member_costs_its_own_bytes),
+		cmocka_unit_test(zeros_stand_for_what_is_damaged_and_what_follows_is_whole),
+		cmocka_unit_test(who_takes_it_can_end_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
