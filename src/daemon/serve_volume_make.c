@@ -40,9 +40,12 @@ static int each_new_name(struct call *c, const json_t *words, int (*each)(struct
 	int r;
 
 	json_array_foreach(words, i, word) {
-		struct name_range range;
+		struct name_range range = { .count = 0 };
 		char name[BARCODE_MAX + 1];
-		r = parse_range(json_string_value(word), &range);
+
+		/* What is on a line is one name, also if it looks like a range. */
+		r = call_has(c, "lines") ? each(c, json_string_value(word), ctx)
+					 : parse_range(json_string_value(word), &range);
 		for (uint64_t k = 0; !r && k < range.count; k++) {
 			r = parse_range_name(&range, k, name);
 			if (!r)

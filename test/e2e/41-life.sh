@@ -32,6 +32,8 @@ printf 'Y1\n#\nD00001L8\n' | assert_fails vtape volume create --from - 2>err
 grep -q 'line 3: there is a volume D00001L8 already' err
 assert_fails vtape volume list Y1 2>/dev/null
 printf 'X00001\r\n  X00002 # second' | vtape volume create --from -
+echo Z1-Z3 | vtape volume create --from -
+assert_eq "$(vtape volume list -H 'Z*' | cut -f1)" Z1-Z3
 assert_eq "$(vtape volume list -H 'X*' | cut -f1 | tr '\n' ' ')" "X00001 X00002 "
 assert_fails vtape volume create --from list --count 1 2>/dev/null
 assert_fails vtape volume create 2>/dev/null
@@ -159,4 +161,9 @@ assert_eq "$(vtape drive list -H | sed -n 1p | cut -f2)" S3
 vtape drive set nst0 stacker=off
 "$MT" -f "$N" offline
 assert_eq "$(vtape drive list -H | sed -n 1p | cut -f2)" -
+
+# Without a daemon, as a timer may find the store
+vtape volume set S1 expires=2020-01-01
 stop_store
+vtape pool expire stack | grep -q '^1 of 3 volumes became scratch'
+assert_eq "$(state S1)" scratch
