@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rows of a volume are made to agree with its tape.  Those that still hold stay, the others are cut off, and for what
- * is behind them there are new ones: what is remembered of that place (another generation had it), or WAITING.  Only what is
- * committed gets a row, and the last file of a tape only once it is closed or its writer is gone.
+ * The rows of a volume are made to agree with its tape.  Those that still hold stay, the others are cut off, and for
+ * what is behind them there are new ones: what is remembered of that place (another generation had it), or WAITING.
+ * Only what is committed gets a row, and the last file of a tape only once it is closed or its writer is gone.
  *
  * Rows are never synced; a power cut takes back the last ones, in order.  What it leaves behind each step:
  *  1. row V says generation 0: nothing is whole	rows F as before, each asked of the tape before it is told
@@ -11,12 +11,12 @@
  *  4. row V: generation and end that they tell of	all of it
  *  5. each file that is looked at: its list, then rows C, F and O in one batch (contents_list.c)
  *  6. row V: done
- * So row V is there before the first row F and behind the last; a crash anywhere before 4 makes the next start do it again
- * from 1, before 6 look for rows that are WAITING.  Row V names a generation only if the database's head has it: one that
- * was never committed would have its number used again after a crash.
+ * So row V is there before the first row F and behind the last; a crash anywhere before 4 makes the next start do it
+ * again from 1, before 6 look for rows that are WAITING.  Row V names a generation only if the database's head has
+ * it: one that was never committed would have its number used again after a crash.
  *
- * Each step sees the tape at another moment.  Whatever is cut off begins another stretch, so before rows are written it is
- * asked whether the tape still ends in the one that it ended in at 1; if not, all is done again.
+ * Each step sees the tape at another moment.  Whatever is cut off begins another stretch, so before rows are written
+ * it is asked whether the tape still ends in the one that it ended in at 1; if not, all is done again.
  */
 #include "contents/keep.h"
 
@@ -281,7 +281,8 @@ static int row_put(struct agree *a, uint64_t generation)
 {
 	const struct look_volume *v = a->v;
 	struct volume_row row = {
-		.generation = generation, .stretch = a->tape.stretch, .files = a->rows[0], .oldest = a->row.oldest, .off = v->off,
+		.generation = generation, .stretch = a->tape.stretch, .files = a->rows[0],
+		.oldest = a->row.oldest, .off = v->off,
 		.done = generation && !v->files, .expires_ns = v->expires_ns, .vol1 = v->vol1,
 	};
 

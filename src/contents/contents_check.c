@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Do the rows fit each other?  Beside the keeper, writers and readers: a volume's rows are gone over while nobody else changes
- * them, and what a list lacks is a fault only if the list is still there afterwards.
+ * Do the rows fit each other?  Beside the keeper, writers and readers: a volume's rows are gone over while nobody
+ * else changes them, and what a list lacks is a fault only if the list is still there afterwards.
  *
  * Nothing here is worth keeping if it is wrong: all of it can be had again from the tapes.  So a volume with a fault is
  * forgotten and looked at again, a list that nobody names is deleted.  What is on the tapes is not read.
@@ -58,7 +58,8 @@ static void check_remembered(struct check *k, const struct contents_file *f)
 	int r = file_row_remembered(k->c, f->volume, f->stretch, f->last, &o);
 
 	if (r)
-		tell(k, k->repair, "volume number %" PRIu64 ", file %" PRIu64 ": it is not remembered", f->volume, f->file);
+		tell(k, k->repair, "volume number %" PRIu64 ", file %" PRIu64 ": it is not remembered", f->volume,
+		     f->file);
 	else if (o.content != f->content)
 		tell(k, k->repair, "volume number %" PRIu64 ", file %" PRIu64 ": it is remembered with another list",
 		     f->volume, f->file);
@@ -71,8 +72,8 @@ static int check_file(void *ctx, const struct contents_file *f)
 
 	k->done.files++;
 	if (f->file != k->at[p].next || (k->at[p].next && f->first != k->at[p].last + 1))
-		tell(k, k->repair, "volume number %" PRIu64 ": file %" PRIu64 " does not follow the one before it", f->volume,
-		     f->file);
+		tell(k, k->repair, "volume number %" PRIu64 ": file %" PRIu64 " does not follow the one before it",
+		     f->volume, f->file);
 	k->at[p].next = f->file + 1;
 	k->at[p].last = f->last;
 	k->waiting = k->waiting || f->how == CONTENTS_WAITING;
@@ -85,8 +86,8 @@ static bool check_known(void *ctx, const struct contents_file *f)
 	struct check *k = ctx;
 
 	if (f->content && !list_is_of(k, f))
-		tell(k, k->repair, "volume number %" PRIu64 ", file %" PRIu64 ": its list of members is not there", f->volume,
-		     f->file);
+		tell(k, k->repair, "volume number %" PRIu64 ", file %" PRIu64 ": its list of members is not there",
+		     f->volume, f->file);
 	return true;
 }
 
@@ -263,7 +264,8 @@ static int check_lists(struct check *k)
 	return r ? r : kv_iter_error(it);
 }
 
-/* ---- rows of lists that are not there ------------------------------------------------------------------------------ */
+/* ---- rows of lists that are not there
+ * ------------------------------------------------------------------------------ */
 
 /* A list is there from its row G on; so one that has neither G nor C is nobody's. */
 static bool list_is_known(struct check *k, uint32_t content)
@@ -305,10 +307,11 @@ static int check_orphans(struct check *k, char letter)
 	return r ? r : kv_iter_error(it);
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * ----------------------------------------------------------------------------------------------------- */
 
-int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired), void *ctx,
-		   struct contents_checked *out)
+int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired),
+		   void *ctx, struct contents_checked *out)
 {
 	struct check k = { .c = c, .repair = repair, .found = found, .ctx = ctx };
 	int r = check_volumes(&k);

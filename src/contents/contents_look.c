@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is in a tape file: labels, an archive, or something else.  Looked at once, through contents_source.c: a tape that is
- * written over meanwhile ends it with -ESTALE, and nothing comes of it.
+ * What is in a tape file: labels, an archive, or something else.  Looked at once, through contents_source.c: a tape
+ * that is written over meanwhile ends it with -ESTALE, and nothing comes of it.
  *
  * What is read is foreign.  An archive that wants to be larger than any tape (a bomb) is left at a limit, with what was
  * found by then, and an event.
@@ -130,7 +130,7 @@ static void tell_limited(struct looking *k, const struct tarball_info *info)
 		return;
 	snprintf(about, sizeof(about), "%s/%s", p.name, v.name);
 	catalog_event(k->l->c->cat, EVENT_CONTENTS_LIMITED, about,
-		      "tape file %llu: an archive (%s%s%s) is larger than what is looked at; %llu members of it are known",
+		      "tape file %llu: an archive (%s%s%s) is larger than what is looked at; %llu members are known",
 		      (unsigned long long)k->f.file, info->format, info->filter[0] ? ", " : "", info->filter,
 		      (unsigned long long)k->f.members);
 }

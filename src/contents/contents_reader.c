@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One member's bytes.  Where they lie on the tape as they are, they are read there, wherever is asked for.  Else the archive
- * is read forward from where it must be: what is skipped is unpacked on the way, and who goes back begins again.  Whatever
- * the archive says of sizes, a read never goes beyond the tape file.
+ * One member's bytes.  Where they lie on the tape as they are, they are read there, wherever is asked for.  Else the
+ * archive is read forward from where it must be: what is skipped is unpacked on the way, and who goes back begins
+ * again.  Whatever the archive says of sizes, a read never goes beyond the tape file.
  */
 #include "contents/keep.h"
 

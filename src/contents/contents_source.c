@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A tape file as an archive is read from.  The tape is looked at (library_look()), never claimed: so this is in nobody's
- * way, and the tape may be written over at any moment.  Therefore every read is followed by the question whether the tape
- * still has the file (its last object in its stretch): if so, what was read is of that file, for a stretch that is gone does
- * not come back while the tape is looked at.
+ * A tape file as an archive is read from.  The tape is looked at (library_look()), never claimed: so this is in
+ * nobody's way, and the tape may be written over at any moment.  Therefore every read is followed by the question
+ * whether the tape still has the file (its last object in its stretch): if so, what was read is of that file, for a
+ * stretch that is gone does not come back while the tape is looked at.
  *
- * Bytes are fetched by the thread that asks, so at its priority; the store's own reading ahead, which other threads do, is
- * not used.  Reads that follow each other fetch a block at a time.
+ * Bytes are fetched by the thread that asks, so at its priority; the store's own reading ahead, which other threads
+ * do, is not used.  Reads that follow each other fetch a block at a time.
  */
 #include "contents/keep.h"
 

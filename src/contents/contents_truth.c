@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is true of the rows.  A row F or O names its tape file by its last object and the stretch that this belongs to; while
- * the tape has that object in that stretch, everything up to it is what it was (volume_stretch()), so of the rows of a
- * partition those that hold are the first ones, and how many is found by bisection.
+ * What is true of the rows.  A row F or O names its tape file by its last object and the stretch that this belongs
+ * to; while the tape has that object in that stretch, everything up to it is what it was (volume_stretch()), so of
+ * the rows of a partition those that hold are the first ones, and how many is found by bisection.
  *
- * Most volumes are asked about without being looked at: whatever is cut off begins another stretch, so a tape that ends in
- * the stretch and at the object that the row V tells of is the one that it tells of.
+ * Most volumes are asked about without being looked at: whatever is cut off begins another stretch, so a tape that
+ * ends in the stretch and at the object that the row V tells of is the one that it tells of.
  */
 #include "contents/keep.h"
 

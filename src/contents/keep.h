@@ -14,8 +14,8 @@ int truth_remembered(struct contents *c, const struct contents_file *at, struct 
 /* Do the rows tell of exactly what is on the tape? */
 bool truth_agrees(const struct volume_row *v, const struct volume_stat *st);
 
-/* While it is looked at (library_look()).  Tape file @file as it lies there: .how WAITING, no writer.  CONTENTS_E_NONE: there
- * is none; -EBADMSG: its place is in a damaged part of the map, try *next. */
+/* While it is looked at (library_look()).  Tape file @file as it lies there: .how WAITING, no writer.
+ * CONTENTS_E_NONE: there is none; -EBADMSG: its place is in a damaged part of the map, try *next. */
 int tape_file_at(struct volume *v, uint64_t volume, uint32_t partition, uint64_t file, struct contents_file *out,
 		 uint64_t *next);
 /* Of the rows F of a partition, how many from the first on are still true. */
@@ -30,8 +30,8 @@ bool contents_wanted(struct contents *c, const struct catalog_volume *row);
 
 /* ---- contents_source.c ---- */
 
-/* For who reads an archive's headers, in a row and beside others: what is damaged reads as letters; the tape stays looked at
- * between two reads until contents_source_let_go(), which is due soon. */
+/* For who reads an archive's headers, in a row and beside others: what is damaged reads as letters; the tape stays
+ * looked at between two reads until contents_source_let_go(), which is due soon. */
 void contents_source_lists(struct contents_source *s);
 void contents_source_let_go(struct contents_source *s);
 /* Record @n of the tape file, its first bytes up to @cap.  CONTENTS_E_NONE: there is none. */

@@ -135,7 +135,9 @@ static enum image_format guess_format(const struct call *c)
 
 static int import_into(struct call *c, uint64_t incoming)
 {
-	const struct library_writer who = { .door = LIBRARY_DOOR_COMMAND, .uid = geteuid(), .program = "vtape", .drive = -1 };
+	const struct library_writer who = {
+		.door = LIBRARY_DOOR_COMMAND, .uid = geteuid(), .program = "vtape", .drive = -1,
+	};
 	struct transfer t = { .reply = c->reply };
 	struct image_progress pr = { transfer_step, &t };
 	enum image_format format;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_writer: who writes through the mount, for the catalog of what is on the tapes.  The program's name is looked up once,
- * when it opens something for writing; a program that hides it, or is in a world of its own, is not known.
+ * fs_writer: who writes through the mount, for the catalog of what is on the tapes.  The program's name is looked up
+ * once, when it opens something for writing; a program that hides it, or is in a world of its own, is not known.
  */
 #include <errno.h>
 #include <fcntl.h>

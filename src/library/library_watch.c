@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_watch: who wants to know what happens to contents, and who wrote a volume last.  The watcher is called under a
- * lock that only the watch takes, so that once it is taken back it does not run, nor will it.
+ * library_watch: who wants to know what happens to contents, and who wrote a volume last.  The watcher is called
+ * under a lock that only the watch takes, so that once it is taken back it does not run, nor will it.
  *
  * Of writers the last one of each volume is known, for as many volumes as the table has room for: who asks does so soon
  * after they wrote, and what was forgotten is "unknown".

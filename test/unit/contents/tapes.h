@@ -124,7 +124,8 @@ static inline struct archived make_archive(const char *format, const char *filte
 static inline void put_records(struct volume *v, const void *p, size_t n, size_t record)
 {
 	for (size_t at = 0; at < n; at += record)
-		assert_int_equal(volume_append_record(v, 0, (const uint8_t *)p + at, n - at < record ? n - at : record), 0);
+		assert_int_equal(volume_append_record(v, 0, (const uint8_t *)p + at, n - at < record ? n - at : record),
+				 0);
 }
 
 /* Behind what is there: a tar of so many members, and a mark. */

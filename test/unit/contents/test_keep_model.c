@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whatever happens to tapes, what is told of them is true: random writes, appends, overwrites, erasures, marks taken back,
- * generations restored and dropped, volumes deleted, restarts and power cuts, with the keeper running beside, against a
- * model of what is on each tape.  At any moment nothing is told that is not there; once settled nothing is missing.
+ * Whatever happens to tapes, what is told of them is true: random writes, appends, overwrites, erasures, marks taken
+ * back, generations restored and dropped, volumes deleted, restarts and power cuts, with the keeper running beside,
+ * against a model of what is on each tape.  At any moment nothing is told that is not there; once settled nothing is
+ * missing.
  *
  * Seed: the first argument, or CONTENTS_SEED; printed when it fails.
  */

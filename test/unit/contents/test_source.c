@@ -36,7 +36,8 @@ static void put_archive(struct tapes *t, uint64_t id, const char *format, const 
 	free(a.p);
 }
 
-static void assert_reads(struct contents_reader *r, const char *name, unsigned member, uint64_t from, size_t n, size_t size)
+static void assert_reads(struct contents_reader *r, const char *name, unsigned member, uint64_t from, size_t n,
+			 size_t size)
 {
 	uint8_t *p = malloc(n);
 	size_t got = 1, all = 0;
@@ -85,7 +86,8 @@ static void check_members(struct tapes *t, const char *format, const char *filte
 static void members_are_read_from_anywhere(void **state)
 {
 	static const struct { const char *format, *filter; } kinds[] = {
-		{ "gnutar", NULL }, { "pax", NULL }, { "ustar", NULL }, { "newc", NULL }, { "odc", NULL }, { "gnutar", "gzip" },
+		{ "gnutar", NULL }, { "pax", NULL }, { "ustar", NULL }, { "newc", NULL }, { "odc", NULL },
+		{ "gnutar", "gzip" },
 		{ "pax", "zstd" }, { "newc", "xz" }, { "ustar", "bzip2" }, { "zip", NULL },
 	};
 
@@ -110,7 +112,8 @@ static void one_member_takes_little_of_the_tape(void **state)
 	m = member_of(t, f.content, "one/20");
 	assert_true(m.data != TARBALL_NO_PLACE);
 	assert_int_equal(contents_source_new(t->c, &f, &src), 0);
-	assert_int_equal(contents_source(src)->read(contents_source(src)->ctx, m.data + 1000, block, sizeof(block), &got), 0);
+	assert_int_equal(contents_source(src)->read(contents_source(src)->ctx, m.data + 1000, block, sizeof(block), &got),
+			 0);
 	assert_int_equal(got, sizeof(block));
 	assert_int_equal(block[7], byte_of("one", 20, 1007));
 	assert_int_equal(contents_source_read(src), 512);
@@ -138,7 +141,8 @@ static void what_is_written_over_is_stale(void **state)
 	assert_int_equal(contents_reader_read(r, 0, p, sizeof(p), &got), 0);
 	assert_int_equal(contents_reader_read(r, 1000, p, sizeof(p), &got), 0);
 	cut_before(t, id, 0);
-	assert_int_equal(contents_reader_read(r, 2000, p, sizeof(p), &got), -ESTALE);	/* though it was read ahead */
+	/* Though it was read ahead. */
+	assert_int_equal(contents_reader_read(r, 2000, p, sizeof(p), &got), -ESTALE);
 	assert_int_equal(contents_reader_read(r, 200000, p, sizeof(p), &got), -ESTALE);
 	put_archive(t, id, "gnutar", NULL, "two", 8, 300000);
 	assert_int_equal(contents_reader_read(r, 200000, p, sizeof(p), &got), -ESTALE);

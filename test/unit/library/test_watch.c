@@ -128,7 +128,8 @@ static void the_last_writer_is_known(void **state)
 {
 	struct store *s = *state;
 	uint64_t one = make(s, "A00001"), two = make(s, "A00002");
-	const struct library_writer tar = { LIBRARY_DOOR_TAPES, 1000, "tar", -1 }, dd = { LIBRARY_DOOR_DRIVE, 0, "dd", 0 };
+	const struct library_writer tar = { LIBRARY_DOOR_TAPES, 1000, "tar", -1 };
+	const struct library_writer dd = { LIBRARY_DOOR_DRIVE, 0, "dd", 0 };
 	struct library_writer w;
 	struct drive *d;
 
