@@ -65,8 +65,10 @@ static void a_copy_of_another_site_is_only_read(void **state)
 {
 	struct store *s = *state;
 	uint64_t a = make(s, "A00001");
-	struct volume *v;
+	struct volume *v = claim(s, a, CLAIM_WRITE);
 
+	assert_int_equal(volume_append_record(v, 0, "x", 1), 0);
+	release(s, a, CLAIM_WRITE);
 	assert_int_equal(library_volume_change(s->lib, a, set_secondary, NULL), 0);
 	assert_refused(library_claim(s->lib, a, CLAIM_WRITE, &v), -EROFS, "another site");
 	assert_refused(library_volume_delete(s->lib, a), -EROFS, "another site");
