@@ -411,9 +411,10 @@ int contents_files_of(struct contents *c, uint64_t volume, uint32_t partition, u
 	CLEANUP(freep) struct sight *s = NULL;
 	int r = sight_new(c, volume, partition, from, &s);
 
+	if (r)
+		return r;
 	do {
-		if (!r)
-			r = sight_look(s, FILES_AT_ONCE);
+		r = sight_look(s, FILES_AT_ONCE);
 		for (unsigned i = 0; !r && i < s->files; i++)
 			r = each(ctx, &s->file[i]);
 	} while (!r && s->files);
