@@ -47,7 +47,7 @@ static struct file *file_in_use(struct fuse_file_info *fi)
 static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
 	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
 	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
-	[NODE_ARCHIVE] = { 1, 0 },
+	[NODE_ARCHIVE] = { 1, 1 },
 	/* These never change, only go.  So long as it takes to read a large folder and then to look at all that is in it. */
 	[NODE_FOLDER] = { 10, 10 }, [NODE_MEMBER] = { 10, 10 },
 };
