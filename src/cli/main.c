@@ -10,8 +10,8 @@
 #define LIST (OPTION(OPT_JSON) | OPTION(OPT_NO_HEADER))
 #define LONG (OPTION(OPT_JSON) | OPTION(OPT_PROGRESS))
 #define ANY INT_MAX
-#define QUERY (OPTION(OPT_REGEX) | OPTION(OPT_EXACT) | OPTION(OPT_IGNORE_CASE) | OPTION(OPT_SIZE) | OPTION(OPT_NEWER) | \
-	       OPTION(OPT_OLDER) | OPTION(OPT_OWNER) | OPTION(OPT_TYPE) | OPTION(OPT_POOL) | OPTION(OPT_VOLUME))
+#define QUERY (OPTION(OPT_REGEX) | OPTION(OPT_EXACT) | OPTION(OPT_IGNORE_CASE) | OPTION(OPT_SIZE) | \
+	       OPTION(OPT_NEWER) | OPTION(OPT_OLDER) | OPTION(OPT_OWNER) | OPTION(OPT_TYPE) | OPTION(OPT_POOL) | OPTION(OPT_VOLUME))
 
 const struct verb verbs[] = {
 	{ "init", "STORE", "make an empty store", 1, 1, OPTION(OPT_CHUNK_AVG) | OPTION(OPT_COMPRESSION), verb_init },
@@ -113,8 +113,8 @@ const struct verb verbs[] = {
 	{ "changer import", "VOLUME [PORT]", "put a volume into a port of the library", 1, 2, 0, verb_changer_import },
 	{ "changer export", "PORT|VOLUME", "take a volume out of its port", 1, 1, 0, verb_changer_export },
 
-	{ "find", "[PATTERN]", "find files in the archives on tapes", 0, 1, LIST | QUERY | OPTION(OPT_NEWEST) | OPTION(OPT_COUNT),
-	  verb_find },
+	{ "find", "[PATTERN]", "find files in the archives on tapes", 0, 1,
+	  LIST | QUERY | OPTION(OPT_NEWEST) | OPTION(OPT_COUNT), verb_find },
 	{ "ls", "VOLUME[:FILE[:PATH]]", "list tape files, or what is in one", 1, 1,
 	  LIST | OPTION(OPT_RECURSIVE) | OPTION(OPT_LONG), verb_ls },
 	{ "cat", "VOLUME:FILE[:PATH]", "write the bytes of a tape file, or of a file in it", 1, 1, OPTION(OPT_VERBOSE),

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-/* ---- what is asked for --------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ------------------------------------------------------------------------------------------ */
 
 /* Words that are not UTF-8 travel as hex. */
 int put_word(json_t *o, const char *key, const char *raw_key, const char *word)
@@ -176,7 +176,7 @@ int query_words(const struct args *a, const char *pattern, json_t **out)
 	return 0;
 }
 
-/* ---- what is told -------------------------------------------------------------------------------------------------- */
+/* ---- what is told ----------------------------------------------------------------------------------------------- */
 
 static void print_name(const char *s, bool terminal)
 {

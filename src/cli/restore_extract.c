@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the daemon sends for a restore, a tar archive, into the current folder, with libarchive.  It is not trusted more
- * than a tape: nothing is made outside of the folder, whatever names and links say, and what is there stays unless the
- * options say otherwise.  Folders are the exception: one that is there is gone into and stays as it is, but one that was
- * made on the way here gets what the archive says of it.
+ * What the daemon sends for a restore, a tar archive, into the current folder, with libarchive.  It is not trusted
+ * more than a tape: nothing is made outside of the folder, whatever names and links say, and what is there stays
+ * unless the options say otherwise.  Folders are the exception: one that is there is gone into and stays as it is, but
+ * one that was made on the way here gets what the archive says of it.
  */
 #include "cli/members.h"
 
@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INSIDE (ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
+#define INSIDE (ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT | \
+		ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
 #define METADATA (ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR | \
 		  ARCHIVE_EXTRACT_FFLAGS)
 #define PIPE_BLOCK (256u << 10)
@@ -41,7 +42,8 @@ static uint64_t sum_of(const char *path, size_t n)
 
 static void say(const char *path, const char *why)
 {
-	fprintf(stderr, "%svtape: %s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", path, why ? why : "no reason is known");
+	fprintf(stderr, "%svtape: %s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", path,
+		why ? why : "no reason is known");
 }
 
 static int fail(struct extraction *e, int r, const char *why)
@@ -51,7 +53,7 @@ static int fail(struct extraction *e, int r, const char *why)
 	return r;
 }
 
-/* ---- what is there already ----------------------------------------------------------------------------------------- */
+/* ---- what is there already -------------------------------------------------------------------------------------- */
 
 /* Folders on the way to @path that are not there will be made: by us. */
 static int note_parents(struct extraction *e, const char *path)
@@ -108,7 +110,7 @@ static int refuse(struct extraction *e, const char *path)
 	return sumset_add(&e->refused, sum_of(path, strlen(path)), &was);
 }
 
-/* ---- one member ---------------------------------------------------------------------------------------------------- */
+/* ---- one member ------------------------------------------------------------------------------------------------- */
 
 /* 0, or the reading or writing has failed: *why. */
 static int copy_bytes(struct extraction *e, uint64_t *bytes, const char **why)
@@ -249,7 +251,7 @@ static int take_member(struct extraction *e, struct archive_entry *entry)
 	}
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
 
 static int take_all(struct extraction *e)
 {

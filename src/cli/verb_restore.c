@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * restore: members of archives on tapes, as files with all that was said of them.  The daemon sends them through a pipe;
- * a thread here unpacks them, with the rights of whoever types.
+ * restore: members of archives on tapes, as files with all that was said of them.  The daemon sends them through a
+ * pipe; a thread here unpacks them, with the rights of whoever types.
  */
 #include "cli/members.h"
 
@@ -18,7 +18,7 @@ struct restoring {
 	uint64_t damaged;
 };
 
-/* ---- the request --------------------------------------------------------------------------------------------------- */
+/* ---- the request ------------------------------------------------------------------------------------------------ */
 
 static const enum opt only_with_find[] = { OPT_REGEX, OPT_EXACT, OPT_IGNORE_CASE, OPT_SIZE, OPT_NEWER, OPT_OLDER,
 					   OPT_OWNER, OPT_TYPE, OPT_POOL, OPT_VOLUME };
@@ -83,7 +83,7 @@ static int make_request(const struct args *a, json_t **out)
 	return 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 static long long number(const json_t *o, const char *key)
 {
@@ -157,7 +157,7 @@ static int call_and_extract(struct restoring *t, struct store *s, json_t *reques
 	return r;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------------------- */
+/* ---- telling ---------------------------------------------------------------------------------------------------- */
 
 static void tell_left_out(const json_t *ok)
 {

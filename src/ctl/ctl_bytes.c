@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names that archives hold, in JSON.  They are bytes; JSON is UTF-8.  One that is not UTF-8 is shown with '?' for what is
- * none, and its real bytes stand beside it in hex.
+ * Names that archives hold, in JSON.  They are bytes; JSON is UTF-8.  One that is not UTF-8 is shown with '?' for what
+ * is none, and its real bytes stand beside it in hex.
  */
 #include <vtape/ctl.h>
 

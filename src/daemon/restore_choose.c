@@ -20,7 +20,7 @@ void choice_fini(struct choice *ch)
 	*ch = (struct choice){ 0 };
 }
 
-/* ---- archives and members ------------------------------------------------------------------------------------------ */
+/* ---- archives and members --------------------------------------------------------------------------------------- */
 
 /* Named twice it is there twice, until choice_finish(). */
 static int archive_add(struct choice *ch, const struct contents_file *f, struct chosen **out)
@@ -74,7 +74,7 @@ static void picks_sort(struct chosen *a)
 	a->n = kept;
 }
 
-/* ---- by name ------------------------------------------------------------------------------------------------------- */
+/* ---- by name ---------------------------------------------------------------------------------------------------- */
 
 struct below {
 	struct chosen *to;
@@ -157,7 +157,7 @@ int choose_place(struct call *c, const struct place *p, struct choice *ch)
 	return 0;
 }
 
-/* ---- by pattern ---------------------------------------------------------------------------------------------------- */
+/* ---- by pattern ------------------------------------------------------------------------------------------------- */
 
 struct hits {
 	struct call *c;
@@ -228,7 +228,7 @@ int choose_found(struct call *c, const json_t *queries, bool versions, struct ch
 	return r;
 }
 
-/* ---- of one path the last ------------------------------------------------------------------------------------------ */
+/* ---- of one path the last --------------------------------------------------------------------------------------- */
 
 static int take_number(void *ctx, const struct contents_member *m)
 {
@@ -292,7 +292,7 @@ static int keep_last(struct call *c, struct chosen *a, struct sumset *seen)
 	return r < 0 ? r : 0;
 }
 
-/* ---- hard links ---------------------------------------------------------------------------------------------------- */
+/* ---- hard links ------------------------------------------------------------------------------------------------- */
 
 /* The member that a hard link leads to, 0 if the archive has none. */
 static int link_root(struct call *c, uint32_t content, const struct contents_member *link, struct contents_member *at,
@@ -391,7 +391,7 @@ static int find_links(struct call *c, struct chosen *a)
 	return r;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------- */
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
 
 static int archive_order(const void *a, const void *b)
 {

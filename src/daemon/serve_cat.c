@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cat: the bytes of a tape file, or of one member, through the descriptor that came with the request.  What lies before a
- * damaged place has been written when that is told.
+ * cat: the bytes of a tape file, or of one member, through the descriptor that came with the request.  What lies before
+ * a damaged place has been written when that is told.
  */
 #include "daemon/serve_member.h"
 

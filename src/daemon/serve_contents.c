@@ -6,7 +6,7 @@
 
 #define BATCH 256u	/* members taken at once; then they are sent, and nothing is held meanwhile */
 
-/* ---- the tape files of a volume ----------------------------------------------------------------------------------- */
+/* ---- the tape files of a volume --------------------------------------------------------------------------------- */
 
 static json_t *label_json(const struct contents_label *l)
 {
@@ -17,8 +17,10 @@ static json_t *label_json(const struct contents_label *l)
 	o = json_pack("{s:s, s:I, s:I, s:I}", "kind", l->kind == LABEL_IBM ? "ibm" : "ansi", "section",
 		      (json_int_t)l->section, "sequence", (json_int_t)l->sequence, "generation",
 		      (json_int_t)l->generation);
-	if (!o || ctl_put_bytes(o, "volume", "volume_raw", l->volume) || ctl_put_bytes(o, "owner", "owner_raw", l->owner) ||
-	    ctl_put_bytes(o, "file_id", "file_id_raw", l->file_id) || ctl_put_bytes(o, "set_id", "set_id_raw", l->set_id))
+	if (!o || ctl_put_bytes(o, "volume", "volume_raw", l->volume) ||
+	    ctl_put_bytes(o, "owner", "owner_raw", l->owner) ||
+	    ctl_put_bytes(o, "file_id", "file_id_raw", l->file_id) ||
+	    ctl_put_bytes(o, "set_id", "set_id_raw", l->set_id))
 		goto bad;
 	if (l->created_ns)
 		json_object_set_new(o, "created_ns", json_integer((json_int_t)l->created_ns));
@@ -131,7 +133,7 @@ static int list_files(struct call *c, const struct catalog_volume *v)
 	return r;
 }
 
-/* ---- what is in an archive ---------------------------------------------------------------------------------------- */
+/* ---- what is in an archive -------------------------------------------------------------------------------------- */
 
 /* One folder after the other: those that are still to be listed, a stack. */
 struct listing {
@@ -255,7 +257,7 @@ int serve_ls(struct call *c)
 	return r;
 }
 
-/* ---- the keeper --------------------------------------------------------------------------------------------------- */
+/* ---- the keeper ------------------------------------------------------------------------------------------------- */
 
 int serve_contents_status(struct call *c)
 {

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* ---- named by a request ------------------------------------------------------------------------------------------ */
+/* ---- named by a request ----------------------------------------------------------------------------------------- */
 
 void place_fini(struct place *p)
 {
@@ -125,7 +125,7 @@ int place_find(struct call *c, const json_t *words, struct place *out)
 	return r ? r : member_find(c, (const char *)path.data, out);
 }
 
-/* ---- told by an answer ------------------------------------------------------------------------------------------- */
+/* ---- told by an answer ------------------------------------------------------------------------------------------ */
 
 const char *volume_name(struct call *c, struct names *n, uint64_t volume)
 {
@@ -157,7 +157,8 @@ static json_int_t mtime_ns(const struct contents_member *m)
 	return ns;
 }
 
-json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m, const char *path)
+json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m,
+		    const char *path)
 {
 	char type[2] = { type_letter(m), 0 };
 	json_t *row = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "volume", volume,

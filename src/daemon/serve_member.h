@@ -27,7 +27,8 @@ struct names { uint64_t volume; char name[BARCODE_MAX + 1]; };
 const char *volume_name(struct call *c, struct names *n, uint64_t volume);
 
 /* {volume, file, type, size_bytes, mtime_ns, mode, user, group, uid, gid, path, [raw], [link], [link_raw], ...} */
-json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m, const char *path);
+json_t *member_json(const char *volume, const struct contents_file *f, const struct contents_member *m,
+		    const char *path);
 
 /* Pending work as a member of an answer: {volumes, files, bytes, ...}. */
 json_t *contents_status_json(struct call *c, const struct contents_status *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * restore: what was chosen, as a tar archive through the descriptor that came with the request.  The archives are read in
- * the order of tapes, and of each no more than the chosen members and the headers around them, if it is not compressed.
- * Names are those of the catalog, so none leads out of the folder that they are unpacked in.
+ * restore: what was chosen, as a tar archive through the descriptor that came with the request.  The archives are read
+ * in the order of tapes, and of each no more than the chosen members and the headers around them, if it is not
+ * compressed.  Names are those of the catalog, so none leads out of the folder that they are unpacked in.
  */
 #include "daemon/restore_choose.h"
 
@@ -29,7 +29,7 @@ struct restore {
 	struct buf path, first, link;
 };
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------ */
 
 /* @path without its first parts, below its tape file's folder.  > 0: nothing is left of it. */
 static int put_name(const struct restore *t, const char *path, struct buf *out)
@@ -78,7 +78,7 @@ static int member_name(struct restore *t, uint32_t number, struct buf *out)
 	return r;
 }
 
-/* ---- counting, and telling what would be done ----------------------------------------------------------------------- */
+/* ---- counting, and telling what would be done ------------------------------------------------------------------- */
 
 static int count_pick(struct restore *t, const struct pick *p, bool first)
 {
@@ -114,7 +114,7 @@ static int count_archive(struct restore *t)
 	return r;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------------- */
+/* ---- sending ---------------------------------------------------------------------------------------------------- */
 
 static int tell_progress(struct restore *t)
 {
@@ -282,7 +282,7 @@ static int send_all(struct restore *t)
 	return r;
 }
 
-/* ---- the request --------------------------------------------------------------------------------------------------- */
+/* ---- the request ------------------------------------------------------------------------------------------------ */
 
 static int choose(struct restore *t)
 {

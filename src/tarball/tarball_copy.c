@@ -30,7 +30,7 @@ struct tarball_copier {
 
 static const uint8_t zeros[64u << 10];
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static la_ssize_t write_cb(struct archive *a, void *ctx, const void *p, size_t n)
 {
@@ -47,7 +47,9 @@ static int writer_error(const struct tarball_writer *w)
 {
 	const char *why = archive_error_string(w->a);
 
-	return w->error ? w->error : err_explain(-EIO, "the archive cannot be made: %s", why ? why : "no reason is known");
+	if (w->error)
+		return w->error;
+	return err_explain(-EIO, "the archive cannot be made: %s", why ? why : "no reason is known");
 }
 
 int tarball_writer_new(int (*write)(void *ctx, const void *p, size_t n), void *ctx, struct tarball_writer **out)
@@ -122,7 +124,7 @@ static int write_zeros(struct tarball_writer *w, uint64_t n)
 	return r;
 }
 
-/* ---- finding the member ------------------------------------------------------------------------------------------ */
+/* ---- finding the member ----------------------------------------------------------------------------------------- */
 
 static void shut(struct tarball_copier *c)
 {
@@ -193,7 +195,7 @@ static int find(struct tarball_copier *c, const struct tarball_pick *p, struct a
 	return r;
 }
 
-/* ---- one member -------------------------------------------------------------------------------------------------- */
+/* ---- one member ------------------------------------------------------------------------------------------------- */
 
 /* One that does not say how long it is has to be read to its end to know; then it is found once more. */
 static int measure(struct tarball_copier *c, const struct tarball_pick *p, struct archive_entry **e, uint64_t *size)
@@ -238,7 +240,7 @@ static struct archive_entry *renamed(struct archive_entry *e, const char *path, 
 	return n;
 }
 
-/* Holes are zeros here; the writer knows of them from the header.  *at: how far it came.  > 0 never. */
+/* Holes are zeros here; the writer knows of them from the header.  *at: how far it came. */
 static int copy_bytes(struct tarball_copier *c, uint64_t size, bool sparse, uint64_t *at)
 {
 	const void *p;
