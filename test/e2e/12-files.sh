@@ -4,6 +4,8 @@
 . "$(dirname "$0")/../lib/functions.sh"
 requires tar cmp rsync
 
+# Whole volumes are listed and copied here: each tape file once.
+MOUNT_OPTIONS=noarchives
 start_store
 F=$MNT/files/default
 T=$MNT/tapes/default

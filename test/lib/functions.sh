@@ -6,7 +6,7 @@
 #   $scratch $STORE $MNT            folders; a script may set STORE and MNT before start_store
 #   vtape VERB...                   the program under test, on $STORE unless -s says otherwise
 #   requires CMD...                 or the test is skipped
-#   start_store [options of init]   makes the store if there is none, mounts it
+#   start_store [options of init]   makes the store if there is none, mounts it (with -o $MOUNT_OPTIONS)
 #   stop_store                      unmounts, waits for the daemon's end
 #   crash_store                     kill -9, and the dead mount is taken away
 #   cleanup_fn CMD [ARG]...         done at the end, last one first, after the store was stopped
@@ -79,7 +79,7 @@ start_store() {
     vtape init "$STORE" "$@"
   fi
   mkdir -p "$MNT"
-  vtape mount "$STORE" "$MNT"
+  vtape mount ${MOUNT_OPTIONS:+-o "$MOUNT_OPTIONS"} "$STORE" "$MNT"
   mounted+=("$MNT")
   status=$(vtape -s "$STORE" status --json)
   [[ $status =~ \"pid\":\ *([0-9]+) ]] || fail "vtape status --json does not tell the daemon's pid: $status"
