@@ -37,6 +37,7 @@ static int copy_out(struct outlet *o, int (*read)(void *ctx, uint64_t offset, vo
 		r = read(ctx, o->done, o->piece, n, &got);
 		if (r == -EBADMSG && can_retry && n > PIECE_LEAST) {
 			n /= 8;
+			got = 1;
 			r = 0;
 		} else if (!r && got) {
 			r = put_out(o, got);

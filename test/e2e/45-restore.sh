@@ -194,6 +194,31 @@ assert_eq "$(ls jail)" inner
 assert_eq "$(cat jail/inner/up jail/inner/abs/olute)" upabs
 assert_eq "$(cat jail/inner/file/below)" below
 
+# Damaged on the disk: what lies before it, then zeros; what lies behind is whole
+mkdir hurt hurt-out
+head -c 3000000 /dev/urandom >hurt/a
+echo whole >hurt/b
+tar -cf "$T/HURT" hurt/a hurt/b
+vtape contents settle >/dev/null
+stop_store
+pack=$(find "$STORE/packs" -type f -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+head -c 1000 /dev/urandom | dd of="$pack" bs=1 seek=$(($(stat -c %s "$pack") - 1500000)) conv=notrunc status=none
+start_store
+status=0
+vtape restore -C hurt-out HURT 2>err || status=$?
+assert_eq "$status" 7
+grep -q 'hurt/a: damaged: zeros from byte' err || fail "$(cat err)"
+cmp hurt/b hurt-out/hurt/b
+assert_eq "$(stat -c %s hurt-out/hurt/a)" 3000000
+good=$(sed -n 's/.*zeros from byte \([0-9]*\) on.*/\1/p' err)
+[ "$good" -gt 500000 ] || fail "only $good bytes are good"
+cmp -n "$good" hurt/a hurt-out/hurt/a
+status=0
+vtape cat HURT:1:hurt/a 2>err >cat || status=$?
+assert_eq "$status" 7
+cmp -n "$(stat -c %s cat)" hurt/a cat
+[ "$(stat -c %s cat)" -gt 500000 ] || fail "cat gave $(stat -c %s cat) bytes"
+
 # Without a daemon it is the same
 stop_store
 mkdir alone
