@@ -25,6 +25,7 @@
 #define AREA_MAGIC "vtapeMEM"
 #define AREA_VERSION 2u
 #define PARTS 3u
+#define STREAM_MIN (16u << 10)
 
 struct slot {
 	uint64_t sum;			/* of what follows, up to the last byte of the state that is used */
@@ -273,10 +274,16 @@ bool memory_log_room(const struct memory *m, size_t n)
 	return m->own || (left >= sizeof(struct entry) && need >= n && need <= left - sizeof(struct entry));
 }
 
-/* Written once, and as a rule never read: past the caches, which takes half the time, and leaves in them what is. */
+/* Written once, and as a rule never read: past the caches, which takes half the time, and leaves in them what is.  But
+ * a few bytes are faster the other way, for the end of such a row of stores is waited for. */
 static void put_bytes(uint8_t *to, const uint8_t *p, size_t n)
 {
 #ifdef __SSE2__
+	if (n < STREAM_MIN) {
+		if (n)
+			memcpy(to, p, n);
+		return;
+	}
 	while (n && (uintptr_t)to % 64) {
 		*to++ = *p++;
 		n--;
