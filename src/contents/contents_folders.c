@@ -12,6 +12,8 @@
 
 #define FOLDERS_MAX 65536u
 #define NAMES_BYTES (8u << 20)
+#define SIEVE_SMALL_BITS (1u << 16)	/* for the first names: most lists are short, and clearing the large one takes its time */
+#define SIEVE_SMALL_NAMES 2048u
 #define SIEVE_BITS (1u << 25)
 
 struct folder {
@@ -25,7 +27,8 @@ struct folder {
 struct folders {
 	struct folder *of;		/* FOLDERS_MAX */
 	uint32_t *bucket;		/* FOLDERS_MAX */
-	uint64_t *sieve;		/* SIEVE_BITS */
+	uint64_t *small, *sieve;	/* SIEVE_SMALL_BITS, then SIEVE_BITS; NULL: not needed yet */
+	uint32_t noted;			/* in @small */
 	uint32_t used;			/* of @of ever used */
 	uint32_t free;			/* chain of those that went */
 	uint32_t oldest, newest, count;
@@ -46,10 +49,10 @@ int folders_new(struct folders **out)
 
 	if (!f)
 		return err_origin(-ENOMEM);
-	f->of = calloc(FOLDERS_MAX, sizeof(*f->of));
+	f->of = malloc(FOLDERS_MAX * sizeof(*f->of));
 	f->bucket = calloc(FOLDERS_MAX, sizeof(*f->bucket));
-	f->sieve = calloc(SIEVE_BITS / 64, sizeof(*f->sieve));
-	if (!f->of || !f->bucket || !f->sieve) {
+	f->small = calloc(SIEVE_SMALL_BITS / 64, sizeof(*f->small));
+	if (!f->of || !f->bucket || !f->small) {
 		folders_free(f);
 		return err_origin(-ENOMEM);
 	}
@@ -64,6 +67,7 @@ struct folders *folders_free(struct folders *f)
 			free(f->of[i].name);
 		free(f->of);
 		free(f->bucket);
+		free(f->small);
 		free(f->sieve);
 		free(f);
 	}
@@ -179,11 +183,23 @@ int folders_add(struct folders *f, uint32_t dir, const char *name, uint32_t numb
 
 /* ---- the sieve ---- */
 
+/* Notes it, or only looks. True: it was there. */
+static bool sieve_bits(uint64_t *sieve, uint32_t bits, uint64_t hash, bool note)
+{
+	uint32_t a = (uint32_t)hash % bits, b = (uint32_t)(hash >> 32) % bits;
+	bool had = sieve[a / 64] >> a % 64 & sieve[b / 64] >> b % 64 & 1;
+
+	if (note) {
+		sieve[a / 64] |= 1ull << a % 64;
+		sieve[b / 64] |= 1ull << b % 64;
+	}
+	return had;
+}
+
 static bool sieve_has(const struct folders *f, uint64_t hash)
 {
-	uint32_t a = (uint32_t)hash % SIEVE_BITS, b = (uint32_t)(hash >> 32) % SIEVE_BITS;
-
-	return f->sieve[a / 64] >> a % 64 & f->sieve[b / 64] >> b % 64 & 1;
+	return sieve_bits(f->small, SIEVE_SMALL_BITS, hash, false) ||
+	       (f->sieve && sieve_bits(f->sieve, SIEVE_BITS, hash, false));
 }
 
 bool folders_noted(const struct folders *f, uint32_t dir, const char *name)
@@ -191,13 +207,18 @@ bool folders_noted(const struct folders *f, uint32_t dir, const char *name)
 	return sieve_has(f, hash_of(dir, name));
 }
 
+/* Without memory for the large one the small one fills up, and more is looked up. */
 bool folders_note(struct folders *f, uint32_t dir, const char *name)
 {
 	uint64_t hash = hash_of(dir, name);
-	uint32_t a = (uint32_t)hash % SIEVE_BITS, b = (uint32_t)(hash >> 32) % SIEVE_BITS;
 	bool had = sieve_has(f, hash);
 
-	f->sieve[a / 64] |= 1ull << a % 64;
-	f->sieve[b / 64] |= 1ull << b % 64;
+	if (f->noted >= SIEVE_SMALL_NAMES && !f->sieve)
+		f->sieve = calloc(SIEVE_BITS / 64, sizeof(*f->sieve));
+	if (f->sieve)
+		sieve_bits(f->sieve, SIEVE_BITS, hash, true);
+	else
+		sieve_bits(f->small, SIEVE_SMALL_BITS, hash, true);
+	f->noted += !had;
 	return had;
 }

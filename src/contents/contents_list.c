@@ -4,9 +4,9 @@
  * Memory is bounded whatever the archive says: one block, one batch, the folders that were met last.
  *
  * What is there after a power cut, or when the list is given up, behind each step:
- * 1. a row G			nothing but that
- * 2. batches of B, T, N, X	a part of the list, and G: contents_sweep() deletes both
- * 3. the rest of B and T, C, F, O, the counters, G goes: one batch		the list
+ * 1. batches of B, T, N, X, the first with G	a part of the list, and G: contents_sweep() deletes both
+ * 2. the rest of B, T, N, X with C, F, O, the counters, and G goes: one batch	the list
+ * Most lists are short enough for step 2 alone: rows that come and go would be in the way of who walks over them.
  */
 #include "contents/list.h"
 
@@ -36,6 +36,7 @@ struct contents_list {
 	char prefix[PREFIX_MAX];	/* what the last path had before its last part */
 	size_t prefix_len;		/* 0: none */
 	uint32_t prefix_dir;
+	bool queued;			/* row G is there */
 	bool ended;
 };
 
@@ -66,12 +67,16 @@ static int put_block(struct contents_list *l)
 /* A block that is not full goes too: who deletes what is left of a list finds rows N by their members. */
 static int flush(struct contents_list *l)
 {
+	struct ckey queued = ckey_of_list('G', l->content);
 	int r = l->block.count ? put_block(l) : 0;
 
+	if (!r && !l->queued)
+		r = put_row(l, &queued, NULL, 0);
 	if (!r)
 		r = contents_write(l->c, l->batch);
 	if (r)
 		return r;
+	l->queued = true;
 	l->batch_bytes = 0;
 	l->written = l->row.members;
 	return 0;
@@ -209,7 +214,7 @@ static void imply_folder(struct contents_list *l, const struct tarball_member *t
 	m->odd = false;
 	m->mode = 0755;
 	m->dev_major = m->dev_minor = 0;
-	m->size = 0;
+	m->size = m->before = m->missing = 0;
 	m->from = m->to = t->from;
 	m->data = TARBALL_NO_PLACE;
 	m->link.len = m->raw.len = 0;
@@ -290,6 +295,9 @@ static int take_attributes(struct contents_member *m, const struct tarball_membe
 	m->from = t->from;
 	m->to = t->to;
 	m->data = t->data;
+	/* Numbers that cannot be are of no part. */
+	m->before = t->before <= UINT64_MAX - t->size ? t->before : 0;
+	m->missing = t->missing <= t->size ? t->missing : 0;
 	m->dev_major = t->dev_major;
 	m->dev_minor = t->dev_minor;
 	r = set_long(&m->link, t->link);
@@ -359,21 +367,16 @@ static void list_freep(struct contents_list **l)
 	*l = contents_list_free(*l);
 }
 
-static int write_queued(struct contents_list *l)
+static int take_number(struct contents_list *l)
 {
-	struct ckey key;
 	int r = contents_new_number(l->c, &l->content);
 
-	if (r)
-		return r;
-	key = ckey_of_list('G', l->content);
-	r = put_row(l, &key, NULL, 0);
 	if (r)
 		return r;
 	LOCK_SCOPE(&l->c->lock);
 	l->next = l->c->building;
 	l->c->building = l;
-	return flush(l);
+	return 0;
 }
 
 int contents_list_begin(struct contents *c, struct contents_list **out)
@@ -389,7 +392,7 @@ int contents_list_begin(struct contents *c, struct contents_list **out)
 	if (!r)
 		r = folders_new(&l->folders);
 	if (!r)
-		r = write_queued(l);
+		r = take_number(l);
 	if (!r)
 		*out = STEAL(l);
 	return r;
@@ -404,7 +407,7 @@ static void list_unlink(struct contents_list *l)
 		}
 }
 
-/* Step 3, with the lock held. */
+/* Step 2, with the lock held. */
 static int write_end(struct contents_list *l, const struct contents_file *f)
 {
 	struct ckey row = ckey_of_list('C', l->content), queued = ckey_of_list('G', l->content);
@@ -414,13 +417,13 @@ static int write_end(struct contents_list *l, const struct contents_file *f)
 	r = list_row_encode(&l->row, &l->bytes);
 	if (!r)
 		r = put_row(l, &row, l->bytes.data, l->bytes.len);
-	if (!r)
+	if (!r && l->queued)
 		r = contents_row_delete(l->batch, &queued);
 	if (!r)
 		r = file_row_stage(l->c, l->batch, f, &tally);
 	if (!r)
 		r = contents_count(l->c, l->batch, tally.lists, tally.members);
-	return r ? r : flush(l);
+	return r ? r : contents_write(l->c, l->batch);
 }
 
 int contents_list_end(struct contents_list *l, struct contents_file *file)
@@ -429,8 +432,6 @@ int contents_list_end(struct contents_list *l, struct contents_file *file)
 	int r;
 
 	r = end_block(l);
-	if (!r)
-		r = flush(l);
 	if (r)
 		return r;
 	f.content = l->content;
