@@ -118,6 +118,7 @@ struct contents_member {
 	int64_t mtime_s;
 	uint32_t mtime_ns;
 	uint64_t from, to, data;	/* tarball_member's */
+	uint64_t before, missing;	/* so are these */
 	uint64_t nth;			/* members of the archive before it: not its number, which counts implied ones too */
 	char user[64], group[64];	/* "": not said; cut if longer */
 	struct buf link;		/* target of 'l' and 'h', NUL behind; len 0: none */
@@ -231,5 +232,10 @@ int contents_reader_new(struct contents *c, const struct contents_file *f, const
 struct contents_reader *contents_reader_free(struct contents_reader *r);
 int contents_reader_read(struct contents_reader *r, uint64_t offset, void *buf, size_t n, size_t *got);
 uint64_t contents_reader_taken(const struct contents_reader *r);	/* bytes of the tape that were read for it */
+/* Do its bytes lie on the tape as they are?  Then a read takes no longer than one of the tape; else it may take as long
+ * as all of the archive takes. */
+bool contents_reader_there(const struct contents_reader *r);
+/* @stop is asked every few milliseconds of a read; once it says true the read is -EINTR.  NULL: nobody is. */
+void contents_reader_stop(struct contents_reader *r, bool (*stop)(void *ctx), void *ctx);
 
 #endif

@@ -288,6 +288,10 @@ static void print_long(const struct members *m, const json_t *row)
 		fputs(*type == 'h' ? " link to " : " -> ", stdout);
 		print_bytes(row, "link", "link_raw", m->terminal);
 	}
+	if (json_object_get(row, "before"))
+		printf(" (from byte %lld on)", number(row, "before"));
+	if (json_object_get(row, "missing"))
+		printf(" (without the last %lld bytes)", number(row, "missing"));
 	putchar('\n');
 }
 

@@ -7,7 +7,7 @@
  *   members  u8 version, varint count, then that many
  *   member   varint flags:      1 same folder   2 same owner   4 same type and mode   8 with nanoseconds   16 with link
  *                               32 its bytes do not lie there as they are   64 the next one of the archive
- *                               128 implied   256 odd   512 with a device's numbers
+ *                               128 implied   256 odd   512 with a device's numbers   1024 a part of a file
  *            varint             number - dir                                   if not 1
  *            varint, string     how much of the name before it begins with, the rest
  *            u8 type, varint mode                                              if not 4
@@ -19,6 +19,7 @@
  *            zigzag, varint     from - "to" of the one before, to - from
  *            varint             data - from                                    if not 32
  *            varint, varint     major and minor number of the device           if 512
+ *            varint, varint     bytes on the tapes before, bytes that are missing   if 1024
  *            string             target of the link                             if 16
  *            string             the path as the archive has it                 if 256
  *   told     u8 version, varint at, a member; its folder is not told, its name is "-"
@@ -35,7 +36,7 @@
 
 enum {
 	SAME_DIR = 1, SAME_OWNER = 2, SAME_MODE = 4, HAS_NS = 8, HAS_LINK = 16, NO_PLACE = 32, IS_NEXT = 64,
-	IMPLIED = 128, ODD = 256, HAS_DEVICE = 512, ALL_FLAGS = 1023,
+	IMPLIED = 128, ODD = 256, HAS_DEVICE = 512, IS_PART = 1024, ALL_FLAGS = 2047,
 };
 
 static uint64_t zigzag(uint64_t difference)
@@ -115,6 +116,7 @@ static unsigned flags_of(const struct block_before *b, const struct contents_mem
 	flags |= m->implied ? IMPLIED : 0;
 	flags |= m->odd ? ODD : 0;
 	flags |= m->dev_major || m->dev_minor ? HAS_DEVICE : 0;
+	flags |= m->before || m->missing ? IS_PART : 0;
 	return flags;
 }
 
@@ -167,6 +169,10 @@ static void put_member(struct buf *out, const struct block_before *b, const stru
 	if (flags & HAS_DEVICE) {
 		buf_put_varint(out, m->dev_major);
 		buf_put_varint(out, m->dev_minor);
+	}
+	if (flags & IS_PART) {
+		buf_put_varint(out, m->before);
+		buf_put_varint(out, m->missing);
 	}
 	if (flags & HAS_LINK)
 		put_bytes(out, &m->link);
@@ -289,6 +295,10 @@ static void cursor_place(struct cursor *c, struct block_before *b, unsigned flag
 	b->to = m->to;
 	m->dev_major = flags & HAS_DEVICE ? cursor_varint32(c) : 0;
 	m->dev_minor = flags & HAS_DEVICE ? cursor_varint32(c) : 0;
+	m->before = flags & IS_PART ? cursor_varint(c) : 0;
+	m->missing = flags & IS_PART ? cursor_varint(c) : 0;
+	if (m->missing > m->size || m->before > UINT64_MAX - m->size)
+		c->bad = true;
 }
 
 static void member_from(struct contents_member *m, const struct block_before *b)

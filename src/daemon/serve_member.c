@@ -181,6 +181,10 @@ json_t *member_json(const char *volume, const struct contents_file *f, const str
 		r = json_object_set_new(row, "implied", json_true());
 	if (!r && (m->type == 'c' || m->type == 'b'))
 		r = json_object_set_new(row, "device", json_sprintf("%u:%u", m->dev_major, m->dev_minor));
+	if (!r && m->before)
+		r = json_object_set_new(row, "before", json_integer((json_int_t)m->before));
+	if (!r && m->missing)
+		r = json_object_set_new(row, "missing", json_integer((json_int_t)m->missing));
 	if (!r && m->data != TARBALL_NO_PLACE)
 		r = json_object_set_new(row, "data_offset", json_integer((json_int_t)m->data));
 	if (!r)

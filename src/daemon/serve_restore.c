@@ -173,6 +173,13 @@ static int send_member(struct restore *t, const struct pick *p)
 		r = 0;
 	if (r)
 		return r;
+	if (t->m.before) {
+		copied = (struct tarball_copied){ 0 };
+		snprintf(why, sizeof(why), "its first %llu bytes are on the tape before, which is not here",
+			 (unsigned long long)t->m.before);
+		r = tell_damage(t, (const char *)t->path.data, why, &copied);
+		return r ? r : 1;
+	}
 	at = (struct tarball_pick){ .from = t->a->file.compressed ? 0 : t->m.from, .nth = t->m.nth,
 				    .path = (const char *)t->path.data };
 	r = tarball_copy(t->copier, &at, &copied);

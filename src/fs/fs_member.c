@@ -2,7 +2,8 @@
 /*
  * fs_member: a member of an archive as an open file.  It has no claim on the volume, so it is in nobody's way, and
  * reads are -ESTALE once the tape was written over.  A member that ends before its size says so is -EIO there: who
- * copies it must not take what there is for all of it.
+ * copies it must not take what there is for all of it.  For the same reason the end of a file that tar -M has begun on
+ * the tape before cannot be opened.
  */
 #include <errno.h>
 
@@ -77,6 +78,9 @@ static int member_begin(struct fs *fs, const struct node *n, struct contents_mem
 	if (about->type == 'h' && !about->size)
 		return err_explain(-EIO, "member %u is another name of '%s', which is not in the archive", n->member,
 				   about->link.len ? (const char *)about->link.data : "");
+	if (about->before)
+		return err_explain(-EIO, "the first %llu bytes of '%s' are on the tape before; `vtape restore` joins what is "
+				   "on several tapes", (unsigned long long)about->before, about->name);
 	return fs_errno(contents_reader_new(fs->contents, &f, about, out));
 }
 

@@ -95,6 +95,14 @@ static void keep(struct listing *l, struct archive_entry *e)
 	l->has = true;
 }
 
+/* All its bytes, as they are, would go on behind the end of the archive, which has @n of them. */
+static uint64_t cut_off(const struct listing *l, uint64_t n)
+{
+	const struct tarball_member *m = &l->member;
+
+	return l->as_is && m->type == '-' && l->r.broken && n < m->size && m->to == l->r.w.src->size ? m->size - n : 0;
+}
+
 /* Ends at @to, which is only known now.  If its bytes lie as they are they are all between where its headers left off
  * (.to until now) and there; a map of holes, or an end that is missing, makes it another length. */
 static int tell(struct listing *l, uint64_t to)
@@ -108,6 +116,7 @@ static int tell(struct listing *l, uint64_t to)
 	m->to = to > m->to ? to : m->to;
 	if (l->as_is && m->to - data >= m->size && m->to - data - m->size < PADDING_MAX)
 		m->data = data;
+	m->missing = cut_off(l, m->to - data);
 	l->told++;
 	return l->each(l->ctx, m);
 }

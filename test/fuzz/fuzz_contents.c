@@ -103,6 +103,7 @@ static void require_member(const struct contents_member *m)
 	fuzz_require(m->dir < m->number && m->name[0] && strlen(m->name) <= CONTENTS_NAME_MAX && !strchr(m->name, '/'));
 	fuzz_require(strcmp(m->name, ".") && strcmp(m->name, "..") && m->mode <= 07777 && m->mtime_ns < 1000000000u);
 	fuzz_require(strchr("-dlhcbps", m->type) && (!m->odd || m->raw.len));
+	fuzz_require(m->missing <= m->size && m->before <= UINT64_MAX - m->size);
 }
 
 /* False: the row is not whole. */

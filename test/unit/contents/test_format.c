@@ -134,6 +134,8 @@ static void some_member(struct contents_member *m, unsigned i)
 	m->to = m->from + 512;
 	m->data = i % 3 ? m->from + 512 : TARBALL_NO_PLACE;
 	m->nth = i + i / 4;
+	m->before = i % 13 == 7 && i % 5 ? (uint64_t)i << 40 : 0;
+	m->missing = i % 13 == 3 ? m->size : 0;
 	snprintf(m->user, sizeof(m->user), "%s", i % 4 ? "ann" : "");
 	snprintf(m->group, sizeof(m->group), "users");
 	fill(&m->link, i % 8 == 2 ? "target" : "");
@@ -147,6 +149,7 @@ static void assert_same_member(const struct contents_member *a, const struct con
 	assert_true(a->size == b->size);
 	assert_true(a->dev_major == b->dev_major && a->dev_minor == b->dev_minor && a->nth == b->nth);
 	assert_true(a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns);
+	assert_true(a->before == b->before && a->missing == b->missing);
 	assert_true(a->from == b->from && a->to == b->to && a->data == b->data);
 	assert_string_equal(a->name, b->name);
 	assert_string_equal(a->user, b->user);

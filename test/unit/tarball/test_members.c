@@ -332,6 +332,8 @@ static void a_member_that_goes_on_elsewhere_has_no_place_and_breaks_off(void **s
 	assert_int_equal(seen.count, 2);
 	assert_int_equal(seen.m[1].size, 100000);
 	assert_int_equal(seen.m[1].data, TARBALL_NO_PLACE);
+	assert_int_equal(seen.m[1].missing, 100000 - 3072);
+	assert_int_equal(seen.m[0].missing, 0);
 	assert_int_equal(seen.m[1].to, b.n);
 	src = source_of(&b);
 	assert_int_equal(tarball_stream_new(&src, seen.m[1].from, 0, &s), 0);
