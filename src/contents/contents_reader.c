@@ -64,6 +64,16 @@ uint64_t contents_reader_taken(const struct contents_reader *r)
 	return contents_source_read(r->src);
 }
 
+bool contents_reader_there(const struct contents_reader *r)
+{
+	return r->data != TARBALL_NO_PLACE || !r->size;
+}
+
+void contents_reader_stop(struct contents_reader *r, bool (*stop)(void *ctx), void *ctx)
+{
+	contents_source_stop(r->src, stop, ctx);
+}
+
 static int begin_again(struct contents_reader *r)
 {
 	int err;

@@ -23,6 +23,8 @@ struct contents_source {
 	struct contents_file f;
 	struct tarball_source src;
 	uint64_t read_bytes;
+	bool (*stop)(void *ctx);	/* NULL: nobody is asked */
+	void *stop_ctx;
 
 	struct volume *vol;		/* NULL: not looked at */
 	struct volume_reader *reader;
@@ -238,6 +240,8 @@ static int source_read(void *ctx, uint64_t offset, void *buf, size_t n, size_t *
 	n = n < left ? n : (size_t)left;
 	if (!n)
 		return 0;
+	if (s->stop && s->stop(s->stop_ctx))
+		return err_explain(-EINTR, "a read of an archive was given up");
 	if ((follows && n < BLOCK_BYTES) || (offset >= s->block_at && offset < s->block_at + s->block_len)) {
 		r = read_block(s, offset, buf, n, got);
 	} else {
@@ -300,6 +304,12 @@ void contents_source_until(struct contents_source *s, uint64_t until)
 void contents_source_lists(struct contents_source *s)
 {
 	s->lists = true;
+}
+
+void contents_source_stop(struct contents_source *s, bool (*stop)(void *ctx), void *ctx)
+{
+	s->stop = stop;
+	s->stop_ctx = ctx;
 }
 
 struct contents_source *contents_source_free(struct contents_source *s)

@@ -34,6 +34,8 @@ bool contents_wanted(struct contents *c, const struct catalog_volume *row);
  * looked at between two reads until contents_source_let_go(), which is due soon. */
 void contents_source_lists(struct contents_source *s);
 void contents_source_let_go(struct contents_source *s);
+/* @stop is asked before every read, which is -EINTR if it says so; NULL: nobody is. */
+void contents_source_stop(struct contents_source *s, bool (*stop)(void *ctx), void *ctx);
 /* Record @n of the tape file, its first bytes up to @cap.  CONTENTS_E_NONE: there is none. */
 int contents_source_record(struct contents_source *s, uint64_t n, void *buf, size_t cap, size_t *len);
 

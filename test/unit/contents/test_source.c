@@ -152,6 +152,43 @@ static void what_is_written_over_is_stale(void **state)
 	contents_member_fini(&m);
 }
 
+static bool stop_at_last(void *ctx)
+{
+	unsigned *left = ctx;
+
+	return !(*left)--;
+}
+
+static void a_read_ends_when_it_is_told_to(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001"), taken;
+	struct contents_reader *r;
+	struct contents_member m;
+	struct contents_file f;
+	unsigned left = 2;
+	uint8_t p[1000];
+	size_t got;
+
+	put_archive(t, id, "gnutar", "gzip", "one", 8, 300000);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 0, &f), 0);
+	m = member_of(t, f.content, "one/7");
+	assert_int_equal(contents_reader_new(t->c, &f, &m, &r), 0);
+	assert_false(contents_reader_there(r));
+	contents_reader_stop(r, stop_at_last, &left);
+	assert_int_equal(contents_reader_read(r, 200000, p, sizeof(p), &got), -EINTR);
+	taken = contents_reader_taken(r);
+	assert_true(taken < f.bytes / 2);
+	left = 1000000;
+	assert_reads(r, "one", 7, 200000, 1000, 300000);
+	assert_true(contents_reader_taken(r) > taken + f.bytes / 2);
+	contents_reader_stop(r, NULL, NULL);
+	assert_reads(r, "one", 7, 0, 300000, 300000);
+	contents_reader_free(r);
+	contents_member_fini(&m);
+}
+
 /* Beside a writer at the same tape. */
 static void a_reader_is_in_nobodys_way(void **state)
 {
@@ -182,6 +219,7 @@ int main(void)
 		ON_TAPES(members_are_read_from_anywhere),
 		ON_TAPES(one_member_takes_little_of_the_tape),
 		ON_TAPES(what_is_written_over_is_stale),
+		ON_TAPES(a_read_ends_when_it_is_told_to),
 		ON_TAPES(a_reader_is_in_nobodys_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
