@@ -4,6 +4,8 @@
  * reads are -ESTALE once the tape was written over.  A member that ends before its size says so is -EIO there: who
  * copies it must not take what there is for all of it.  For the same reason the end of a file that tar -M has begun on
  * the tape before cannot be opened.
+ *
+ * What is unpacked on the way to a member's bytes may be all of the archive, so such a file is slow (state.h).
  */
 #include <errno.h>
 
@@ -16,6 +18,13 @@ struct member {
 	pthread_mutex_t lock;		/* a contents_reader serves one thread at a time */
 	struct contents_reader *reader;
 };
+
+static bool member_stop(void *ctx)
+{
+	struct member *m = ctx;
+
+	return m->file.job && slow_given_up(m->file.job);
+}
 
 static int member_read(struct file *f, void *buf, size_t n, uint64_t off, size_t *got)
 {
@@ -103,9 +112,11 @@ int member_open(struct fs *fs, const struct node *n, unsigned flags, struct file
 		contents_reader_free(reader);
 		return err_origin(-ENOMEM);
 	}
-	m->file = (struct file){ .ops = &member_ops, .fs = fs, .node = *n, .lasting = true };
+	m->file = (struct file){ .ops = &member_ops, .fs = fs, .node = *n, .lasting = true,
+				 .slow = !contents_reader_there(reader) };
 	m->size = about.size;
 	m->reader = reader;
+	contents_reader_stop(reader, member_stop, m);
 	pthread_mutex_init(&m->lock, NULL);
 	*out = &m->file;
 	return 0;

@@ -474,17 +474,75 @@ static uint8_t *read_buffer_get(size_t size)
 	return read_buffer.data;
 }
 
-static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+/* With the answer @f may be gone. */
+static void read_now(fuse_req_t req, struct file *f, size_t size, uint64_t off)
 {
-	struct file *f = file_in_use(fi);
 	uint8_t *data = read_buffer_get(size);
 	size_t got = 0;
-	int r = data ? f->ops->read(f, data, size, (uint64_t)off, &got) : -ENOMEM;
+	int r = data ? f->ops->read(f, data, size, off, &got) : -ENOMEM;
 
 	if (r)
 		reply(req, r);
 	else
 		fuse_reply_buf(req, (const char *)data, got);
+}
+
+/* A signal that comes in this time does not end a read: few programs expect EINTR of a file, and a short read is done
+ * as soon. */
+#define GIVEN_UP_NS 200000000ull
+
+struct slow_read {
+	struct slow_job job;
+	fuse_req_t req;
+	struct file *f;
+	size_t size;
+	uint64_t off, since_ns;
+};
+
+static bool slow_read_given_up(struct slow_job *j)
+{
+	struct slow_read *s = (struct slow_read *)j;
+
+	return fuse_req_interrupted(s->req) && clock_mono_ns() - s->since_ns > GIVEN_UP_NS;
+}
+
+static void slow_read_run(struct slow_job *j, int r)
+{
+	struct slow_read *s = (struct slow_read *)j;
+
+	if (r) {
+		fuse_reply_err(s->req, -r);
+	} else {
+		s->f->job = j;
+		read_now(s->req, s->f, s->size, s->off);
+	}
+	free(s);
+}
+
+static void read_slowly(fuse_req_t req, struct file *f, size_t size, uint64_t off)
+{
+	struct slow_read *s = malloc(sizeof(*s));
+	int r = -ENOMEM;
+
+	if (s) {
+		*s = (struct slow_read){ { .of = f, .given_up = slow_read_given_up, .run = slow_read_run }, req, f, size,
+					 off, clock_mono_ns() };
+		r = slow_put(fs_of(req)->slow, &s->job);
+	}
+	if (r) {
+		free(s);
+		reply(req, r);
+	}
+}
+
+static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct file *f = file_in_use(fi);
+
+	if (f->slow)
+		read_slowly(req, f, size, (uint64_t)off);
+	else
+		read_now(req, f, size, (uint64_t)off);
 }
 
 static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,

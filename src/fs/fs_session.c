@@ -120,6 +120,7 @@ static void fs_free(struct fs *fs)
 {
 	if (fs->se)
 		fuse_session_destroy(fs->se);
+	slow_free(fs->slow);
 	free_drives(fs);
 	pthread_mutex_destroy(&fs->lock);
 	pthread_cond_destroy(&fs->released);
@@ -173,6 +174,8 @@ int fs_mount(struct library *lib, const struct fs_config *cfg, struct fs **out)
 	fuse_set_log_func(log_from_fuse);
 	r = make_drives(fs);
 	if (!r)
+		r = slow_new(&fs->slow);
+	if (!r)
 		r = session_new(fs, cfg);
 	if (!r)
 		r = session_mount(fs);
@@ -190,6 +193,8 @@ struct fs *fs_unmount(struct fs *fs)
 {
 	if (!fs)
 		return NULL;
+	/* What these threads do, they do with open files. */
+	fs->slow = slow_free(fs->slow);
 	/* The tapes first: whoever sees the mount gone may take the disk away. */
 	file_release_all(fs);
 	fuse_session_unmount(fs->se);

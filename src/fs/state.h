@@ -14,6 +14,7 @@
 #include <vtape/library.h>
 
 #include "fs/node.h"
+#include "fs/slow.h"
 #include "fs/st.h"
 
 struct fuse_session;
@@ -48,6 +49,9 @@ struct file {
 	struct library_writer writer;	/* if @write: who */
 	bool sequential;		/* ESPIPE for lseek */
 	bool lasting;			/* its bytes never change, so the kernel may keep them */
+	bool slow;			/* a read may take long: it is a job, one at a time */
+	struct slow_job *job;		/* of a slow one, the read that is being done: -EINTR if it is given up; NULL:
+					 * nobody can give it up */
 	atomic_bool closing;
 	atomic_bool mtime_set;		/* the user set the time after the last write */
 };
@@ -69,6 +73,7 @@ struct fs {
 	bool archives_hidden;		/* they have their names, but listings leave them out */
 	struct fuse_session *se;
 	struct fs_serving *serving;	/* fs_session.c's */
+	struct slow *slow;		/* reads of files that are .slow */
 	char *mountpoint;
 	uint32_t uid, gid;
 	uint64_t mounted_ns;
