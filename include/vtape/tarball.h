@@ -97,4 +97,14 @@ struct tarball_copied {
  * that tar has not. */
 int tarball_copy(struct tarball_copier *c, const struct tarball_pick *p, struct tarball_copied *out);
 
+/* A file of @size bytes that is in parts in several archives, as one member.  @next gives them in their order, > 0
+ * behind the last; what the first says of the file counts.  For the rest as tarball_copy(). */
+struct tarball_part {
+	struct tarball_source src;	/* borrowed until @next is called again, or it returns */
+	uint64_t from, nth;		/* as in tarball_pick */
+	uint64_t bytes;			/* that are taken of it */
+};
+int tarball_join(struct tarball_writer *to, const char *path, uint64_t size,
+		 int (*next)(void *ctx, struct tarball_part *out), void *ctx, struct tarball_copied *out);
+
 #endif

@@ -183,6 +183,8 @@ static void tell(const struct restoring *t, const json_t *ok)
 		return;
 	fprintf(stderr, "restored %llu of %lld members, %s; read %s from the tapes", (unsigned long long)t->x.restored,
 		number(ok, "members"), bytes, taken);
+	if (number(ok, "joined"))
+		fprintf(stderr, "; %lld were joined from several tapes", number(ok, "joined"));
 	if (t->x.refused || t->x.kept || t->x.failed)
 		fprintf(stderr, "; %llu were there already, %llu left as they are, %llu could not be made",
 			(unsigned long long)t->x.refused, (unsigned long long)t->x.kept,

@@ -77,7 +77,8 @@
  *   cat              volume file [path], fd    -> progress; ok {bytes, read_bytes}
  *   restore          from: [{volume, [file], [path]}] or find: [as find has it], [versions] [strip] [dry_run], fd
  *                                              -> progress; rows of what is damaged, or (dry_run) of all;
- *                                                 ok {members, bytes, archives, read_bytes, damaged, waiting, others}
+ *                                                 ok {members, bytes, archives, read_bytes, damaged, joined, waiting,
+ *                                                 others}
  *   contents.status                            -> ok {volumes, files, bytes, lists, members, volume}
  *   contents.settle  [names] [forget]          -> progress; ok as contents.status
  *   import           volume [pool] [format] [file] [overwrite], fd  -> progress {done_bytes, total_bytes, objects}; ok

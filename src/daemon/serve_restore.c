@@ -5,6 +5,7 @@
  * compressed.  Names are those of the catalog, so none leads out of the folder that they are unpacked in.
  */
 #include "daemon/restore_choose.h"
+#include "daemon/restore_parts.h"
 
 #include <errno.h>
 
@@ -15,7 +16,7 @@ struct restore {
 	struct choice ch;
 	bool versions, dry_run;
 	uint64_t strip;
-	uint64_t members, total_bytes, done_bytes, read_bytes, damaged;
+	uint64_t members, total_bytes, done_bytes, read_bytes, damaged, joined;
 	struct tarball_writer *to;
 
 	/* Of the archive that is read now. */
@@ -88,13 +89,13 @@ static int count_pick(struct restore *t, const struct pick *p, bool first)
 
 	if (first && p->source && p->source != p->as) {
 		r = contents_member(t->c->s->contents, t->a->file.content, p->source, &t->m);
-		size = r ? 0 : t->m.size;
+		size = r ? 0 : t->m.before + t->m.size;
 	}
 	r = r ? r : member_name(t, p->as, &t->path);
 	if (r)
 		return r < 0 ? r : 0;
 	if (p->source == p->as)
-		size = t->m.size;
+		size = t->m.before + t->m.size;
 	t->members++;
 	t->total_bytes += first ? size : 0;
 	memcpy(volume, t->volume, sizeof(volume));
@@ -159,11 +160,82 @@ static int tell_damage(struct restore *t, const char *path, const char *why, con
 	return call_row(t->c, row);
 }
 
+struct joining { struct restore *t; const struct parts *parts; size_t i; };
+
+static void part_end(struct restore *t)
+{
+	if (t->src)
+		t->read_bytes += contents_source_read(t->src);
+	t->src = contents_source_free(t->src);
+}
+
+static int next_part(void *ctx, struct tarball_part *out)
+{
+	struct joining *j = ctx;
+	struct restore *t = j->t;
+	const struct part *p;
+	int r;
+
+	part_end(t);
+	if (j->i == j->parts->n)
+		return 1;
+	p = &j->parts->part[j->i++];
+	r = contents_source_new(t->c->s->contents, &p->file, &t->src);
+	if (r)
+		return err_fold(r);
+	t->until = p->to;
+	contents_source_until(t->src, p->to);
+	*out = (struct tarball_part){ .src = { read_source, t, p->file.bytes }, .from = p->from, .nth = p->nth,
+				      .bytes = p->bytes };
+	return 0;
+}
+
+static int join_parts(struct restore *t, const struct parts *parts, struct tarball_copied *copied)
+{
+	struct joining j = { t, parts, 0 };
+	struct contents_source *src = t->src;
+	uint64_t until = t->until;
+	int r;
+
+	if (parts->part[0].before) {
+		*copied = (struct tarball_copied){ 0 };
+		err_explain(-EBADMSG, "its first %llu bytes are on the tape before, which is not here",
+			    (unsigned long long)parts->part[0].before);
+		return TARBALL_E_NONE;
+	}
+	t->src = NULL;
+	r = tarball_join(t->to, (const char *)t->path.data, parts->part[0].size, next_part, &j, copied);
+	part_end(t);
+	t->src = src;
+	t->until = until;
+	t->joined += !r && copied->whole;
+	return r;
+}
+
+/* .m is a part of a file that goes on on another tape. */
+static int copy_joined(struct restore *t, struct tarball_copied *copied)
+{
+	CLEANUP(buf_fini) struct buf path = BUF_INIT;
+	CLEANUP(parts_fini) struct parts parts = { 0 };
+	int r = contents_path(t->c->s->contents, &t->m, &path);
+
+	if (!r)
+		r = parts_find(t->c, &t->a->file, &t->m, (const char *)path.data, &parts);
+	return r ? err_fold(r) : join_parts(t, &parts, copied);
+}
+
+static int copy_one(struct restore *t, struct tarball_copied *copied)
+{
+	const struct tarball_pick at = { .from = t->a->file.compressed ? 0 : t->m.from, .nth = t->m.nth,
+					 .path = (const char *)t->path.data };
+
+	return tarball_copy(t->copier, &at, copied);
+}
+
 /* The bytes of @source under the name in .path.  > 0: there are none, that was told. */
 static int send_member(struct restore *t, const struct pick *p)
 {
 	struct tarball_copied copied;
-	struct tarball_pick at;
 	char why[256];
 	int r;
 
@@ -173,16 +245,8 @@ static int send_member(struct restore *t, const struct pick *p)
 		r = 0;
 	if (r)
 		return r;
-	if (t->m.before) {
-		copied = (struct tarball_copied){ 0 };
-		snprintf(why, sizeof(why), "its first %llu bytes are on the tape before, which is not here",
-			 (unsigned long long)t->m.before);
-		r = tell_damage(t, (const char *)t->path.data, why, &copied);
-		return r ? r : 1;
-	}
-	at = (struct tarball_pick){ .from = t->a->file.compressed ? 0 : t->m.from, .nth = t->m.nth,
-				    .path = (const char *)t->path.data };
-	r = tarball_copy(t->copier, &at, &copied);
+	r = (t->m.before || t->m.missing) && t->m.type == '-' && !t->a->file.compressed ?
+		    copy_joined(t, &copied) : copy_one(t, &copied);
 	if (r < 0 || (!r && copied.whole))
 		return r;
 	snprintf(why, sizeof(why), "%s", err_text(-EBADMSG));
@@ -315,9 +379,10 @@ static int choose(struct restore *t)
 
 static int answer(struct restore *t)
 {
-	return call_answer(t->c, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "members", (json_int_t)t->members,
+	return call_answer(t->c, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "members", (json_int_t)t->members,
 					   "bytes", (json_int_t)t->total_bytes, "archives", (json_int_t)t->ch.n,
 					   "read_bytes", (json_int_t)t->read_bytes, "damaged", (json_int_t)t->damaged,
+					   "joined", (json_int_t)t->joined,
 					   "waiting", (json_int_t)t->ch.waiting, "others", (json_int_t)t->ch.others));
 }
 

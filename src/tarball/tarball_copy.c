@@ -274,12 +274,29 @@ static bool is_damage(const struct tarball_copier *c, int r)
 	return r == -EBADMSG && !c->to->error;
 }
 
+/* > 0: it is of a kind that tar has no word for. */
+static int write_header(struct tarball_writer *to, struct archive_entry *e, const char *path, uint64_t size)
+{
+	struct archive_entry *n = renamed(e, path, size);
+	int got;
+
+	if (!n)
+		return err_origin(-ENOMEM);
+	got = archive_write_header(to->a, n);
+	archive_entry_free(n);
+	if (got == ARCHIVE_FAILED) {
+		err_explain(-ENOTSUP, "%s", archive_error_string(to->a));
+		return TARBALL_E_NONE;
+	}
+	return got == ARCHIVE_OK || got == ARCHIVE_WARN ? 0 : writer_error(to);
+}
+
 int tarball_copy(struct tarball_copier *c, const struct tarball_pick *p, struct tarball_copied *out)
 {
-	struct archive_entry *e = NULL, *n;
+	struct archive_entry *e = NULL;
 	uint64_t size = 0;
 	bool sparse;
-	int got, r;
+	int r;
 
 	*out = (struct tarball_copied){ .whole = true };
 	r = find(c, p, &e);
@@ -290,17 +307,9 @@ int tarball_copy(struct tarball_copier *c, const struct tarball_pick *p, struct 
 		return r == -EBADMSG ? TARBALL_E_NONE : r;
 	}
 	sparse = archive_entry_sparse_count(e) > 0;
-	n = renamed(e, p->path, size);
-	if (!n)
-		return err_origin(-ENOMEM);
-	got = archive_write_header(c->to->a, n);
-	archive_entry_free(n);
-	if (got == ARCHIVE_FAILED) {	/* of a kind that tar has no word for */
-		err_explain(-ENOTSUP, "%s", archive_error_string(c->to->a));
-		return TARBALL_E_NONE;
-	}
-	if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
-		return writer_error(c->to);
+	r = write_header(c->to, e, p->path, size);
+	if (r)
+		return r;
 	out->size = size;
 	r = size ? copy_bytes(c, size, sparse, &out->bytes) : 0;
 	if (is_damage(c, r)) {
@@ -313,6 +322,84 @@ int tarball_copy(struct tarball_copier *c, const struct tarball_pick *p, struct 
 	if (out->whole)
 		out->bytes = size;
 	return r;
+}
+
+/* ---- one member of several parts -------------------------------------------------------------------------------- */
+
+/* @n bytes without holes.  *at: how far it came. */
+static int copy_part(struct tarball_copier *c, uint64_t n, uint64_t *at)
+{
+	const void *p;
+	la_int64_t offset;
+	uint64_t done = 0;
+	size_t some;
+	int got, r = 0;
+
+	while (!r && done < n) {
+		p = NULL;
+		some = 0;
+		offset = 0;
+		got = archive_read_data_block(c->r.a, &p, &some, &offset);
+		if (got != ARCHIVE_OK && got != ARCHIVE_WARN)
+			return reading_error(&c->r);
+		if (some && (uint64_t)offset != done)
+			return err_explain(-EBADMSG, "a part of it has holes");
+		some = some < n - done ? some : (size_t)(n - done);
+		r = some ? write_bytes(c->to, p, some) : 0;
+		done += r ? 0 : some;
+		*at += r ? 0 : some;
+	}
+	return r;
+}
+
+/* What it has and what is behind it are the rest of the file. */
+static bool is_rest(struct archive_entry *e, uint64_t rest)
+{
+	return member_type(e) == '-' && archive_entry_sparse_count(e) == 0 && member_size(e) == rest;
+}
+
+static int join_part(struct tarball_writer *to, const char *path, uint64_t size, const struct tarball_part *p,
+		     struct tarball_copied *out)
+{
+	struct tarball_copier c = { .src = p->src, .to = to };
+	struct tarball_pick at = { .from = p->from, .nth = p->nth };
+	struct archive_entry *e = NULL;
+	int r = find(&c, &at, &e);
+
+	if (!r && (!is_rest(e, size - out->bytes) || p->bytes > size - out->bytes))
+		r = err_explain(-EBADMSG, "a part of it is not what it was");
+	if (!r && !out->size) {
+		r = write_header(to, e, path, size);
+		out->size = r ? 0 : size;
+	}
+	if (!r)
+		r = copy_part(&c, p->bytes, &out->bytes);
+	shut(&c);
+	return r;
+}
+
+int tarball_join(struct tarball_writer *to, const char *path, uint64_t size,
+		 int (*next)(void *ctx, struct tarball_part *out), void *ctx, struct tarball_copied *out)
+{
+	struct tarball_part p;
+	int r;
+
+	*out = (struct tarball_copied){ .whole = true };
+	while ((r = next(ctx, &p)) == 0) {
+		r = join_part(to, path, size, &p, out);
+		if (r)
+			break;
+	}
+	if (r > 0 && out->size && out->bytes < size)
+		r = err_explain(-EBADMSG, "its last %llu bytes are not there",
+				(unsigned long long)(size - out->bytes));
+	if (r == -EBADMSG && !to->error) {
+		out->whole = false;
+		r = out->size ? 0 : TARBALL_E_NONE;
+	}
+	if (!out->size)
+		return r;
+	return r < 0 ? r : write_zeros(to, size - out->bytes);
 }
 
 int tarball_copier_new(const struct tarball_source *src, struct tarball_writer *to, struct tarball_copier **out)
