@@ -205,6 +205,148 @@ static void zeros_stand_for_what_is_damaged_and_what_follows_is_whole(void **sta
 	bytes_fini(&to);
 }
 
+/* ---- files in parts ---- */
+
+/* A file of 100000 bytes that ends on the third tape. */
+static const uint64_t begins[] = { 0, 30208, 60416, 100000 };
+struct tapes { struct bytes b[3]; struct tarball_part part[3]; unsigned n, at; };
+
+static void make_tapes(struct tapes *t)
+{
+	uint8_t *data = malloc(begins[3]), *h;
+
+	data_fill(data, begins[3], 5, 0);
+	*t = (struct tapes){ .n = 3 };
+	for (unsigned i = 0; i < 3; i++) {
+		struct bytes *b = &t->b[i];
+		*b = bytes_new(200000);
+		if (!i) {
+			tar_header(b, '0', "before", 600);
+			tar_data(b, 600, 1);
+		}
+		t->part[i] = (struct tarball_part){ source_of(b), b->n, !i, begins[i + 1] - begins[i] };
+		h = tar_header(b, i ? 'M' : '0', "big", begins[3] - begins[i]);
+		if (i)
+			memset(h + 100, 0, 24);	/* GNU tar says no more of it */
+		snprintf((char *)h + 369, 13, "%011llo", (unsigned long long)begins[i]);
+		if (!i)
+			memset(h + 369, 0, 13);
+		tar_sum(h);
+		tar_text(b, (char *)data + begins[i], begins[i + 1] - begins[i]);
+	}
+	tar_header(&t->b[2], '0', "after", 600);
+	tar_data(&t->b[2], 600, 3);
+	tar_zeros(&t->b[2], 1024);
+	for (unsigned i = 0; i < 3; i++)
+		t->part[i].src.size = t->b[i].n;
+	free(data);
+}
+
+static int next_tape(void *ctx, struct tarball_part *out)
+{
+	struct tapes *t = ctx;
+
+	if (t->at == t->n)
+		return 1;
+	*out = t->part[t->at++];
+	return 0;
+}
+
+static int join(struct tapes *t, struct bytes *to, struct tarball_copied *copied)
+{
+	struct tarball_writer *w;
+	int r;
+
+	*to = (struct bytes){ 0 };
+	t->at = 0;
+	assert_int_equal(tarball_writer_new(take_bytes, to, &w), 0);
+	r = tarball_join(w, "joined", begins[3], next_tape, t, copied);
+	assert_int_equal(tarball_writer_end(w), 0);
+	tarball_writer_free(w);
+	return r;
+}
+
+static void check_joined(const struct bytes *to, uint64_t good)
+{
+	struct archive *a = open_copy(to);
+	uint8_t *p = malloc(begins[3]);
+	struct archive_entry *e;
+
+	assert_int_equal(archive_read_next_header(a, &e), ARCHIVE_OK);
+	assert_string_equal(archive_entry_pathname(e), "joined");
+	assert_int_equal(archive_entry_perm(e), 0644);
+	assert_int_equal(archive_entry_size(e), begins[3]);
+	assert_int_equal(archive_read_data(a, p, begins[3]), begins[3]);
+	assert_true(data_is(p, good, 5, 0));
+	for (uint64_t i = good; i < begins[3]; i++)
+		assert_int_equal(p[i], 0);
+	assert_int_equal(archive_read_next_header(a, &e), ARCHIVE_EOF);
+	archive_read_free(a);
+	free(p);
+}
+
+static void fini_tapes(struct tapes *t)
+{
+	for (unsigned i = 0; i < 3; i++)
+		bytes_fini(&t->b[i]);
+}
+
+static void parts_of_several_archives_become_one_member(void **state)
+{
+	struct tarball_copied copied;
+	struct tapes t;
+	struct bytes to;
+
+	make_tapes(&t);
+	assert_int_equal(join(&t, &to, &copied), 0);
+	assert_true(copied.whole && copied.size == begins[3] && copied.bytes == begins[3]);
+	check_joined(&to, begins[3]);
+	bytes_fini(&to);
+	fini_tapes(&t);
+}
+
+static void what_is_missing_behind_the_first_part_is_zeros_and_told(void **state)
+{
+	struct tarball_copied copied;
+	struct tapes t;
+	struct bytes to;
+
+	make_tapes(&t);
+	t.n = 2;
+	assert_int_equal(join(&t, &to, &copied), 0);
+	assert_true(!copied.whole && copied.size == begins[3] && copied.bytes == begins[2]);
+	check_joined(&to, begins[2]);
+	bytes_fini(&to);
+	/* The second part is another one now. */
+	t.n = 3;
+	t.part[1] = t.part[2];
+	assert_int_equal(join(&t, &to, &copied), 0);
+	assert_true(!copied.whole && copied.bytes == begins[1]);
+	check_joined(&to, begins[1]);
+	bytes_fini(&to);
+	/* The first is not of that size: nothing is written. */
+	t.part[0] = t.part[2];
+	assert_int_equal(join(&t, &to, &copied), TARBALL_E_NONE);
+	assert_true(!copied.whole && !copied.size);
+	bytes_fini(&to);
+	fini_tapes(&t);
+}
+
+static void a_part_that_is_shorter_than_was_thought_ends_what_is_good(void **state)
+{
+	struct tarball_copied copied;
+	struct tapes t;
+	struct bytes to;
+
+	make_tapes(&t);
+	t.part[1].src.size = t.b[1].n -= 512;
+	assert_int_equal(join(&t, &to, &copied), 0);
+	assert_true(!copied.whole && copied.bytes <= begins[2] - 512 && copied.bytes >= begins[1]);
+	check_joined(&to, copied.bytes);
+	bytes_fini(&to);
+	fini_tapes(&t);
+}
+
 static void who_takes_it_can_end_it(void **state)
 {
 	struct bytes from, to = { .error = -EPIPE };
@@ -232,6 +374,9 @@ int main(void)
 		cmocka_unit_test(chosen_members_are_copied_from_every_kind_of_archive),
 		cmocka_unit_test(one_member_costs_its_own_bytes),
 		cmocka_unit_test(zeros_stand_for_what_is_damaged_and_what_follows_is_whole),
+		cmocka_unit_test(parts_of_several_archives_become_one_member),
+		cmocka_unit_test(what_is_missing_behind_the_first_part_is_zeros_and_told),
+		cmocka_unit_test(a_part_that_is_shorter_than_was_thought_ends_what_is_good),
 		cmocka_unit_test(who_takes_it_can_end_it),
 	};
 
