@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#define NAME_MAX_M 100u	/* bytes of a path that the header of a later part has room for; of a longer one, the first */
+#define NAME_LOST_M 2u		/* of these, that the catalog may leave out: "./" */
 #define CLOCK_SLACK_NS 60000000000ull	/* a tape may be seen to be written after the next one was begun */
 
 void parts_fini(struct parts *p)
@@ -21,7 +23,8 @@ void parts_fini(struct parts *p)
 
 struct gathering {
 	struct call *c;
-	const char *path;
+	const char *path;		/* that is asked for */
+	bool later;			/* only later parts */
 	const struct contents_member *wanted;
 	struct parts all;
 };
@@ -65,7 +68,7 @@ static int take_hit(void *ctx, const struct contents_hit *hit)
 	if (!m)
 		return call_progress(g->c, json_pack("{s:I, s:I}", "done", (json_int_t)g->all.n, "total", (json_int_t)0));
 	if (m->type != '-' || !(m->before || m->missing) || m->before + m->size != w->before + w->size ||
-	    hit->file->compressed || strcmp(hit->path, g->path) != 0 ||
+	    hit->file->compressed || strcmp(hit->path, g->path) != 0 || (g->later && !m->before) ||
 	    (m->content == w->content && m->number == w->number))
 		return 0;
 	return part_add(g, hit->file, m);
@@ -123,20 +126,32 @@ static int chain(const struct parts *all, const struct part *p, struct parts *ou
 	return 0;
 }
 
+static int gather(struct gathering *g, const char *path, size_t n, bool later)
+{
+	CLEANUP(buf_fini) struct buf pattern = BUF_INIT;
+	struct contents_query q = { .match = MATCH_EXACT };
+	int r = buf_printf(&pattern, "/%.*s", (int)n, path);
+
+	if (r)
+		return r;
+	q.pattern = (const char *)pattern.data;
+	g->path = q.pattern + 1;
+	g->later = later;
+	return contents_find(g->c->s->contents, &q, take_hit, g);
+}
+
 int parts_find(struct call *c, const struct contents_file *f, const struct contents_member *m, const char *path,
 	       struct parts *out)
 {
-	struct gathering g = { .c = c, .path = path, .wanted = m };
-	CLEANUP(buf_fini) struct buf pattern = BUF_INIT;
-	struct contents_query q = { .match = MATCH_EXACT };
+	struct gathering g = { .c = c, .wanted = m };
+	size_t n = strlen(path);
 	int r = part_add(&g, f, m);
 
 	*out = (struct parts){ 0 };
 	if (!r)
-		r = buf_printf(&pattern, "/%s", path);
-	q.pattern = (const char *)pattern.data;
-	if (!r)
-		r = contents_find(c->s->contents, &q, take_hit, &g);
+		r = gather(&g, path, n, false);
+	for (size_t lost = 0; !r && !m->before && n > NAME_MAX_M - lost && lost <= NAME_LOST_M; lost++)
+		r = gather(&g, path, NAME_MAX_M - lost, true);
 	if (!r)
 		r = chain(&g.all, &g.all.part[0], out);
 	parts_fini(&g.all);

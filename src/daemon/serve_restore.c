@@ -199,7 +199,8 @@ static int join_parts(struct restore *t, const struct parts *parts, struct tarba
 
 	if (parts->part[0].before) {
 		*copied = (struct tarball_copied){ 0 };
-		err_explain(-EBADMSG, "its first %llu bytes are on the tape before, which is not here",
+		err_explain(-EBADMSG, "its first %llu bytes are on the tape before, which is not here, or has it with holes or "
+			    "a longer name",
 			    (unsigned long long)parts->part[0].before);
 		return TARBALL_E_NONE;
 	}

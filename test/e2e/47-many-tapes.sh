@@ -85,6 +85,17 @@ for n in 1 2 3; do
   cmp src/folder/random out/src/folder/random
 done
 
+# Of a long path later tapes have the beginning only: the first one knows it
+long=long/$(printf 'd%.0s' {1..60})/$(printf 'e%.0s' {1..60})
+mkdir -p "$long"
+mv src/folder/random "$long/f"
+backup L "./$long/f" 2>/dev/null
+rm -rf out && mkdir out
+vtape restore --json -C out --find f >json
+cmp "$long/f" "out/$long/f"
+assert_eq "$(json .joined)" 1
+mv "$long/f" src/folder/random
+
 # One of the tapes is gone: refused, or as far as it goes, and never with bytes of last week
 vtape volume erase --yes B2
 vtape contents settle >/dev/null
