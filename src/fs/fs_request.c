@@ -393,12 +393,14 @@ static unsigned file_flags_of(int flags)
 }
 
 /* Every read and write reaches us as it was made: a record is one of them, and sizes change behind the kernel's
- * back.  But not what lasts: its pages are the kernel's to keep, from one open to the next. */
+ * back.  But not what lasts: its pages are the kernel's to keep, from one open to the next, and a close of it says
+ * nothing. */
 static void set_open(struct fuse_file_info *fi, struct file *f)
 {
 	fi->fh = (uintptr_t)f;
 	fi->direct_io = !f->lasting;
 	fi->keep_cache = f->lasting;
+	fi->noflush = f->lasting;
 	fi->nonseekable = f->sequential;
 }
 
