@@ -5,6 +5,7 @@
  */
 #include "tarball/tarball_reading.h"
 
+#define VOLUME_WORDS 8192u	/* of a global pax header: longer ones are not those of tar -M */
 #define PADDING_MAX 512u	/* behind a member's bytes: tar; cpio and ar have less */
 
 struct listing {
@@ -16,6 +17,7 @@ struct listing {
 	bool has;			/* the next are of a member that was not told yet */
 	bool as_is;			/* its bytes may lie at .data; known when its end is */
 	struct tarball_member member;
+	char words[VOLUME_WORDS + 1];	/* .member.path of a part may be in it */
 };
 
 static void listing_fini(struct listing *l)
@@ -81,6 +83,80 @@ static uint64_t bytes_before(const struct reading *r)
 	return n;
 }
 
+static bool read_at(const struct listing *l, uint64_t offset, void *buf, size_t n)
+{
+	const struct tarball_source *src = l->r.w.src;
+	size_t done = 0, some = 1;
+
+	for (; done < n && some; done += some) {
+		some = 0;
+		if (src->read(src->ctx, offset + done, (uint8_t *)buf + done, n - done, &some))
+			return false;
+	}
+	return done == n;
+}
+
+/* "27 GNU.volume.offset=16384\n", where 27 is the length of it all; ended by a NUL then. */
+static bool next_record(char **at, const char *end, char **key, char **value)
+{
+	char *p = *at, *stop;
+	uint64_t n = 0;
+
+	for (; p < end && *p >= '0' && *p <= '9' && n < VOLUME_WORDS; p++)
+		n = 10 * n + (uint64_t)(*p - '0');
+	if (n < 4 || n > (uint64_t)(end - *at))
+		return false;
+	stop = *at + n;
+	if (p + 1 >= stop || *p != ' ' || stop[-1] != '\n' || memchr(p, 0, (size_t)(stop - p)))
+		return false;
+	stop[-1] = '\0';
+	*key = p + 1;
+	*value = strchr(*key, '=');
+	if (!*value)
+		return false;
+	*(*value)++ = '\0';
+	*at = stop;
+	return true;
+}
+
+static uint64_t decimal(const char *s)
+{
+	uint64_t n = 0;
+
+	for (; *s >= '0' && *s <= '9' && n < UINT64_MAX / 10 - 1; s++)
+		n = 10 * n + (uint64_t)(*s - '0');
+	return *s ? 0 : n;
+}
+
+/* The same in a pax archive: a global header before it says so, and what the file is called. */
+static void find_volume_words(struct listing *l)
+{
+	struct tarball_member *m = &l->member;
+	char *at = l->words, *key, *value, *path = NULL;
+	uint64_t before = 0, size = 0, n = 0;
+	uint8_t h[512];
+
+	if (reading_compressed(&l->r) || !strstr(m->path, "GNUFileParts/") || !read_at(l, m->from, h, sizeof(h)) ||
+	    h[156] != 'g')
+		return;
+	for (unsigned i = 124; i < 135 && h[i] >= '0' && h[i] <= '7'; i++)
+		n = 8 * n + (h[i] - '0');
+	if (n > VOLUME_WORDS || !read_at(l, m->from + sizeof(h), l->words, (size_t)n))
+		return;
+	while (next_record(&at, l->words + n, &key, &value)) {
+		if (!strcmp(key, "GNU.volume.filename"))
+			path = value;
+		else if (!strcmp(key, "GNU.volume.size"))
+			size = decimal(value);
+		else if (!strcmp(key, "GNU.volume.offset"))
+			before = decimal(value);
+	}
+	if (!path || !*path || !before || size != m->size)
+		return;
+	m->path = path;
+	m->before = before;
+}
+
 static void keep(struct listing *l, struct archive_entry *e)
 {
 	struct tarball_member *m = &l->member;
@@ -90,6 +166,8 @@ static void keep(struct listing *l, struct archive_entry *e)
 	m->to = reading_here(&l->r);
 	if (!l->told && m->type == '-')
 		m->before = bytes_before(&l->r);
+	if (!l->told && m->type == '-' && !m->before)
+		find_volume_words(l);
 	l->as_is = !reading_compressed(&l->r) && (m->type == '-' || m->type == 'h') &&
 		   archive_entry_sparse_count(e) == 0;
 	l->has = true;

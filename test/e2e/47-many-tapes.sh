@@ -85,6 +85,16 @@ for n in 1 2 3; do
   cmp src/folder/random out/src/folder/random
 done
 
+# As a pax archive it says so in other words, and there the path is whole
+backup P --format=posix -V weekly src/folder/aaa src/folder/random src/zzz
+for n in 1 2 3; do
+  rm -rf out && mkdir out
+  vtape restore --json -C out "P$n" >json
+  cmp src/folder/random out/src/folder/random
+  assert_eq "$(json .joined)" 1
+  [ ! -e out/src/folder/GNUFileParts ] || fail 'a part was restored'
+done
+
 # Of a long path later tapes have the beginning only: the first one knows it
 long=long/$(printf 'd%.0s' {1..60})/$(printf 'e%.0s' {1..60})
 mkdir -p "$long"

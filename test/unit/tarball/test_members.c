@@ -313,6 +313,53 @@ static void volume_headers_of_gnu_tar_are_no_members_and_the_rest_of_one_is(void
 	bytes_fini(&b);
 }
 
+/* A pax archive says so in its global header, as .size and .path of a member of another name. */
+static void make_pax_volume(struct bytes *b, const char *words, size_t n, const char *path, size_t size)
+{
+	*b = bytes_new(ROOM);
+	tar_header(b, 'g', "/tmp/GlobalHead.2", n);
+	tar_text(b, words, n);
+	tar_header(b, '0', path, size);
+	tar_data(b, size, 1);
+	tar_zeros(b, 1024);
+}
+
+static void a_pax_volume_tells_of_the_file_that_it_goes_on_with(void **state)
+{
+	static const char good[] = "33 GNU.volume.label=lab Volume 2\n34 GNU.volume.filename=src/random\n"
+				   "24 GNU.volume.size=3000\n27 GNU.volume.offset=16384\n";
+	const size_t n = sizeof(good) - 1;
+	char words[sizeof(good)];
+	struct bytes b;
+
+	make_pax_volume(&b, good, n, "src/GNUFileParts/random.2", 3000);
+	assert_int_equal(list(&b, NULL, &seen), 0);
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(seen.m[0].before, 16384);
+	assert_int_equal(seen.m[0].from, 0);
+	check_place(&b, "src/random", 3000, 1);
+	bytes_fini(&b);
+	/* Of another size, or not called so: not about this member. */
+	make_pax_volume(&b, good, n, "src/GNUFileParts/random.2", 3001);
+	assert_int_equal(list(&b, NULL, &seen), 0);
+	assert_int_equal(seen.m[0].before, 0);
+	bytes_fini(&b);
+	make_pax_volume(&b, good, n, "src/other", 3000);
+	assert_int_equal(list(&b, NULL, &seen), 0);
+	assert_string_equal(seen.m[0].path, "src/other");
+	bytes_fini(&b);
+	/* Bytes that are wrong. */
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; k < 3; k++) {
+			memcpy(words, good, n);
+			words[i] = "\0009="[k];
+			make_pax_volume(&b, words, n, "src/GNUFileParts/random.2", 3000);
+			list(&b, NULL, &seen);
+			assert_true(seen.count <= 1);
+			bytes_fini(&b);
+		}
+}
+
 /* As the first volume of tar -M ends. */
 static void a_member_that_goes_on_elsewhere_has_no_place_and_breaks_off(void **state)
 {
@@ -479,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a_hard_link_of_pax_may_have_bytes_of_its_own),
 		cmocka_unit_test(a_sparse_file_has_no_place_and_is_read_with_its_holes),
 		cmocka_unit_test(a_file_that_is_one_hole_has_no_place),
+		cmocka_unit_test(a_pax_volume_tells_of_the_file_that_it_goes_on_with),
 		cmocka_unit_test(volume_headers_of_gnu_tar_are_no_members_and_the_rest_of_one_is),
 		cmocka_unit_test(a_member_that_goes_on_elsewhere_has_no_place_and_breaks_off),
 		cmocka_unit_test(archives_one_behind_the_other_are_one),
