@@ -154,13 +154,14 @@ struct library {
 	pthread_mutex_t gc, change;
 	pthread_mutex_t lending;	/* guards who lends which drive, also while one is asked; before `lock` */
 	pthread_mutex_t lock;
-	pthread_cond_t turned;	/* something became free, or the collector has a wish */
+	pthread_cond_t turned;	/* something became free */
 	struct holding *held[LIBRARY_BUCKETS];
 	unsigned drives;
 	struct bay bay[LIBRARY_DRIVES_MAX];
 	struct refusal refused[LIBRARY_REFUSALS];
 
 	pthread_t collector;
+	pthread_cond_t wished;	/* it has something to do: its own, for things become free at every read of a member */
 	bool collecting, stop, wish;
 	bool low;		/* space is */
 
@@ -172,7 +173,9 @@ struct library {
 
 /* ---- library.c ---- */
 
-/* As pthread_cond_wait() on `turned`; false once @deadline_ns (monotonic, 0: never) has passed. */
+/* As pthread_cond_wait() with `lock`; false once @deadline_ns (monotonic, 0: never) has passed. */
+bool library_wait_for(struct library *lib, pthread_cond_t *cond, uint64_t deadline_ns);
+/* On `turned`. */
 bool library_wait(struct library *lib, uint64_t deadline_ns);
 /* The row, -ENOENT with words if there is none. */
 int library_row(struct library *lib, uint64_t id, struct catalog_volume *out);

@@ -9,15 +9,20 @@
 
 #include "library/holding.h"
 
-bool library_wait(struct library *lib, uint64_t deadline_ns)
+bool library_wait_for(struct library *lib, pthread_cond_t *cond, uint64_t deadline_ns)
 {
 	struct timespec ts = { (time_t)(deadline_ns / 1000000000ull), (long)(deadline_ns % 1000000000ull) };
 
 	if (!deadline_ns) {
-		pthread_cond_wait(&lib->turned, &lib->lock);
+		pthread_cond_wait(cond, &lib->lock);
 		return true;
 	}
-	return pthread_cond_timedwait(&lib->turned, &lib->lock, &ts) != ETIMEDOUT;
+	return pthread_cond_timedwait(cond, &lib->lock, &ts) != ETIMEDOUT;
+}
+
+bool library_wait(struct library *lib, uint64_t deadline_ns)
+{
+	return library_wait_for(lib, &lib->turned, deadline_ns);
 }
 
 int library_row(struct library *lib, uint64_t id, struct catalog_volume *out)
@@ -100,6 +105,7 @@ static int library_init(struct library *lib)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&lib->turned, &attr);
+	pthread_cond_init(&lib->wished, &attr);
 	pthread_condattr_destroy(&attr);
 	keeper_init(&lib->keeper);
 	scrub_init(lib);
@@ -192,6 +198,7 @@ struct library *library_close(struct library *lib)
 	keeper_fini(&lib->keeper);
 	places_fini(lib);
 	pthread_cond_destroy(&lib->turned);
+	pthread_cond_destroy(&lib->wished);
 	pthread_mutex_destroy(&lib->watch.lock);
 	pthread_mutex_destroy(&lib->lock);
 	pthread_mutex_destroy(&lib->lending);

@@ -192,11 +192,11 @@ static void collector_sleep(struct library *lib, uint64_t last)
 
 	for (;;) {
 		low = last + COLLECT_LOW_PAUSE_NS;
-		if (lib->stop || lib->wish || !library_wait(lib, lib->low && low < hour ? low : hour))
+		if (lib->stop || lib->wish || !library_wait_for(lib, &lib->wished, lib->low && low < hour ? low : hour))
 			break;
 	}
 	soon = clock_mono_ns() + COLLECT_SOON_NS;
-	while (!lib->stop && lib->wish && library_wait(lib, soon))
+	while (!lib->stop && lib->wish && library_wait_for(lib, &lib->wished, soon))
 		;
 }
 
@@ -247,7 +247,7 @@ void collector_stop(struct library *lib)
 		return;
 	pthread_mutex_lock(&lib->lock);
 	lib->stop = true;
-	pthread_cond_broadcast(&lib->turned);
+	pthread_cond_broadcast(&lib->wished);
 	pthread_mutex_unlock(&lib->lock);
 	pthread_join(lib->collector, NULL);
 	lib->collecting = false;
@@ -257,7 +257,7 @@ void collector_wake(struct library *lib)
 {
 	LOCK_SCOPE(&lib->lock);
 	lib->wish = true;
-	pthread_cond_broadcast(&lib->turned);
+	pthread_cond_broadcast(&lib->wished);
 }
 
 void collector_low(struct library *lib, bool low)
@@ -268,5 +268,5 @@ void collector_low(struct library *lib, bool low)
 	/* The first time at once; while it lasts, the collector looks again by itself. */
 	lib->low = low;
 	lib->wish |= low;
-	pthread_cond_broadcast(&lib->turned);
+	pthread_cond_broadcast(&lib->wished);
 }
