@@ -123,6 +123,37 @@ static void one_member_takes_little_of_the_tape(void **state)
 	contents_member_fini(&m);
 }
 
+/* Wherever it is read, in whatever order: what is asked for and not a byte of the tape more. */
+static void random_reads_take_what_they_read(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001"), asked = 0;
+	const size_t size = 1u << 20;
+	struct contents_reader *r;
+	struct contents_member m;
+	struct contents_file f;
+	uint64_t noise = 12345;
+	uint8_t p[4096];
+	size_t got;
+
+	put_archive(t, id, "gnutar", NULL, "one", 4, size);
+	settle(t);
+	assert_int_equal(contents_file(t->c, id, 0, &f), 0);
+	m = member_of(t, f.content, "one/3");
+	assert_int_equal(contents_reader_new(t->c, &f, &m, &r), 0);
+	assert_true(contents_reader_there(r));
+	for (unsigned i = 0; i < 200; i++) {
+		noise = noise * 6364136223846793005ull + 1442695040888963407ull;
+		assert_int_equal(contents_reader_read(r, (noise >> 33) % (size - sizeof(p)), p, sizeof(p), &got), 0);
+		assert_int_equal(got, sizeof(p));
+		asked += got;
+	}
+	assert_int_equal(contents_reader_taken(r), asked);
+	assert_reads(r, "one", 3, 10000, 500, size);
+	contents_reader_free(r);
+	contents_member_fini(&m);
+}
+
 static void what_is_written_over_is_stale(void **state)
 {
 	struct tapes *t = *state;
@@ -218,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_TAPES(members_are_read_from_anywhere),
 		ON_TAPES(one_member_takes_little_of_the_tape),
+		ON_TAPES(random_reads_take_what_they_read),
 		ON_TAPES(what_is_written_over_is_stale),
 		ON_TAPES(a_read_ends_when_it_is_told_to),
 		ON_TAPES(a_reader_is_in_nobodys_way),
