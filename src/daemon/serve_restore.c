@@ -236,7 +236,7 @@ static int copy_one(struct restore *t, struct tarball_copied *copied)
 /* The bytes of @source under the name in .path.  > 0: there are none, that was told. */
 static int send_member(struct restore *t, const struct pick *p)
 {
-	struct tarball_copied copied;
+	struct tarball_copied copied = { 0 };
 	char why[256];
 	int r;
 
