@@ -48,7 +48,7 @@ static const struct { double name_s, attr_s; } trust[NODE_KINDS] = {
 	[NODE_ROOT] = { 3600, 3600 }, [NODE_DOOR] = { 3600, 3600 }, [NODE_DRIVE] = { 3600, 3600 },
 	[NODE_POOL] = { 1, 1 }, [NODE_TAPE] = { 1, 0 }, [NODE_VOLUME] = { 1, 0 },
 	[NODE_ARCHIVE] = { 1, 1 },
-	/* These never change, only go.  So long as it takes to read a large folder and then to look at all that is in it. */
+	/* These never change, only go.  So long as it takes to read a large folder and then to look at all in it. */
 	[NODE_FOLDER] = { 10, 10 }, [NODE_MEMBER] = { 10, 10 },
 };
 
@@ -527,8 +527,8 @@ static void read_slowly(fuse_req_t req, struct file *f, size_t size, uint64_t of
 	int r = -ENOMEM;
 
 	if (s) {
-		*s = (struct slow_read){ { .of = f, .given_up = slow_read_given_up, .run = slow_read_run }, req, f, size,
-					 off, clock_mono_ns() };
+		*s = (struct slow_read){ { .of = f, .given_up = slow_read_given_up, .run = slow_read_run },
+					 req, f, size, off, clock_mono_ns() };
 		r = slow_put(fs_of(req)->slow, &s->job);
 	}
 	if (r) {

@@ -17,8 +17,8 @@ struct slow_job {
 	const void *of;			/* of one thing one job is done at a time, in the order in which they came */
 	/* Does nobody wait for it any more?  Asked while it waits, and by who does it: slow_given_up(). */
 	bool (*given_up)(struct slow_job *j);
-	/* Once for each job, which is the function's to free.  @r 0: it is to be done; else not, and this is why: -EINTR it
-	 * was given up, -ENOTCONN the end came. */
+	/* Once for each job, which is the function's to free.  @r 0: it is to be done; else not, and this is why:
+	 * -EINTR it was given up, -ENOTCONN the end came. */
 	void (*run)(struct slow_job *j, int r);
 };
 

@@ -7,7 +7,12 @@
 #include "mount.h"
 
 #define JOBS 64u
-#define UNTIL(what) for (unsigned ms_ = 0; !(what); ms_++) { if (ms_ == 20000) fail_msg("never: %s", #what); usleep(1000); }
+#define UNTIL(what) \
+	for (unsigned ms_ = 0; !(what); ms_++) { \
+		if (ms_ == 20000) \
+			fail_msg("never: %s", #what); \
+		usleep(1000); \
+	}
 
 /* A source that blocks until it is let go, or given up. */
 struct blocking {
