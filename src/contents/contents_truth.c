@@ -390,9 +390,11 @@ static int sight_new(struct contents *c, uint64_t volume, uint32_t partition, ui
 
 	if (r == CATALOG_E_NONE)
 		return err_explain(-ENOENT, "volume number %llu is not there any more", (unsigned long long)volume);
-	s = r ? NULL : calloc(1, sizeof(*s));
+	if (r)
+		return r;
+	s = calloc(1, sizeof(*s));
 	if (!s)
-		return r ? err_fold(r) : err_origin(-ENOMEM);
+		return err_origin(-ENOMEM);
 	*s = (struct sight){ .c = c, .volume = volume, .off = !contents_wanted(c, &row), .partition = partition,
 			     .next = from };
 	*out = s;

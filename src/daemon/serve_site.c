@@ -254,6 +254,8 @@ int serve_volume_register(struct call *c)
 		r = call_u64(c, "generation", &reg.generation);
 	if (!r && call_has(c, "written_ns"))
 		r = call_u64(c, "written_ns", &reg.written_ns);
+	if (r)
+		return r;
 	reg.site = s.number;
-	return r ? r : library_volume_register(c->s->lib, &reg, NULL);
+	return library_volume_register(c->s->lib, &reg, NULL);
 }

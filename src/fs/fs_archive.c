@@ -213,8 +213,7 @@ static void shown_name(const struct contents_member *m, char out[TREE_NAME_MAX +
 	/* Not within a letter of UTF-8. */
 	for (int i = 0; i < 3 && ((uint8_t)m->name[len] & 0xc0) == 0x80; i++)
 		len--;
-	memcpy(out, m->name, len);
-	memcpy(out + len, tail, strlen(tail) + 1);
+	snprintf(out, TREE_NAME_MAX + 1, "%.*s%s", (int)len, m->name, tail);
 }
 
 /* By what shown_name() made of its name. */
