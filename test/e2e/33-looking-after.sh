@@ -464,7 +464,7 @@ losing_the_head() {
     printf 'x' | dd of="$STORE/$head" bs=1 seek=50 conv=notrunc status=none
     start_store
     cmp "$STORE/$head" "$scratch/head"
-    vtape events -n 9 --json | jq -r .text | grep -F "$head was damaged" >/dev/null || fail 'no event tells of the damaged head'
+    vtape events -n 50 --json | jq -r .text | grep -F "$head was damaged" >/dev/null || fail 'no event tells of the damaged head'
   done
   stop_store
   mv "$STORE/vtape.store" "$scratch/head"
