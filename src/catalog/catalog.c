@@ -21,6 +21,30 @@ int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row
 	return kv_batch_put(b, KV_CATALOG, key->b, key->len, row->data, row->len);
 }
 
+bool row_walk_next(struct catalog *c, struct row_walk *w)
+{
+	if (w->it) {
+		kv_iter_next(w->it);
+	} else {
+		w->error = kv_iter_new(c->kv, KV_CATALOG, &w->it);
+		if (w->error)
+			return false;
+		kv_iter_seek(w->it, w->from->b, w->from->len);
+	}
+	if (!kv_iter_in(w->it, w->prefix->b, w->prefix->len)) {
+		w->error = kv_iter_error(w->it);
+		return false;
+	}
+	w->key = kv_iter_key(w->it, &w->key_len);
+	w->row = kv_iter_value(w->it, &w->row_len);
+	return true;
+}
+
+void row_walk_end(struct row_walk *w)
+{
+	kv_iter_free(w->it);
+}
+
 int row_delete(struct kv_batch *b, const struct row_key *key)
 {
 	return kv_batch_delete(b, KV_CATALOG, key->b, key->len);

@@ -241,28 +241,19 @@ int event_find_last(struct catalog *c, uint64_t *seq)
 int catalog_event_each(struct catalog *c, uint64_t since_seq, int (*each)(void *ctx, const struct catalog_event *e),
 		       void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_events(), from = key_event(since_seq);
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK_FROM(&prefix, &from);
 	struct catalog_event e;
-	const uint8_t *key, *row;
-	size_t klen, len;
-	int r;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, from.b, from.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		if (klen != from.len)
+	while (!r && row_walk_next(c, &w)) {
+		if (w.key_len != from.len)
 			return err_explain(-EUCLEAN, "catalog: the key of an event is damaged");
-		row = kv_iter_value(it, &len);
-		r = event_decode(get_be64(key + prefix.len), row, len, &e);
+		r = event_decode(get_be64(w.key + prefix.len), w.row, w.row_len, &e);
 		if (!r)
 			r = each(ctx, &e);
-		if (r)
-			return r;
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }
 
 uint64_t catalog_event_last(struct catalog *c)

@@ -137,29 +137,19 @@ int catalog_hook_remove(struct catalog *c, const char *name)
 
 int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_hook("");
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
 	char name[BARCODE_MAX + 1];
 	struct catalog_hook h;
-	const uint8_t *key, *row;
-	size_t klen, len;
-	int r;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		row = kv_iter_value(it, &len);
-		if (klen < 2 || klen > sizeof(name))
+	while (!r && row_walk_next(c, &w)) {
+		if (w.key_len < 2 || w.key_len > sizeof(name))
 			continue;
-		memcpy(name, key + 1, klen - 1);
-		name[klen - 1] = '\0';
-		if (hook_decode(name, row, len, &h))
-			continue;
-		r = each(ctx, &h);
-		if (r)
-			return r;
+		memcpy(name, w.key + 1, w.key_len - 1);
+		name[w.key_len - 1] = '\0';
+		if (!hook_decode(name, w.row, w.row_len, &h))
+			r = each(ctx, &h);
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }

@@ -161,21 +161,15 @@ int catalog_pool_destroy(struct catalog *c, uint32_t id)
 
 int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_pool_name("");
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
 	struct catalog_pool p;
-	const uint8_t *row;
-	size_t len;
 	int r;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		row = kv_iter_value(it, &len);
-		if (len != 4)
+	while (row_walk_next(c, &w)) {
+		if (w.row_len != 4)
 			return err_explain(-EUCLEAN, "catalog: a name row of a pool is damaged");
-		r = catalog_pool_by_id(c, get_be32(row), &p);
+		r = catalog_pool_by_id(c, get_be32(w.row), &p);
 		if (r == CATALOG_E_NONE) /* destroyed since the walk began */
 			continue;
 		if (!r)
@@ -183,7 +177,7 @@ int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct cat
 		if (r)
 			return r;
 	}
-	return kv_iter_error(it);
+	return w.error;
 }
 
 /* ---- properties ---- */

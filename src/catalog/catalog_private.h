@@ -35,6 +35,25 @@ int row_get(struct catalog *c, const struct row_key *key, struct buf *out);	/* C
 int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row);
 int row_delete(struct kv_batch *b, const struct row_key *key);
 
+/*
+ * A walk over the rows whose keys begin with a prefix, in their order, as they were when it began:
+ *
+ *	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
+ *	while (row_walk_next(c, &w))	... w.key, w.row
+ *	return w.error;
+ */
+struct row_walk {
+	const struct row_key *prefix, *from;	/* borrowed; from: where it begins */
+	struct kv_iter *it;
+	int error;
+	const uint8_t *key, *row;		/* until the next step */
+	size_t key_len, row_len;
+};
+#define ROW_WALK(prefix_) { .prefix = (prefix_), .from = (prefix_) }
+#define ROW_WALK_FROM(prefix_, from_) { .prefix = (prefix_), .from = (from_) }
+bool row_walk_next(struct catalog *c, struct row_walk *w);	/* false: the end, or .error */
+void row_walk_end(struct row_walk *w);
+
 /* A number nobody had; the lock that guards @n is held. */
 int counter_take(struct catalog *c, struct counter *n, uint64_t *out);
 

@@ -56,26 +56,15 @@ int catalog_place_get(struct catalog *c, uint64_t volume, struct catalog_place *
 int catalog_place_each(struct catalog *c, int (*each)(void *ctx, uint64_t volume, const struct catalog_place *p),
 		       void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_places();
-	const uint8_t *key, *row;
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
 	struct catalog_place p;
-	size_t klen, len;
-	int r;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		row = kv_iter_value(it, &len);
-		if (klen != 9 || place_decode(row, len, &p))
-			continue;
-		r = each(ctx, get_be64(key + 1), &p);
-		if (r)
-			return r;
-	}
-	return kv_iter_error(it);
+	while (!r && row_walk_next(c, &w))
+		if (w.key_len == 9 && !place_decode(w.row, w.row_len, &p))
+			r = each(ctx, get_be64(w.key + 1), &p);
+	return r ? r : w.error;
 }
 
 /* ---- the cartridge's memory ---- */
@@ -138,32 +127,26 @@ int catalog_mam_get(struct catalog *c, uint64_t volume, uint32_t partition, uint
 int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uint16_t from,
 		     int (*each)(void *ctx, const struct catalog_mam *a, const void *p, size_t n), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct row_key first = key_mam(volume, partition, from);
+	struct row_key first = key_mam(volume, partition, from), prefix = first;
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK_FROM(&prefix, &first);
 	struct catalog_mam a = { .partition = partition };
-	const uint8_t *key, *row, *p;
-	size_t klen, len, n;
-	int r;
+	const uint8_t *p;
+	size_t n;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, first.b, first.len); kv_iter_in(it, first.b, first.len - 2); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		row = kv_iter_value(it, &len);
-		if (klen != first.len)
+	prefix.len -= 2;	/* without the id */
+	while (!r && row_walk_next(c, &w)) {
+		if (w.key_len != first.len)
 			continue;	/* the check tells of it */
-		a.id = get_be16(key + klen - 2);
-		if (mam_decode(row, len, &a.format, &p, &n)) {
+		a.id = get_be16(w.key + w.key_len - 2);
+		if (mam_decode(w.row, w.row_len, &a.format, &p, &n)) {
 			a.format = MAM_BINARY;
 			p = NULL;
 			n = 0;
 		}
 		r = each(ctx, &a, p, n);
-		if (r)
-			return r;
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }
 
 /* ---- units ---- */

@@ -30,32 +30,22 @@ int catalog_site_by_number(struct catalog *c, uint32_t number, struct catalog_si
 
 int catalog_site_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_site *s), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_sites(), others = key_site(1);
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK_FROM(&prefix, &others);
 	struct catalog_site s;
-	const uint8_t *key, *row;
-	size_t klen, len;
 	int r;
 
 	r = catalog_site_by_number(c, 0, &s);
 	if (!r)
 		r = each(ctx, &s);
-	if (!r)
-		r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, others.b, others.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		if (klen != others.len)
+	while (!r && row_walk_next(c, &w)) {
+		if (w.key_len != others.len)
 			return err_explain(-EUCLEAN, "catalog: the key of a site is damaged");
-		row = kv_iter_value(it, &len);
-		r = site_decode(get_be32(key + 1), row, len, &s);
+		r = site_decode(get_be32(w.key + 1), w.row, w.row_len, &s);
 		if (!r)
 			r = each(ctx, &s);
-		if (r)
-			return r;
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }
 
 struct search { const char *name; struct catalog_site found; };
@@ -151,25 +141,17 @@ static int pool_is_of(void *ctx, const struct catalog_pool *p)
 /* Every row of a volume: a site is removed once in its life, and nothing is kept up to date for that. */
 static int volumes_are_of(struct catalog *c, uint32_t site)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_of('V');
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
 	struct catalog_volume v;
-	const uint8_t *row;
-	size_t len;
-	int r;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		row = kv_iter_value(it, &len);
-		r = volume_decode(row, len, &v);
+	while (!r && row_walk_next(c, &w)) {
+		r = volume_decode(w.row, w.row_len, &v);
 		if (!r && v.site == site)
 			r = CATALOG_E_NOT_EMPTY;
-		if (r)
-			return r;
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }
 
 static int stage_clash_away(void *ctx, const struct catalog_clash *k)
@@ -245,27 +227,18 @@ int catalog_clash_remove(struct catalog *c, uint32_t site, const char *name)
 static int clashes_in(struct catalog *c, const struct row_key *prefix,
 		      int (*each)(void *ctx, const struct catalog_clash *k), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(prefix);
 	struct catalog_clash k;
-	const uint8_t *key, *row;
-	size_t klen, len;
-	int r;
+	int r = 0;
 
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix->b, prefix->len); kv_iter_in(it, prefix->b, prefix->len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &klen);
-		row = kv_iter_value(it, &len);
-		r = key_clash_parse(key, klen, &k);
+	while (!r && row_walk_next(c, &w)) {
+		r = key_clash_parse(w.key, w.key_len, &k);
 		if (!r)
-			r = clash_decode(row, len, &k);
+			r = clash_decode(w.row, w.row_len, &k);
 		if (!r)
 			r = each(ctx, &k);
-		if (r)
-			return r;
 	}
-	return kv_iter_error(it);
+	return r ? r : w.error;
 }
 
 int catalog_clash_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_clash *k), void *ctx)

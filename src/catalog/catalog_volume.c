@@ -59,23 +59,17 @@ int catalog_volume_get(struct catalog *c, const char *name, struct catalog_volum
 int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 			int (*each)(void *ctx, const struct catalog_volume *v), void *ctx)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_member(pool, ""), from = key_member(pool, after);
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK_FROM(&prefix, &from);
 	struct catalog_volume v;
-	const uint8_t *row;
 	uint64_t id;
-	size_t len;
 	int r;
 
 	/* The first key behind that of @after. */
 	if (after[0])
 		from.b[from.len++] = 0;
-	r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, from.b, from.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		row = kv_iter_value(it, &len);
-		r = id_of_row(row, len, &id);
+	while (row_walk_next(c, &w)) {
+		r = id_of_row(w.row, w.row_len, &id);
 		if (r)
 			return r;
 		r = catalog_volume_by_id(c, id, &v);
@@ -86,7 +80,7 @@ int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 		if (r)
 			return r;
 	}
-	return kv_iter_error(it);
+	return w.error;
 }
 
 /* ---- changing: c->lock is held ---- */
