@@ -13,18 +13,14 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include <vtape/tape.h>
-
+#include "prop/prop.h"
 #include "tape/volume_format.h"
 
 #define VOLUMES 6u
-#define ARRIVING 50u		/* a whole volume that replaces another */
-#define VIEW 90u		/* an old generation, looked at through a copy of its head */
 #define GENERATIONS_MAX 6u
 #define OBJECTS_MAX 150u
 #define RECORD_MAX 60000u
 
-struct obj { uint32_t len; uint64_t seed; };	/* len 0: filemark */
 struct content { struct obj o[OBJECTS_MAX]; uint64_t n, generation; };
 /* gen[0] is current, then the newer ones first. */
 struct model { struct content gen[GENERATIONS_MAX]; unsigned gens; };
@@ -37,112 +33,11 @@ struct tape {
 };
 
 static struct tape tapes[VOLUMES];
-static struct kv *kv;
-static struct packs *packs;
-static struct workers *workers;
-static struct chunk_store *cs;
-static struct shelf *shelf;
-static uint64_t seed, state, step;
-static const char *doing = "start";
-static uint8_t wanted[RECORD_MAX], got[RECORD_MAX];
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-#define CHECK(c) check((c), #c, __LINE__)
-static void check(bool ok, const char *what, int line)
-{
-	if (ok)
-		return;
-	printf("seed %" PRIu64 " step %" PRIu64 " (%s) line %d: %s; last words: %s\n", seed, step, doing, line, what,
-	       err_text(-EIO));
-	fflush(stdout);
-	abort();
-}
-
-static void fill(uint8_t *p, struct obj o)
-{
-	uint64_t x = (o.seed + 1) * 0x9e3779b97f4a7c15u;
-
-	for (uint32_t i = 0; i < o.len; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		memcpy(p + i, &x, o.len - i < 8 ? o.len - i : 8);
-	}
-}
-
 /* ---- up and down ------------------------------------------------------------------------------------------------- */
-
-/* Nothing is injured here, and what a power cut tore nobody was promised: a damaged chunk is a false one. */
-static int found_bad(void *ctx, struct pack_ref ref, bool healed)
-{
-	(void)ctx;
-	printf("chunk %" PRIu32 " of pack %" PRIx64 " is called damaged%s\n", ref.slot, ref.pack,
-	       healed ? ", healed" : "");
-	return 1;
-}
-
-static void told_damage(void *ctx, struct pack_ref ref, const struct digest *d)
-{
-	(void)d;
-	CHECK(found_bad(ctx, ref, false) == 0);
-}
-
-static void store_up(void)
-{
-	const struct chunk_store_config cfg = { .params = chunk_params_of(8 << 10), .key = { 1 } };
-
-	CHECK(workers_serial_new(&workers) == 0);
-	CHECK(chunk_store_open(kv, packs, workers, &cfg, &cs) == 0);
-	CHECK(chunk_store_each_bad(cs, found_bad, NULL) == 0);
-	chunk_store_on_damage(cs, told_damage, NULL);
-	CHECK(shelf_new(kv, cs, &shelf) == 0);
-}
-
-static void store_down(void)
-{
-	shelf = shelf_free(shelf);
-	cs = chunk_store_close(cs);
-	workers = workers_free(workers);
-}
-
-static void write_batch(struct kv_batch *b)
-{
-	CHECK(kv_write(kv, b, true) == 0);
-	kv_batch_free(b);
-}
-
-static struct kv_batch *new_batch(void)
-{
-	struct kv_batch *b;
-
-	CHECK(kv_batch_new(&b) == 0);
-	return b;
-}
 
 static uint64_t id_of(const struct tape *t)
 {
 	return (uint64_t)(t - tapes) + 1;
-}
-
-static struct volume *open_volume(uint64_t id)
-{
-	struct volume_attr attr = { .id = id, .store = { .codec = CHUNK_LZ4 } };
-	struct volume *v;
-
-	snprintf(attr.barcode, sizeof(attr.barcode), "P%05" PRIu64, id);
-	CHECK(volume_open(shelf, &attr, &v) == 0);
-	return v;
 }
 
 static void open_tape(struct tape *t)
@@ -165,10 +60,7 @@ static void close_tape(struct tape *t)
 
 static void create_tape(struct tape *t)
 {
-	struct kv_batch *b = new_batch();
-
-	CHECK(volume_create(b, id_of(t)) == 0);
-	write_batch(b);
+	new_volume(id_of(t));
 	t->now = (struct model){ .gens = 1, .gen[0] = { .generation = 1 } };
 	t->durable = t->now;
 }
@@ -177,49 +69,22 @@ static void create_tape(struct tape *t)
 
 static void compare(struct volume *v, const struct content *c)
 {
-	struct volume_reader *r;
-	struct tape_tally end;
-	struct tape_object o;
-	uint64_t at = 0;
-
-	CHECK(volume_end(v, 0, &end) == 0 && end.objects == c->n);
-	CHECK(volume_reader_new(v, 0, &r) == 0);
-	for (uint64_t i = 0; i < c->n; i++) {
-		CHECK(volume_object(v, 0, i, &o) == 0 && o.len == c->o[i].len);
-		fill(wanted, c->o[i]);
-		CHECK(volume_reader_read(r, at, got, o.len) == 0);
-		CHECK(!memcmp(wanted, got, o.len));
-		at += o.len;
-	}
-	volume_reader_free(r);
+	check_objects(v, 0, c->o, c->n);
 }
 
 static void compare_old(struct tape *t, const struct content *c)
 {
-	struct map_key from = key_head(id_of(t), c->generation), to = key_head(VIEW, c->generation);
-	struct kv_batch *b = new_batch();
-	struct buf head = BUF_INIT;
-	struct volume *v;
+	struct volume *v = view_open(id_of(t), c->generation);
 
-	CHECK(kv_get(kv, KV_MAP, from.b, from.len, &head) == 0);
-	CHECK(kv_batch_put(b, KV_MAP, to.b, to.len, head.data, head.len) == 0);
-	write_batch(b);
-	buf_fini(&head);
-	v = open_volume(VIEW);
 	compare(v, c);
-	volume_close(v, NULL);
-	b = new_batch();
-	CHECK(kv_batch_delete(b, KV_MAP, to.b, to.len) == 0);
-	write_batch(b);
+	view_close(v, c->generation);
 }
 
 static void compare_current(struct tape *t)
 {
 	struct volume *v = t->vol ? t->vol : open_volume(id_of(t));
-	struct volume_stat st;
 
-	volume_stat(v, &st);
-	CHECK(st.generation == t->now.gen[0].generation);
+	CHECK(generation_of(v) == t->now.gen[0].generation);
 	compare(v, &t->now.gen[0]);
 	if (!t->vol)
 		volume_close(v, NULL);
@@ -372,23 +237,6 @@ static uint64_t bytes_of_packs(void)
 	return sum;
 }
 
-/* Heads, pages, use rows and packs tell one story. */
-static void found_fault(void *ctx, uint64_t volume, const char *what, bool repaired)
-{
-	(void)ctx;
-	(void)repaired;
-	printf("volume %" PRIu64 ": %s\n", volume, what);
-}
-
-static void check_rows(void)
-{
-	const struct tape_check_config cfg = { .found = found_fault };
-	struct tape_checked done;
-
-	CHECK(tape_check(shelf, &cfg, &done) == 0);
-	CHECK(done.faults == 0);
-}
-
 /* ---- steps: tapes ------------------------------------------------------------------------------------------------ */
 
 static struct tape *any_tape(void)
@@ -401,22 +249,13 @@ static struct content *current(struct tape *t)
 	return &t->now.gen[0];
 }
 
-static uint64_t generation(struct tape *t)
-{
-	struct volume_stat st;
-
-	volume_stat(t->vol, &st);
-	return st.generation;
-}
-
 static void append(struct tape *t, struct obj o)
 {
 	struct content *c = current(t);
 
 	if (c->n == OBJECTS_MAX)
 		return;
-	fill(wanted, o);
-	CHECK((o.len ? volume_append_record(t->vol, 0, wanted, o.len) : volume_append_filemark(t->vol, 0)) == 0);
+	CHECK((o.len ? volume_append_record(t->vol, 0, obj_bytes(o), o.len) : volume_append_filemark(t->vol, 0)) == 0);
 	c->o[c->n++] = o;
 }
 
@@ -438,7 +277,6 @@ static void op_write(void)
 {
 	struct tape *t = any_tape();
 
-	doing = "write";
 	open_tape(t);
 	write_files(t);
 }
@@ -459,21 +297,20 @@ static void op_overwrite(void)
 	struct content before;
 	uint64_t at;
 
-	doing = "overwrite";
 	open_tape(t);
 	if (t->now.gens == GENERATIONS_MAX || !current(t)->n)
 		return;
 	before = *current(t);
 	at = below(3) ? below(before.n) : 0;
 	CHECK(volume_truncate(t->vol, 0, at) == 0);
-	if (generation(t) != before.generation) {
+	if (generation_of(t->vol) != before.generation) {
 		/* It was committed before it was cut. */
 		t->durable = t->now;
 		push_generation(&t->now);
 		current(t)->generation = before.generation + 1;
 	}
 	current(t)->n = at;
-	CHECK(generation(t) == current(t)->generation);
+	CHECK(generation_of(t->vol) == current(t)->generation);
 	write_files(t);
 }
 
@@ -481,7 +318,6 @@ static void op_commit(void)
 {
 	struct tape *t = any_tape();
 
-	doing = "commit";
 	if (!t->vol)
 		return;
 	CHECK(volume_commit(t->vol) == 0);
@@ -490,23 +326,21 @@ static void op_commit(void)
 
 static void op_close(void)
 {
-	doing = "close";
 	close_tape(any_tape());
 }
 
 static void op_drop(void)
 {
 	struct tape *t = any_tape();
-	struct kv_batch *b = new_batch();
+	struct kv_batch *b = batch_new();
 	uint64_t dropped;
 
-	doing = "drop generations";
 	if (t->vol) {
 		CHECK(volume_commit(t->vol) == 0);
 		t->durable = t->now;
 	}
 	CHECK(volume_drop_generations(kv, b, id_of(t), UINT64_MAX, &dropped) == 0);
-	write_batch(b);
+	batch_write(b);
 	CHECK(dropped == t->now.gens - 1);
 	t->now.gens = 1;
 	t->durable = t->now;
@@ -515,12 +349,11 @@ static void op_drop(void)
 static void op_destroy(void)
 {
 	struct tape *t = any_tape();
-	struct kv_batch *b = new_batch();
+	struct kv_batch *b = batch_new();
 
-	doing = "destroy";
 	close_tape(t);
 	CHECK(volume_destroy(kv, b, id_of(t)) == 0);
-	write_batch(b);
+	batch_write(b);
 	create_tape(t);
 }
 
@@ -531,15 +364,14 @@ static void op_restore(void)
 	struct kv_batch *b;
 	uint64_t newest;
 
-	doing = "restore";
 	close_tape(t);
 	if (t->now.gens < 2 || t->now.gens == GENERATIONS_MAX)
 		return;
 	old = t->now.gen[1 + below(t->now.gens - 1)];
 	newest = current(t)->generation;
-	b = new_batch();
+	b = batch_new();
 	CHECK(volume_restore(kv, b, id_of(t), old.generation) == 0);
-	write_batch(b);
+	batch_write(b);
 	push_generation(&t->now);
 	*current(t) = old;
 	current(t)->generation = newest + 1;
@@ -552,14 +384,13 @@ static void op_replace(void)
 	struct tape *t = any_tape(), *from = any_tape();
 	struct kv_batch *b;
 
-	doing = "replace";
 	if (t == from || t->now.gens == GENERATIONS_MAX)
 		return;
 	close_tape(t);
 	close_tape(from);
-	b = new_batch();
+	b = batch_new();
 	CHECK(volume_replace(kv, b, id_of(t), id_of(from)) == 0);
-	write_batch(b);
+	batch_write(b);
 	push_generation(&t->now);
 	*current(t) = *current(from);
 	current(t)->generation = t->now.gen[1].generation + 1;
@@ -573,58 +404,41 @@ static void op_read(void)
 	struct tape *t = any_tape();
 	struct tape_tally at;
 
-	doing = "read on";
 	open_tape(t);
 	if (!t->reader)
 		CHECK(volume_reader_new(t->vol, 0, &t->reader) == 0);
 	if (!below(5) || t->reader_at > current(t)->n)
 		t->reader_at = below(current(t)->n + 1);
 	for (unsigned i = 0; i < 8 && t->reader_at < current(t)->n; i++, t->reader_at++) {
-		const struct obj o = current(t)->o[t->reader_at];
-
 		CHECK(volume_tally(t->vol, 0, t->reader_at, &at) == 0);
-		fill(wanted, o);
-		CHECK(volume_reader_read(t->reader, at.bytes, got, o.len) == 0);
-		CHECK(!memcmp(wanted, got, o.len));
+		check_record(t->reader, at.bytes, current(t)->o[t->reader_at]);
 	}
 }
 
 /* ---- steps: the power -------------------------------------------------------------------------------------------- */
 
-static bool is_now(struct tape *t, struct volume *v, const struct model *m)
+static bool is_now(struct volume *v, const struct model *m)
 {
-	struct volume_stat st;
-	struct tape_tally end;
+	return generation_of(v) == m->gen[0].generation && objects_of(v, 0) == m->gen[0].n;
+}
 
-	volume_stat(v, &st);
-	CHECK(volume_end(v, 0, &end) == 0);
-	return st.generation == m->gen[0].generation && end.objects == m->gen[0].n;
+static void let_go(void)
+{
+	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
+		t->reader = volume_reader_free(t->reader);
+		t->vol = volume_close(t->vol, NULL);
+	}
 }
 
 /* What was committed, or what was written since, if a collection committed it. */
 static void op_power_cut(void)
 {
-	struct packs *packs_after;
-	struct kv *kv_after;
-
-	doing = "power cut";
-	CHECK(kv_mem_cut(kv, &kv_after) == 0);
-	CHECK(packs_mem_cut(packs, below(2) ? rnd() | 1 : 0, &packs_after) == 0);
-	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
-		t->reader = volume_reader_free(t->reader);
-		t->vol = volume_close(t->vol, NULL);
-	}
-	store_down();
-	kv_close(kv);
-	packs_close(packs);
-	kv = kv_after;
-	packs = packs_after;
-	store_up();
+	store_cut(let_go);
 	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
 		struct volume *v = open_volume(id_of(t));
 
-		if (!is_now(t, v, &t->now)) {
-			CHECK(is_now(t, v, &t->durable));
+		if (!is_now(v, &t->now)) {
+			CHECK(is_now(v, &t->durable));
 			t->now = t->durable;
 		}
 		t->durable = t->now;
@@ -635,7 +449,6 @@ static void op_power_cut(void)
 
 static void op_restart(void)
 {
-	doing = "restart";
 	for (struct tape *t = tapes; t < tapes + VOLUMES; t++)
 		close_tape(t);
 	store_down();
@@ -679,11 +492,11 @@ static void op_collect(void)
 		.progress = stop_at_once, .ctx = &left,
 	};
 	struct tape_gc_report done;
+	struct tape_checked rows;
 
-	doing = "collect";
 	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	look_what_is_durable();
-	check_rows();
+	check_rows(&rows);
 	compare_all();
 }
 
@@ -692,9 +505,9 @@ static void op_collect_badly(void)
 {
 	const struct tape_gc_config cfg = { .live_percent = any_percent(), .merge_packs = below(2) ? UINT_MAX : 4 };
 	struct tape_gc_report done;
+	struct tape_checked rows;
 	unsigned kind = (unsigned)below(3);
 
-	doing = "collect badly";
 	if (kind == 0)
 		kv_mem_plan_fault(kv, 1 + below(30), -EIO);
 	else if (kind == 1)
@@ -702,16 +515,14 @@ static void op_collect_badly(void)
 	else
 		packs_mem_plan_sync_fault(packs, 1 + below(4), -EIO);
 	(void)tape_gc(shelf, &cfg, &done);
-	kv_mem_plan_fault(kv, 0, -EIO);
-	packs_mem_plan_fault(packs, 0, -EIO);
-	packs_mem_plan_sync_fault(packs, 0, -EIO);
+	store_no_faults();
 	look_what_is_durable();
 	/* A writer whose pack failed says so from then on. */
 	if (kind || below(2))
 		op_power_cut();
 	else
 		compare_all();
-	check_rows();
+	check_rows(&rows);
 }
 
 /* Nobody writes; what a dry run tells is done, and the space is what it should be. */
@@ -722,7 +533,6 @@ static void op_collect_all(void)
 	uint64_t before, may, is;
 
 	op_restart();
-	doing = "collect all";
 	before = bytes_of_packs();
 	may = allowed(cfg.live_percent);
 	CHECK(tape_gc(shelf, &cfg, &dry) == 0);
@@ -746,41 +556,26 @@ static void op_collect_all(void)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-static const struct { unsigned weight; void (*op)(void); } ops[] = {
-	{ 30, op_write }, { 14, op_overwrite }, { 10, op_commit }, { 8, op_close }, { 8, op_drop }, { 5, op_destroy },
-	{ 4, op_restore }, { 4, op_replace }, { 20, op_read }, { 4, op_power_cut }, { 4, op_restart },
-	{ 12, op_collect }, { 8, op_collect_badly }, { 6, op_collect_all },
+static const struct prop_op ops[] = {
+	{ 30, "write", op_write }, { 14, "overwrite", op_overwrite }, { 10, "commit", op_commit },
+	{ 8, "close", op_close }, { 8, "drop generations", op_drop }, { 5, "destroy", op_destroy },
+	{ 4, "restore", op_restore }, { 4, "replace", op_replace }, { 20, "read on", op_read },
+	{ 4, "power cut", op_power_cut }, { 4, "restart", op_restart }, { 12, "collect", op_collect },
+	{ 8, "collect badly", op_collect_badly }, { 6, "collect all", op_collect_all },
 };
-
-static void one_step(void)
-{
-	unsigned sum = 0, pick;
-
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
-		sum += ops[i].weight;
-	pick = (unsigned)below(sum);
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-		if (pick < ops[i].weight) {
-			ops[i].op();
-			break;
-		}
-		pick -= ops[i].weight;
-	}
-	compare_current(any_tape());
-}
 
 static void nothing_is_left(void)
 {
 	const struct tape_gc_config cfg = { 0 };
 	struct tape_gc_report done;
-	struct kv_batch *b = new_batch();
+	struct kv_batch *b = batch_new();
 
-	doing = "the end";
+	prop_doing = "the end";
 	for (struct tape *t = tapes; t < tapes + VOLUMES; t++) {
 		close_tape(t);
 		CHECK(volume_destroy(kv, b, id_of(t)) == 0);
 	}
-	write_batch(b);
+	batch_write(b);
 	CHECK(tape_gc(shelf, &cfg, &done) == 0);
 	store_down();
 	store_up();
@@ -791,25 +586,18 @@ static void nothing_is_left(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 10) : 2000;
+	uint64_t steps = prop_begin(argc, argv, 2000);
 
-	seed = argc > 1 ? strtoull(argv[1], NULL, 10) : clock_now_ns();
-	state = seed * 2 + 1;
-	printf("seed %" PRIu64 "\n", seed);
-	fflush(stdout);
-	log_set_level(LOG_LEVEL_ERROR);
-	CHECK(kv_mem_new(&kv) == 0);
-	CHECK(packs_mem_new(&packs) == 0);
-	store_up();
+	store_new();
 	for (struct tape *t = tapes; t < tapes + VOLUMES; t++)
 		create_tape(t);
-	for (step = 1; step <= steps; step++)
-		one_step();
+	for (prop_step = 1; prop_step <= steps; prop_step++) {
+		prop_run_one(ops, ARRAY_LEN(ops));
+		compare_current(any_tape());
+	}
 	op_collect_all();
 	nothing_is_left();
-	store_down();
-	packs_close(packs);
-	kv_close(kv);
+	store_free();
 	free(chunks);
 	return 0;
 }

@@ -11,22 +11,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include <vtape/tape.h>
-
 #include "prop/tape_model.h"
-#include "tape/volume_format.h"
 
 #define VOLUME 7u
 #define OTHER 8u		/* arrives as a whole image and replaces VOLUME */
-#define VIEW 9u			/* an old generation, looked at through a copy of its head */
-#define RECORD_MAX (3u << 20)
 #define OBJECTS_MAX 6000u
 
-static struct kv *kv;
-static struct packs *packs;
-static struct workers *workers;
-static struct chunk_store *cs;
-static struct shelf *shelf;
 static struct volume *vol;
 static struct drive *drive;
 
@@ -37,77 +27,16 @@ static bool cut_since;			/* something went away since then */
 static struct { uint64_t generation; struct content content; } *old;
 static size_t olds;
 
-static uint64_t seed, state, step;
-static uint8_t wanted[RECORD_MAX], got[RECORD_MAX];
-static const char *doing = "start";
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-#define CHECK(c) check((c), #c, __LINE__)
-static void check(bool ok, const char *what, int line)
-{
-	if (ok)
-		return;
-	printf("seed %" PRIu64 " step %" PRIu64 " (%s) line %d: %s\n", seed, step, doing, line, what);
-	printf("model: partition %u object %" PRIu64 " of %" PRIu64 "; last words: %s\n", m.p, m.at, strip_of(&m)->n,
-	       err_text(-EIO));
-	fflush(stdout);
-	abort();
-}
-
-static void fill(uint8_t *p, struct obj o)
-{
-	uint64_t x = o.seed * 0x9e3779b97f4a7c15u + o.len + 1;
-
-	for (uint32_t i = 0; i < o.len; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		memcpy(p + i, &x, o.len - i < 8 ? o.len - i : 8);
-	}
-}
-
 static uint64_t generation(void)
 {
-	struct volume_stat st;
-
-	volume_stat(vol, &st);
-	return st.generation;
+	return generation_of(vol);
 }
 
 /* ---- up and down ------------------------------------------------------------------------------------------------ */
 
-static void store_up(void)
-{
-	const struct chunk_store_config cfg = { .params = chunk_params_of(8 << 10), .key = { 1 } };
-
-	CHECK(workers_serial_new(&workers) == 0);
-	CHECK(chunk_store_open(kv, packs, workers, &cfg, &cs) == 0);
-	CHECK(shelf_new(kv, cs, &shelf) == 0);
-}
-
-static void store_down(void)
-{
-	shelf = shelf_free(shelf);
-	cs = chunk_store_close(cs);
-	workers = workers_free(workers);
-}
-
 static void volume_up(void)
 {
-	const struct volume_attr attr = { .id = VOLUME, .barcode = "P00001", .store = { .codec = CHUNK_LZ4 } };
-
-	CHECK(volume_open(shelf, &attr, &vol) == 0);
+	vol = open_volume(VOLUME);
 	CHECK(drive_load(drive, vol) == 0);
 	m.p = 0;
 	m.at = 0;
@@ -130,31 +59,11 @@ static void durable(void)
 
 /* ---- is that what is on it? ------------------------------------------------------------------------------------- */
 
-static void compare_strip(struct volume *v, uint32_t p, const struct strip *s)
-{
-	struct volume_reader *r;
-	struct tape_tally end, at = { 0 };
-	struct tape_object o;
-
-	CHECK(volume_end(v, p, &end) == 0 && end.objects == s->n);
-	CHECK(volume_reader_new(v, p, &r) == 0);
-	for (uint64_t i = 0; i < s->n; i++) {
-		CHECK(volume_object(v, p, i, &o) == 0);
-		CHECK(o.mark == (s->o[i].len == 0) && o.len == s->o[i].len && o.run >= 1);
-		fill(wanted, s->o[i]);
-		CHECK(volume_reader_read(r, at.bytes, got, o.len) == 0);
-		CHECK(!memcmp(wanted, got, o.len));
-		at.bytes += o.len;
-	}
-	CHECK(at.bytes == end.bytes);
-	volume_reader_free(r);
-}
-
 static void compare(struct volume *v, const struct content *c)
 {
 	CHECK(volume_partitions(v) == c->parts);
 	for (uint32_t p = 0; p < c->parts; p++)
-		compare_strip(v, p, &c->part[p]);
+		check_objects(v, p, c->part[p].o, c->part[p].n);
 }
 
 static bool same_start(const struct strip *a, const struct strip *b, uint64_t n)
@@ -162,41 +71,20 @@ static bool same_start(const struct strip *a, const struct strip *b, uint64_t n)
 	return a->n >= n && b->n >= n && (!n || !memcmp(a->o, b->o, n * sizeof(*a->o)));
 }
 
-/* An old generation, under another volume's name. */
 static void compare_old(uint64_t g, const struct content *c)
 {
-	const struct volume_attr attr = { .id = VIEW, .barcode = "view" };
-	struct map_key from = key_head(VOLUME, g), to = key_head(VIEW, g);
-	struct buf head = BUF_INIT;
-	struct kv_batch *b;
-	struct volume *v;
+	struct volume *v = view_open(VOLUME, g);
 
-	CHECK(kv_get(kv, KV_MAP, from.b, from.len, &head) == 0);
-	CHECK(kv_batch_new(&b) == 0);
-	CHECK(kv_batch_put(b, KV_MAP, to.b, to.len, head.data, head.len) == 0 && kv_write(kv, b, false) == 0);
-	CHECK(volume_open(shelf, &attr, &v) == 0);
 	compare(v, c);
-	volume_close(v, NULL);
-	kv_batch_clear(b);
-	CHECK(kv_batch_delete(b, KV_MAP, to.b, to.len) == 0 && kv_write(kv, b, false) == 0);
-	kv_batch_free(b);
-	buf_fini(&head);
-}
-
-static void found(void *ctx, uint64_t volume, const char *what, bool repaired)
-{
-	(void)ctx;
-	printf("check: volume %" PRIu64 ": %s%s\n", volume, what, repaired ? " (repaired)" : "");
+	view_close(v, g);
 }
 
 /* The rows as they are, whatever is in memory only. */
 static void check_store(void)
 {
-	const struct tape_check_config cfg = { .found = found };
 	struct tape_checked done;
 
-	CHECK(tape_check(shelf, &cfg, &done) == 0);
-	CHECK(done.faults == 0);
+	check_rows(&done);
 	CHECK(done.volumes == 1 && done.generations >= 1);
 }
 
@@ -240,10 +128,7 @@ static void after_cut(uint64_t g, const struct content *before)
 
 static uint64_t end_now(void)
 {
-	struct tape_tally end;
-
-	CHECK(volume_end(vol, m.p, &end) == 0);
-	return end.objects;
+	return objects_of(vol, m.p);
 }
 
 /* Runs @op, which cuts the model as it must cut the tape. */
@@ -272,19 +157,17 @@ static void after_failure(void)
 	struct tape_pos pos;
 
 	for (uint32_t p = 0; p < m.now.parts; p++) {
-		struct tape_tally end;
+		uint64_t end = objects_of(vol, p);
 
-		CHECK(volume_end(vol, p, &end) == 0);
-		CHECK(end.objects <= m.now.part[p].n);
+		CHECK(end <= m.now.part[p].n);
 		if (generation() == disk_generation && !cut_since)
-			CHECK(end.objects >= disk.part[p].n);
-		m.now.part[p].n = end.objects;
+			CHECK(end >= disk.part[p].n);
+		m.now.part[p].n = end;
 	}
 	CHECK(drive_position(drive, &pos) == 0);
 	CHECK(pos.object == m.at || pos.object == strip_of(&m)->n);
 	m.at = pos.object;
-	packs_mem_plan_fault(packs, 0, -EIO);
-	kv_mem_plan_fault(kv, 0, -EIO);
+	store_no_faults();
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------------- */
@@ -295,7 +178,7 @@ static struct obj new_record(void)
 	struct obj o = { .seed = below(4) ? rnd() : below(20) };
 
 	if (kind < 2)
-		o.len = (uint32_t)(1 + below(RECORD_MAX));
+		o.len = (uint32_t)(1 + below(OBJ_MAX));
 	else if (kind < 30)
 		o.len = (uint32_t)(1 + below(100000));
 	else if (kind < 200)
@@ -311,10 +194,8 @@ static bool immed;
 
 static int write_record(void)
 {
-	int r;
+	int r = drive_write_record(drive, obj_bytes(record), record.len);
 
-	fill(wanted, record);
-	r = drive_write_record(drive, wanted, record.len);
 	if (r == 0)
 		model_append(&m, record);
 	else
@@ -330,7 +211,7 @@ static void op_write(void)
 		n = 1;
 	while (n-- > 0) {
 		record = new_record();
-		step++;
+		prop_step++;
 		if (cutting(write_record)) {
 			after_failure();
 			return;
@@ -465,9 +346,10 @@ static void op_retract(void)
 
 static void op_read(void)
 {
-	size_t len, cap = below(8) ? RECORD_MAX : 1 + below(300);
+	static uint8_t got[OBJ_MAX];
+	size_t len, cap = below(8) ? OBJ_MAX : 1 + below(300);
 
-	for (uint64_t n = 1 + below(10); n > 0; n--, step++) {
+	for (uint64_t n = 1 + below(10); n > 0; n--, prop_step++) {
 		int r = drive_read_record(drive, got, cap, &len);
 		const struct obj *o;
 
@@ -486,8 +368,7 @@ static void op_read(void)
 		}
 		CHECK(r == (o->len > cap ? TAPE_E_LENGTH : 0));
 		CHECK(len == o->len);
-		fill(wanted, *o);
-		CHECK(!memcmp(wanted, got, len < cap ? len : cap));
+		CHECK(!memcmp(obj_bytes(*o), got, len < cap ? len : cap));
 	}
 }
 
@@ -577,10 +458,8 @@ static void op_reopen(void)
 		store_up();
 	}
 	volume_up();
-	if (r) {	/* a planned fault hit the last commit: as after a crash */
-		packs_mem_plan_fault(packs, 0, -EIO);
-		kv_mem_plan_fault(kv, 0, -EIO);
-	}
+	if (r)		/* a planned fault hit the last commit: as after a crash */
+		store_no_faults();
 }
 
 static void take_from_tape(const struct content *from)
@@ -590,10 +469,10 @@ static void take_from_tape(const struct content *from)
 	content_copy(&c, from);
 	c.parts = volume_partitions(vol);
 	for (uint32_t p = 0; p < c.parts; p++) {
-		struct tape_tally end;
+		uint64_t end = objects_of(vol, p);
 
-		CHECK(volume_end(vol, p, &end) == 0 && end.objects <= c.part[p].n);
-		c.part[p].n = end.objects;
+		CHECK(end <= c.part[p].n);
+		c.part[p].n = end;
 	}
 	compare(vol, &c);
 	content_copy(&m.now, &c);
@@ -603,17 +482,16 @@ static void take_from_tape(const struct content *from)
 /* The same objects, by their lengths: what was durable differs from what came later in its filemarks only. */
 static bool looks_like(uint32_t p, const struct strip *s)
 {
-	struct tape_tally end;
+	uint64_t end = objects_of(vol, p);
 	struct tape_object o;
 
-	CHECK(volume_end(vol, p, &end) == 0);
-	CHECK(cut_since || end.objects >= s->n);
-	for (uint64_t i = 0; i < end.objects && end.objects == s->n; i++) {
+	CHECK(cut_since || end >= s->n);
+	for (uint64_t i = 0; i < end && end == s->n; i++) {
 		CHECK(volume_object(vol, p, i, &o) == 0);
 		if (o.len != s->o[i].len)
 			return false;
 	}
-	return end.objects == s->n;
+	return end == s->n;
 }
 
 /* What is there after a crash or a failed close. */
@@ -630,22 +508,16 @@ static void after_crash(void)
 	durable();
 }
 
+static void let_go(void)
+{
+	volume_down();
+}
+
 static void op_power_cut(void)
 {
-	struct packs *packs_left;
-	struct kv *kv_left;
-
 	if (below(4))
 		return;
-	CHECK(kv_mem_cut(kv, &kv_left) == 0);
-	CHECK(packs_mem_cut(packs, below(2) ? rnd() : 0, &packs_left) == 0);
-	volume_down();
-	store_down();
-	kv_close(kv);
-	packs_close(packs);
-	kv = kv_left;
-	packs = packs_left;
-	store_up();
+	store_cut(let_go);
 	volume_up();
 	after_crash();
 }
@@ -672,12 +544,6 @@ static void op_fault(void)
 		kv_mem_plan_fault(kv, 1 + below(3), -EIO);
 }
 
-static void op_no_fault(void)
-{
-	packs_mem_plan_fault(packs, 0, -EIO);
-	kv_mem_plan_fault(kv, 0, -EIO);
-}
-
 struct ended { uint64_t generation, ns; };
 
 static int when_ended(void *ctx, const struct volume_stat *st)
@@ -693,14 +559,12 @@ static int when_ended(void *ctx, const struct volume_stat *st)
 static void drop_generations(size_t count)
 {
 	struct ended e = { .generation = old[count - 1].generation };
-	struct kv_batch *b;
+	struct kv_batch *b = batch_new();
 	uint64_t dropped;
 
 	CHECK(volume_history(kv, VOLUME, when_ended, &e) == 0 && e.ns);
-	CHECK(kv_batch_new(&b) == 0);
 	CHECK(volume_drop_generations(kv, b, VOLUME, e.ns, &dropped) == 0);
-	CHECK(kv_write(kv, b, true) == 0);
-	kv_batch_free(b);
+	batch_write(b);
 	CHECK(dropped == count);
 	for (size_t i = 0; i < count; i++)
 		content_free(&old[i].content);
@@ -715,7 +579,7 @@ static void op_gc(void)
 
 	if (below(6))
 		return;
-	op_no_fault();
+	store_no_faults();
 	op_flush();
 	if (olds && below(2))
 		drop_generations(1 + below(olds));
@@ -727,33 +591,30 @@ static void op_gc(void)
 /* Another volume is written whole and takes this one's place. */
 static void op_replace(void)
 {
-	const struct volume_attr attr = { .id = OTHER, .barcode = "P00002" };
 	struct content before = { 0 };
 	struct kv_batch *b;
 	struct volume *v;
 
 	if (below(10))
 		return;
-	op_no_fault();
+	store_no_faults();
 	CHECK(volume_down() == 0);
 	content_copy(&before, &m.now);
-	CHECK(kv_batch_new(&b) == 0);
-	CHECK(volume_create(b, OTHER) == 0 && kv_write(kv, b, true) == 0);
-	CHECK(volume_open(shelf, &attr, &v) == 0);
+	new_volume(OTHER);
+	v = open_volume(OTHER);
 	m = (struct model){ .now = m.now };
 	m.now.parts = 1;
 	for (uint32_t p = 0; p < TAPE_PARTITIONS_MAX; p++)
 		m.now.part[p].n = 0;
 	for (uint64_t n = below(50); n > 0; n--) {
 		record = new_record();
-		fill(wanted, record);
-		CHECK(volume_append_record(v, 0, wanted, record.len) == 0);
+		CHECK(volume_append_record(v, 0, obj_bytes(record), record.len) == 0);
 		model_append(&m, record);
 	}
 	volume_close(v, NULL);
-	kv_batch_clear(b);
-	CHECK(volume_replace(kv, b, VOLUME, OTHER) == 0 && kv_write(kv, b, true) == 0);
-	kv_batch_free(b);
+	b = batch_new();
+	CHECK(volume_replace(kv, b, VOLUME, OTHER) == 0);
+	batch_write(b);
 	volume_up();
 	remember_old(generation() - 1, &before);
 	durable();
@@ -770,19 +631,18 @@ static void op_restore(void)
 
 	if (!olds || below(3))
 		return;
-	op_no_fault();
+	store_no_faults();
 	CHECK(volume_down() == 0);
 	pick = below(olds);
 	content_copy(&before, &m.now);
-	CHECK(kv_batch_new(&b) == 0);
+	b = batch_new();
 	CHECK(volume_restore(kv, b, VOLUME, old[pick].generation) == 0);
 	if (below(2)) {		/* the power fails before the batch is written: as if it was never asked for */
 		kv_batch_free(b);
 		volume_up();
 		compare(vol, &before);
 	} else {
-		CHECK(kv_write(kv, b, true) == 0);
-		kv_batch_free(b);
+		batch_write(b);
 		volume_up();
 		content_copy(&m.now, &old[pick].content);
 		remember_old(generation() - 1, &before);
@@ -801,39 +661,28 @@ static void op_check(void)
 
 static void op_history(void)
 {
-	op_no_fault();
+	store_no_faults();
 	op_flush();
 	if (below(10) == 0)
 		compare_all();
 }
 
-static const struct { unsigned weight; const char *name; void (*run)(void); } ops[] = {
+static const struct prop_op ops[] = {
 	{ 30, "write", op_write }, { 10, "marks", op_marks }, { 20, "read", op_read },
 	{ 10, "space records", op_space_records }, { 10, "space filemarks", op_space_filemarks },
 	{ 8, "locate", op_locate }, { 5, "locate file", op_locate_file }, { 18, "eod", op_eod },
 	{ 3, "rewind", op_rewind }, { 1, "erase", op_erase }, { 1, "format", op_format }, { 4, "retract", op_retract },
 	{ 5, "flush", op_flush }, { 4, "tally", op_tally }, { 2, "find", op_find }, { 2, "reopen", op_reopen_checked },
-	{ 4, "power cut", op_power_cut }, { 1, "fault", op_fault }, { 1, "no fault", op_no_fault }, { 2, "gc", op_gc },
+	{ 4, "power cut", op_power_cut }, { 1, "fault", op_fault }, { 1, "no fault", store_no_faults }, { 2, "gc", op_gc },
 	{ 1, "replace", op_replace }, { 1, "history", op_history }, { 2, "restore", op_restore },
 	{ 1, "check", op_check },
 };
 
 static void one_step(void)
 {
-	unsigned all = 0, pick;
 	struct tape_pos want, pos;
 
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
-		all += ops[i].weight;
-	pick = (unsigned)below(all);
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-		if (pick < ops[i].weight) {
-			doing = ops[i].name;
-			ops[i].run();
-			break;
-		}
-		pick -= ops[i].weight;
-	}
+	prop_run_one(ops, ARRAY_LEN(ops));
 	want = model_pos(&m);
 	CHECK(drive_position(drive, &pos) == 0);
 	CHECK(pos.partition == want.partition && pos.object == want.object);
@@ -847,14 +696,13 @@ static void the_store_is_empty_in_the_end(void)
 	const struct tape_gc_config cfg = { 0 };
 	struct tape_gc_report done;
 	uint64_t bytes, number;
-	struct kv_batch *b;
+	struct kv_batch *b = batch_new();
 
-	doing = "end";
-	op_no_fault();
+	prop_doing = "end";
+	store_no_faults();
 	CHECK(volume_down() == 0);
-	CHECK(kv_batch_new(&b) == 0);
-	CHECK(volume_destroy(kv, b, VOLUME) == 0 && kv_write(kv, b, true) == 0);
-	kv_batch_free(b);
+	CHECK(volume_destroy(kv, b, VOLUME) == 0);
+	batch_write(b);
 	store_down();
 	store_up();
 	CHECK(tape_gc(shelf, &cfg, &done) == 0);
@@ -865,32 +713,21 @@ static void the_store_is_empty_in_the_end(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t steps = argc > 2 ? strtoull(argv[2], NULL, 0) : 110000, begun = clock_mono_ns();
-	struct kv_batch *b;
+	uint64_t steps = prop_begin(argc, argv, 110000), begun = clock_mono_ns();
 
-	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : clock_now_ns();
-	state = seed * 0x9e3779b97f4a7c15u + 1;
-	log_set_level(LOG_LEVEL_ERROR);
-	printf("prop_tape: seed %" PRIu64 "\n", seed);
-	fflush(stdout);
-
-	CHECK(kv_mem_new(&kv) == 0 && packs_mem_new(&packs) == 0);
-	CHECK(kv_batch_new(&b) == 0 && volume_create(b, VOLUME) == 0 && kv_write(kv, b, true) == 0);
-	kv_batch_free(b);
+	store_new();
+	new_volume(VOLUME);
 	CHECK(drive_new(&drive) == 0);
 	m.now.parts = 1;
-	store_up();
 	volume_up();
 	durable();
-	for (step = 0; step < steps; step++)
+	for (prop_step = 0; prop_step < steps; prop_step++)
 		one_step();
 	the_store_is_empty_in_the_end();
-	printf("prop_tape: %" PRIu64 " operations in %.1f s\n", step, (double)(clock_mono_ns() - begun) / 1e9);
+	printf("%" PRIu64 " operations in %.1f s\n", prop_step, (double)(clock_mono_ns() - begun) / 1e9);
 
 	drive_free(drive);
-	store_down();
-	kv_close(kv);
-	packs_close(packs);
+	store_free();
 	content_free(&m.now);
 	content_free(&disk);
 	while (olds)

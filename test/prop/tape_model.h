@@ -6,9 +6,8 @@
 #ifndef TEST_TAPE_MODEL_H
 #define TEST_TAPE_MODEL_H
 
-#include <vtape/tape.h>
+#include "prop/prop.h"
 
-struct obj { uint32_t len; uint64_t seed; };	/* len 0: filemark; the seed makes the bytes */
 struct strip { struct obj *o; uint64_t n; };
 struct content { unsigned parts; struct strip part[TAPE_PARTITIONS_MAX]; };
 struct model {
