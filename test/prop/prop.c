@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "lib/random.h"
+#include "lib/chance.h"
 #include "prop/prop.h"
 #include "tape/volume_format.h"
 
@@ -23,18 +23,18 @@ static uint64_t seed, state;
 uint64_t prop_begin(int argc, char **argv, uint64_t steps)
 {
 	log_set_level(LOG_LEVEL_ERROR);
-	seed = state = random_seed(argc > 1 ? argv[1] : NULL);
+	seed = state = chance_seed(argc > 1 ? argv[1] : NULL);
 	return argc > 2 ? strtoull(argv[2], NULL, 0) : steps;
 }
 
 uint64_t rnd(void)
 {
-	return random_next(&state);
+	return chance_next(&state);
 }
 
 uint64_t below(uint64_t n)
 {
-	return random_below(&state, n);
+	return chance_below(&state, n);
 }
 
 void prop_check(bool ok, const char *what, const char *file, int line)
@@ -163,7 +163,7 @@ const uint8_t *obj_bytes(struct obj o)
 	static uint8_t bytes[OBJ_MAX];
 
 	CHECK(o.len <= OBJ_MAX);
-	random_fill(bytes, o.len, o.seed);
+	chance_fill(bytes, o.len, o.seed);
 	return bytes;
 }
 

@@ -3,8 +3,8 @@
  * Chance that can be had again: numbers that follow from a seed (splitmix64, so that every seed is as good as another,
  * 0 too), and the bytes of records made from them.  A test that begins anywhere prints its seed.
  */
-#ifndef TEST_RANDOM_H
-#define TEST_RANDOM_H
+#ifndef TEST_CHANCE_H
+#define TEST_CHANCE_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-static inline uint64_t random_mix(uint64_t x)
+static inline uint64_t chance_mix(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -20,37 +20,37 @@ static inline uint64_t random_mix(uint64_t x)
 }
 
 /* The next number; @state is a seed at first. */
-static inline uint64_t random_next(uint64_t *state)
+static inline uint64_t chance_next(uint64_t *state)
 {
-	return random_mix(*state += 0x9e3779b97f4a7c15u);
+	return chance_mix(*state += 0x9e3779b97f4a7c15u);
 }
 
 /* One of 0..@n-1; 0 if there is nothing to choose from. */
-static inline uint64_t random_below(uint64_t *state, uint64_t n)
+static inline uint64_t chance_below(uint64_t *state, uint64_t n)
 {
-	return n ? random_next(state) % n : 0;
+	return n ? chance_next(state) % n : 0;
 }
 
 /* The next bytes; they do not compress, and no two stretches of them are the same. */
-static inline void random_bytes(uint64_t *state, void *p, size_t n)
+static inline void chance_bytes(uint64_t *state, void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i += 8) {
-		uint64_t x = random_next(state);
+		uint64_t x = chance_next(state);
 
 		memcpy((uint8_t *)p + i, &x, n - i < 8 ? n - i : 8);
 	}
 }
 
 /* The bytes that follow from @seed. */
-static inline void random_fill(void *p, size_t n, uint64_t seed)
+static inline void chance_fill(void *p, size_t n, uint64_t seed)
 {
-	uint64_t state = random_mix(seed);
+	uint64_t state = chance_mix(seed);
 
-	random_bytes(&state, p, n);
+	chance_bytes(&state, p, n);
 }
 
 /* The seed that was @given as a word, or a new one if that is NULL; printed, so that a failure can be had again. */
-static inline uint64_t random_seed(const char *given)
+static inline uint64_t chance_seed(const char *given)
 {
 	struct timespec now;
 	uint64_t seed;
