@@ -44,6 +44,18 @@ static void window_move(struct window *w, uint64_t to)
 	w->ahead = WINDOW_AHEAD;
 }
 
+/* What cannot be read as a whole is asked for in ever smaller parts, so all that lies before a damaged place is had. */
+static int window_fill(struct window *w, size_t have, size_t n, size_t *got)
+{
+	int r;
+
+	do {
+		r = w->src->read(w->src->ctx, w->base + w->at + have, w->bytes + have, n, got);
+		n /= 2;
+	} while ((r == -EBADMSG || r == -EIO) && n);
+	return r;
+}
+
 /* The bytes from .at on; 0 at the end, < 0 if the source cannot be read. */
 static la_ssize_t window_read(struct window *w, const void **out)
 {
@@ -59,9 +71,9 @@ static la_ssize_t window_read(struct window *w, const void **out)
 	w->held = 0;
 	for (; !r && some && got < w->ahead; got += some) {
 		some = 0;
-		r = w->src->read(w->src->ctx, w->base + w->at + got, w->bytes + got, w->ahead - got, &some);
+		r = window_fill(w, got, w->ahead - got, &some);
 	}
-	if (r) {
+	if (r && !got) {
 		w->error = r < 0 ? r : err_fold(r);
 		return -1;
 	}

@@ -199,6 +199,59 @@ static void a_map_of_holes_that_cannot_be_is_damage(void **state)
 	}
 }
 
+/* A place of the tape that cannot be read, and with it no read that touches it. */
+struct hurt_bytes { struct bytes b; uint64_t hurt; };
+
+static int read_hurt(void *ctx, uint64_t offset, void *buf, size_t n, size_t *got)
+{
+	struct hurt_bytes *h = ctx;
+
+	return offset <= h->hurt && h->hurt < offset + n ? -EBADMSG : read_bytes(&h->b, offset, buf, n, got);
+}
+
+static uint64_t length_of(const struct tarball_source *src, unsigned i)
+{
+	struct tarball_stream *s;
+	uint64_t all = 0;
+	uint8_t p[1000];
+	size_t got;
+	int r = tarball_stream_new(src, 0, i, &s);
+
+	if (r)
+		return 0;
+	while (!(r = tarball_stream_read(s, p, sizeof(p), &got)) && got) {
+		assert_true(data_is(p, got, i, all));
+		all += got;
+	}
+	assert_true(!r || r == -EBADMSG);
+	tarball_stream_free(s);
+	return all;
+}
+
+static void all_that_lies_before_a_hurt_place_of_the_tape_is_given(void **state)
+{
+	static const int filters[] = { ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD };
+
+	for (unsigned k = 0; k < ARRAY_LEN(filters); k++) {
+		struct hurt_bytes h;
+		struct tarball_source hurt = { read_hurt, &h, 0 }, cut;
+		uint64_t whole = 0, at_hand = 0;
+
+		make(&h.b, "ustar", filters[k]);
+		hurt.size = h.b.n;
+		h.hurt = h.b.n * 2 / 3 / 512 * 512;
+		for (unsigned i = 0; i < MEMBERS; i++)
+			whole += length_of(&hurt, i);
+		h.b.n = h.hurt;
+		cut = source_of(&h.b);
+		for (unsigned i = 0; i < MEMBERS; i++)
+			at_hand += length_of(&cut, i);
+		assert_true(at_hand > ROOM / 100);
+		assert_int_equal(whole, at_hand);
+		bytes_fini(&h.b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +261,7 @@ int main(void)
 		cmocka_unit_test(the_errors_of_the_source_are_told),
 		cmocka_unit_test(where_no_archive_is_there_is_none),
 		cmocka_unit_test(a_map_of_holes_that_cannot_be_is_damage),
+		cmocka_unit_test(all_that_lies_before_a_hurt_place_of_the_tape_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
