@@ -122,15 +122,17 @@ static int add_name(struct buf *out, const char *name)
 
 int paths_of(struct paths *p, const struct contents_member *m, struct buf *out)
 {
-	const char *name;
+	const char *names;
 	unsigned depth;
+	size_t at;
 	int r;
 
 	r = climb(p, m->content, m->dir, &depth, out);
-	for (name = (const char *)p->names.data + p->names.len; !r && depth-- > 0;) {
-		for (name--; name > (const char *)p->names.data && name[-1];)
-			name--;
-		r = add_name(out, name);
+	names = (const char *)p->names.data;
+	for (at = p->names.len; !r && depth-- > 0;) {
+		for (at--; at && names[at - 1];)
+			at--;
+		r = add_name(out, names + at);
 		if (!r)
 			keep(p, m->content, p->numbers[depth], out);
 	}
