@@ -228,7 +228,7 @@ int site_name_taken(struct library *lib, const char *name);	/* -EEXIST: by whom 
 int site_pool_becomes(const struct catalog_pool *was, struct catalog_pool *pool);
 int site_pool_became(struct library *lib, const struct catalog_pool *was, const struct catalog_pool *pool);
 
-/* ---- library_claim.c ---- */
+/* ---- library_holding.c ---- */
 
 /* With `lock` held. */
 struct holding *held_get(struct library *lib, uint64_t id);		/* one more reference; NULL: no memory */
@@ -251,14 +251,17 @@ void held_mark(struct holding *h, enum claim how);
 void held_unmark(struct holding *h, enum claim how);
 int held_busy(struct library *lib, uint64_t id, struct held_by_whom whom);
 
-/* Without `lock`. */
+/* Without `lock`: @change is called while the volume is closed, nobody has it and nobody gets it.  What it returns;
+ * -EBUSY with words.  Two: the lower id outside. */
+typedef int (*held_change)(struct library *lib, uint64_t id, void *ctx);
+int held_as_whole(struct library *lib, uint64_t id, held_change change, void *ctx);
+
+/* ---- library_claim.c: without `lock` ---- */
+
 int held_begin_write(struct library *lib, struct holding *h);		/* the writer's mark is set */
 int held_end_write(struct library *lib, struct holding *h);		/* commits; the writer's mark still is set */
 int held_refresh(struct library *lib, uint64_t id);			/* hands the catalog's word on, if it is open */
 int held_refresh_all(struct library *lib);				/* the same for all that are open */
-/* Closed, nobody has it, and nobody gets it until held_free_again().  -EBUSY with words.  Two: the lower id first. */
-int held_take_whole(struct library *lib, uint64_t id, struct holding **out);
-void held_free_again(struct library *lib, struct holding *h);
 
 /* ---- library_load.c: of a drive that the caller has marked busy ---- */
 

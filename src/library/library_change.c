@@ -106,12 +106,14 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 	return 0;
 }
 
-/* With `change`, and nobody has it. */
-static int volume_delete_rows(struct library *lib, uint64_t volume, struct catalog_volume *row)
+/* Nobody has it. */
+static int volume_delete_rows(struct library *lib, uint64_t volume, void *ctx)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct catalog_volume *row = ctx;
 	int r;
 
+	LOCK_SCOPE(&lib->change);
 	r = library_row(lib, volume, row);
 	if (!r)
 		r = site_allows_delete(lib, row);
@@ -130,16 +132,8 @@ int library_volume_delete(struct library *lib, uint64_t volume)
 {
 	char about[LIBRARY_ABOUT_MAX];
 	struct catalog_volume row;
-	struct holding *h = NULL;
-	int r;
+	int r = held_as_whole(lib, volume, volume_delete_rows, &row);
 
-	r = held_take_whole(lib, volume, &h);
-	if (r)
-		return r;
-	pthread_mutex_lock(&lib->change);
-	r = volume_delete_rows(lib, volume, &row);
-	pthread_mutex_unlock(&lib->change);
-	held_free_again(lib, h);
 	if (r)
 		return r;
 	watch_tell(lib, volume, WATCH_DELETED);
@@ -300,18 +294,20 @@ static int volume_take_over(struct library *lib, struct catalog_volume *to, cons
 	return catalog_volume_put(lib->cat, to, NULL);
 }
 
+struct replacement { struct catalog_volume to, from; };
+
 /*
- * With `change`, and nobody has either.  One batch takes @from's tape to @to and @from out of the catalog; a crash
- * before the catalog's word of @to follows leaves the new content under the old times.
+ * Nobody has either.  One batch takes @from's tape to @to and @from out of the catalog; a crash before the catalog's
+ * word of @to follows leaves the new content under the old times.
  */
-static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, struct catalog_volume *to_row,
-			       struct catalog_volume *from_row)
+static int volume_replace_rows(struct library *lib, struct catalog_volume *to_row, struct catalog_volume *from_row)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	uint64_t mtime_ns, to = to_row->id, from = from_row->id;
 	struct volume_stat st = { 0 };
-	uint64_t mtime_ns;
 	int r;
 
+	LOCK_SCOPE(&lib->change);
 	r = library_row(lib, to, to_row);
 	if (!r)
 		r = library_content_may_go(lib, to_row, "replaced");
@@ -337,26 +333,29 @@ static int volume_replace_rows(struct library *lib, uint64_t to, uint64_t from, 
 					 from_row->image_eom && from_row->image_eom_generation == st.generation));
 }
 
+static int with_both(struct library *lib, uint64_t higher, void *ctx)
+{
+	struct replacement *p = ctx;
+
+	return volume_replace_rows(lib, &p->to, &p->from);
+}
+
+static int with_the_lower(struct library *lib, uint64_t lower, void *ctx)
+{
+	const struct replacement *p = ctx;
+
+	return held_as_whole(lib, p->to.id == lower ? p->from.id : p->to.id, with_both, ctx);
+}
+
 int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 {
-	struct holding *first = NULL, *second = NULL;
-	struct catalog_volume to_row, from_row;
+	struct replacement p = { .to.id = to, .from.id = from };
 	char about[LIBRARY_ABOUT_MAX];
 	int r;
 
 	if (to == from)
 		return 0;
-	r = held_take_whole(lib, to < from ? to : from, &first);
-	if (r)
-		return r;
-	r = held_take_whole(lib, to < from ? from : to, &second);
-	if (!r) {
-		pthread_mutex_lock(&lib->change);
-		r = volume_replace_rows(lib, to, from, &to_row, &from_row);
-		pthread_mutex_unlock(&lib->change);
-		held_free_again(lib, second);
-	}
-	held_free_again(lib, first);
+	r = held_as_whole(lib, to < from ? to : from, with_the_lower, &p);
 	if (r)
 		return r;
 	watch_writer_moves(lib, to, from);
@@ -364,9 +363,9 @@ int library_volume_replace(struct library *lib, uint64_t to, uint64_t from)
 	watch_tell(lib, to, WATCH_CHANGED);
 	watch_tell(lib, to, WATCH_WRITTEN);
 	collector_wake(lib);
-	if (to_row.state != STATE_INCOMING)
-		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &to_row, about),
-			      "by what arrived as %s; the content before stays as a generation", from_row.name);
+	if (p.to.state != STATE_INCOMING)
+		catalog_event(lib->cat, EVENT_VOLUME_REPLACED, library_about(lib, &p.to, about),
+			      "by what arrived as %s; the content before stays as a generation", p.from.name);
 	return 0;
 }
 

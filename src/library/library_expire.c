@@ -3,7 +3,7 @@
  * library_expire: the states of volumes, and their way back to scratch.
  *
  * One volume at a time, in steps: its date is looked at without any lock; if it is over and something is in the way,
- * that is told, and its state becomes expired; else nobody gets it (held_take_whole()), and under `change` it is
+ * that is told, and its state becomes expired; else nobody gets it (held_as_whole()), and under `change` it is
  * looked at once more, as it is now: date, locks, whatever else holds it.  Then its tape, cleared, and the catalog's
  * word of it are one batch: a cut finds the volume as it was or as a scratch one, never one that is scratch with data.
  */
@@ -216,46 +216,45 @@ static int scratch_stage(struct library *lib, struct kv_batch *b, const struct f
 	return 0;
 }
 
-/*
- * With `change`, and nobody has it.  @f as it was a moment ago, in which it may have been locked, written, given
- * another date.  1: it stays, @why; "" if it is not due any more.
- */
-static int scratch_rows(struct library *lib, const struct found *f, struct catalog_volume *row, char why[WHY_MAX])
+/* @f as it was a moment ago, in which it may have been locked, written, given another date. */
+struct scratching { const struct found *f; struct catalog_volume row; char *why; };
+
+/* Nobody has it.  1: it stays, .why; "" if it is not due any more. */
+static int scratch_rows(struct library *lib, uint64_t volume, void *ctx)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	struct scratching *s = ctx;
+	const struct found *f = s->f;
 	struct found now = { .label_ns = f->label_ns };
-	int r = found_look(lib, f->row.id, &now);
+	int r;
 
+	LOCK_SCOPE(&lib->change);
+	r = found_look(lib, volume, &now);
 	if (r)
 		return r;
 	if (!now.due || now.st.generation != f->st.generation || now.st.end.objects != f->st.end.objects)
 		return 1;
-	if (is_kept(lib, &now, why))
+	if (is_kept(lib, &now, s->why))
 		return 1;
-	*row = now.row;
+	s->row = now.row;
 	r = kv_batch_new(&b);
 	if (!r)
-		r = scratch_stage(lib, b, &now, row);
-	return r ? r : err_fold(catalog_volume_put(lib->cat, row, b));
+		r = scratch_stage(lib, b, &now, &s->row);
+	return r ? r : err_fold(catalog_volume_put(lib->cat, &s->row, b));
 }
 
 static int scratch_volume(struct library *lib, const struct found *f, struct catalog_volume *row, char why[WHY_MAX])
 {
-	struct holding *h = NULL;
-	int r;
+	struct scratching s = { .f = f, .why = why };
+	int r = held_as_whole(lib, f->row.id, scratch_rows, &s);
 
-	r = held_take_whole(lib, f->row.id, &h);
 	if (r == -EBUSY) {
 		if (!in_use(lib, f->row.id, why))
 			snprintf(why, WHY_MAX, "in use");
 		return 1;
 	}
-	if (r)
-		return r;
-	pthread_mutex_lock(&lib->change);
-	r = scratch_rows(lib, f, row, why);
-	pthread_mutex_unlock(&lib->change);
-	held_free_again(lib, h);
+	if (!r)
+		*row = s.row;
 	return r;
 }
 

@@ -8,8 +8,8 @@
 
 #include "library/holding.h"
 
-/* What it is, and which one comes next. */
-struct restore { uint64_t generation, newest; bool blank; };
+/* The generation, if it is blank, and the newest; the row of the tape that it comes back to. */
+struct restore { uint64_t generation, newest; bool blank; struct catalog_volume row; };
 
 static int restore_found(void *ctx, const struct volume_stat *st)
 {
@@ -29,57 +29,50 @@ static int restore_look(struct library *lib, uint64_t volume, struct restore *re
 
 	if (r != -EBADMSG && r != -EUCLEAN)
 		return err_fold(r);
-	*re = (struct restore){ .generation = re->generation };
+	re->newest = 0;
+	re->blank = false;
 	return 0;
 }
 
-/* With `change`, and nobody has it. */
-static int volume_restore_rows(struct library *lib, uint64_t volume, uint64_t generation, struct catalog_volume *row)
+/* Nobody has it. */
+static int volume_restore_rows(struct library *lib, uint64_t volume, void *ctx)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	struct restore re = { .generation = generation };
+	struct restore *re = ctx;
+	struct catalog_volume *row = &re->row;
 	int r;
 
+	LOCK_SCOPE(&lib->change);
 	r = library_row(lib, volume, row);
 	if (!r && row->state == STATE_INCOMING)
 		r = err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
 	if (!r)
 		r = library_content_may_go(lib, row, "restored over");
 	if (!r)
-		r = restore_look(lib, volume, &re);
+		r = restore_look(lib, volume, re);
 	if (!r)
 		r = kv_batch_new(&b);
 	if (!r)
-		r = volume_restore(lib->kv, b, volume, generation);
+		r = volume_restore(lib->kv, b, volume, re->generation);
 	if (r)
 		return err_fold(r);
-	row_become(row, re.blank ? STATE_SCRATCH : STATE_ASSIGNED);
-	row->image_eom = re.newest && row->image_eom && row->image_eom_generation == generation;
-	row->image_eom_generation = re.newest + 1;
+	row_become(row, re->blank ? STATE_SCRATCH : STATE_ASSIGNED);
+	row->image_eom = re->newest && row->image_eom && row->image_eom_generation == re->generation;
+	row->image_eom_generation = re->newest + 1;
 	return err_fold(catalog_volume_put(lib->cat, row, b));
 }
 
 int library_volume_restore(struct library *lib, uint64_t volume, uint64_t generation)
 {
+	struct restore re = { .generation = generation };
 	char about[LIBRARY_ABOUT_MAX];
-	struct catalog_volume row;
-	struct holding *h = NULL;
-	int r;
+	int r = held_as_whole(lib, volume, volume_restore_rows, &re);
 
-	r = held_take_whole(lib, volume, &h);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->change);
-	r = volume_restore_rows(lib, volume, generation, &row);
-	pthread_mutex_unlock(&lib->change);
-	held_free_again(lib, h);
-	if (!r) {
-		watch_writer_forget(lib, volume);
-		watch_tell(lib, volume, WATCH_CHANGED);
-	}
-	if (!r)
-		catalog_event(lib->cat, EVENT_VOLUME_RESTORED, library_about(lib, &row, about),
-			      "to generation %llu; the content before stays as a generation",
-			      (unsigned long long)generation);
-	return r;
+	watch_writer_forget(lib, volume);
+	watch_tell(lib, volume, WATCH_CHANGED);
+	catalog_event(lib->cat, EVENT_VOLUME_RESTORED, library_about(lib, &re.row, about),
+		      "to generation %llu; the content before stays as a generation", (unsigned long long)generation);
+	return 0;
 }

@@ -282,37 +282,36 @@ static void tell_access(struct library *lib, const struct catalog_volume *was, c
 			      catalog_access_name(row->access), site_words(lib, row->site, site));
 }
 
-static int access_row(struct library *lib, uint64_t volume, enum catalog_access access, uint32_t site,
-		      struct catalog_volume *was, struct catalog_volume *row)
+struct giving { enum catalog_access access; uint32_t site; struct catalog_volume was, row; };
+
+static int access_row(struct library *lib, uint64_t volume, void *ctx)
 {
+	struct giving *g = ctx;
 	int r;
 
 	LOCK_SCOPE(&lib->change);
-	r = library_row(lib, volume, was);
-	*row = *was;
-	if (!r)
-		r = becomes(lib, row, access, site);
-	return r ? r : err_fold(catalog_volume_put(lib->cat, row, NULL));
+	r = library_row(lib, volume, &g->was);
+	if (r)
+		return r;
+	g->row = g->was;
+	r = becomes(lib, &g->row, g->access, g->site);
+	return r ? r : err_fold(catalog_volume_put(lib->cat, &g->row, NULL));
 }
 
 int library_volume_access(struct library *lib, uint64_t volume, enum catalog_access access, uint32_t site)
 {
-	struct catalog_volume was, row;
-	struct holding *h = NULL;
-	int r = 0;
+	struct giving g = { .access = access, .site = site };
+	int r;
 
 	/* Nobody is writing it while it is given away. */
 	if (access != ACCESS_PRIMARY)
-		r = held_take_whole(lib, volume, &h);
-	if (r)
-		return r;
-	r = access_row(lib, volume, access, site, &was, &row);
-	if (h)
-		held_free_again(lib, h);
+		r = held_as_whole(lib, volume, access_row, &g);
+	else
+		r = access_row(lib, volume, &g);
 	if (!r)
 		r = held_refresh(lib, volume);
 	if (!r)
-		tell_access(lib, &was, &row);
+		tell_access(lib, &g.was, &g.row);
 	return r;
 }
 
