@@ -144,6 +144,7 @@ static int bay_load(struct library *lib, struct bay *s, uint64_t volume)
 	bool news = false;
 	int r;
 
+	assert(!s->held);
 	s->busy = true;
 	pthread_mutex_unlock(&lib->lock);
 	r = bay_insert(lib, s, volume);
@@ -316,17 +317,27 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 	return 0;
 }
 
+/* Takes `lock` if there is such a drive; the caller is the program that has it open. */
+static int bay_lock_open(struct library *lib, unsigned n, struct bay **out)
+{
+	int r = bay_find(lib, n, out);
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&lib->lock);
+	assert((*out)->open && !(*out)->busy);
+	return 0;
+}
+
 int library_drive_close(struct library *lib, unsigned n)
 {
 	struct holding *h;
 	struct bay *s = NULL;
 	int r, settled = 0;
 
-	r = bay_find(lib, n, &s);
+	r = bay_lock_open(lib, n, &s);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->lock);
-	assert(s->open && !s->busy);
 	h = s->held;
 	s->busy = true;
 	pthread_mutex_unlock(&lib->lock);
@@ -345,20 +356,18 @@ int library_drive_close(struct library *lib, unsigned n)
 
 int bay_load_open(struct library *lib, unsigned n, uint64_t volume)
 {
-	struct bay *s = &lib->bay[n];
+	struct bay *s = NULL;
+	int r = bay_lock_open(lib, n, &s);
 
-	pthread_mutex_lock(&lib->lock);
-	assert(s->open && !s->busy && !s->held);
-	return bay_load(lib, s, volume);
+	return r ? r : bay_load(lib, s, volume);
 }
 
 int bay_unload_open(struct library *lib, unsigned n)
 {
-	struct bay *s = &lib->bay[n];
+	struct bay *s = NULL;
+	int r = bay_lock_open(lib, n, &s);
 
-	pthread_mutex_lock(&lib->lock);
-	assert(s->open && !s->busy && s->held);
-	return bay_unload(lib, s);
+	return r ? r : bay_unload(lib, s);
 }
 
 uint64_t bay_last(struct library *lib, unsigned n)
@@ -382,13 +391,10 @@ int library_drive_eject(struct library *lib, unsigned n)
 {
 	struct bay *s = NULL;
 	bool locked;
-	int r;
+	int r = bay_lock_open(lib, n, &s);
 
-	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->lock);
-	assert(s->open && !s->busy);
 	locked = s->locked;
 	if (s->held && !locked)
 		return bay_eject(lib, s);
@@ -400,13 +406,10 @@ int library_drive_reload(struct library *lib, unsigned n)
 {
 	struct bay *s = NULL;
 	bool held;
-	int r;
+	int r = bay_lock_open(lib, n, &s);
 
-	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->lock);
-	assert(s->open && !s->busy);
 	held = s->held;
 	pthread_mutex_unlock(&lib->lock);
 	if (held)
