@@ -21,6 +21,21 @@ int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row
 	return kv_batch_put(b, KV_CATALOG, key->b, key->len, row->data, row->len);
 }
 
+int row_delete(struct kv_batch *b, const struct row_key *key)
+{
+	return kv_batch_delete(b, KV_CATALOG, key->b, key->len);
+}
+
+int row_write(struct catalog *c, const struct row_key *key, const void *row, size_t len)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	if (!r)
+		r = row ? kv_batch_put(b, KV_CATALOG, key->b, key->len, row, len) : row_delete(b, key);
+	return r ? r : kv_write(c->kv, b, true);
+}
+
 bool row_walk_next(struct catalog *c, struct row_walk *w)
 {
 	if (w->it) {
@@ -43,11 +58,6 @@ bool row_walk_next(struct catalog *c, struct row_walk *w)
 void row_walk_end(struct row_walk *w)
 {
 	kv_iter_free(w->it);
-}
-
-int row_delete(struct kv_batch *b, const struct row_key *key)
-{
-	return kv_batch_delete(b, KV_CATALOG, key->b, key->len);
 }
 
 /* ---- numbers ---- */
@@ -128,17 +138,11 @@ static int schema_check(struct catalog *c, bool *fresh)
 
 static int schema_write(struct catalog *c)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_schema();
-	int r;
+	int r = schema_encode(CATALOG_SCHEMA, &row);
 
-	r = kv_batch_new(&b);
-	if (!r)
-		r = schema_encode(CATALOG_SCHEMA, &row);
-	if (!r)
-		r = row_put(b, &key, &row);
-	return r ? r : kv_write(c->kv, b, true);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 static int default_pool_ensure(struct catalog *c)
@@ -249,14 +253,9 @@ int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume)
 
 int catalog_work_put(struct catalog *c, const char *name, const void *p, size_t n)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct row_key key = key_work(name);
-	int r;
 
-	r = kv_batch_new(&b);
-	if (!r)
-		r = n ? kv_batch_put(b, KV_CATALOG, key.b, key.len, p, n) : row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+	return row_write(c, &key, n ? p : NULL, n);
 }
 
 int catalog_work_get(struct catalog *c, const char *name, struct buf *out)

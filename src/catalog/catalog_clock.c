@@ -27,17 +27,11 @@ uint64_t clock_later_lock(uint64_t was_ns, uint64_t now_ns)
 
 static int clock_write(struct catalog *c)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_clock();
-	int r;
+	int r = clock_encode(&c->clock, &row);
 
-	r = kv_batch_new(&b);
-	if (!r)
-		r = clock_encode(&c->clock, &row);
-	if (!r)
-		r = row_put(b, &key, &row);
-	return r ? r : kv_write(c->kv, b, true);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 /* _NONE also for a row that is damaged: a store that cannot tell its time has no more than the wall clock's. */

@@ -88,7 +88,6 @@ int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, stru
 
 int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct row_key key = key_tail(volume);
 	int r;
 
@@ -98,10 +97,7 @@ int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n
 		if (r)
 			return r == KV_E_NONE ? 0 : r;
 	}
-	r = kv_batch_new(&b);
-	if (!r)
-		r = n ? kv_batch_put(b, KV_CATALOG, key.b, key.len, p, n) : row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+	return row_write(c, &key, n ? p : NULL, n);
 }
 
 int catalog_tail_get(struct catalog *c, uint64_t volume, struct buf *out)

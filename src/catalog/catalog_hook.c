@@ -92,7 +92,6 @@ static int count_hook(void *ctx, const struct catalog_hook *h)
 
 int catalog_hook_put(struct catalog *c, const struct catalog_hook *h)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_hook(h->name);
 	struct catalog_hook was;
@@ -110,29 +109,19 @@ int catalog_hook_put(struct catalog *c, const struct catalog_hook *h)
 	}
 	if (r && r != -EUCLEAN)	/* a damaged one is replaced */
 		return r;
-	r = kv_batch_new(&b);
-	if (!r)
-		r = hook_encode(h, &row);
-	if (!r)
-		r = row_put(b, &key, &row);
-	return r ? r : kv_write(c->kv, b, true);
+	r = hook_encode(h, &row);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 int catalog_hook_remove(struct catalog *c, const char *name)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct row_key key = key_hook(name);
 	struct catalog_hook was;
 	int r;
 
 	LOCK_SCOPE(&c->lock);
 	r = catalog_hook_get(c, name, &was);
-	if (r && r != -EUCLEAN)
-		return r;
-	r = kv_batch_new(&b);
-	if (!r)
-		r = row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+	return r && r != -EUCLEAN ? r : row_write(c, &key, NULL, 0);
 }
 
 int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx)

@@ -34,6 +34,8 @@ struct catalog {
 int row_get(struct catalog *c, const struct row_key *key, struct buf *out);	/* CATALOG_E_NONE */
 int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row);
 int row_delete(struct kv_batch *b, const struct row_key *key);
+/* That row alone, and synced.  NULL: it goes. */
+int row_write(struct catalog *c, const struct row_key *key, const void *row, size_t len);
 
 /*
  * A walk over the rows whose keys begin with a prefix, in their order, as they were when it began:

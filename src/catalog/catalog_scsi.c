@@ -151,16 +151,6 @@ int catalog_mam_each(struct catalog *c, uint64_t volume, uint32_t partition, uin
 
 /* ---- units ---- */
 
-static int row_write(struct catalog *c, const struct row_key *key, const struct buf *row)
-{
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	int r = kv_batch_new(&b);
-
-	if (!r)
-		r = row ? row_put(b, key, row) : row_delete(b, key);
-	return r ? r : catalog_write(c, b);
-}
-
 int catalog_unit_put(struct catalog *c, const struct catalog_unit *u)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
@@ -168,12 +158,13 @@ int catalog_unit_put(struct catalog *c, const struct catalog_unit *u)
 	struct catalog_unit again;
 	int r;
 
+	LOCK_SCOPE(&c->lock);
 	if (!u->model[0])
-		return row_write(c, &key, NULL);
+		return row_write(c, &key, NULL, 0);
 	r = unit_encode(u, &row);
 	if (!r && unit_decode(u->number, row.data, row.len, &again))
 		r = err_explain(-EINVAL, "a SCSI unit is called by printable ASCII only");
-	return r ? r : row_write(c, &key, &row);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 int catalog_unit_get(struct catalog *c, uint32_t number, struct catalog_unit *out)
@@ -189,9 +180,11 @@ int catalog_scsi_put(struct catalog *c, const struct catalog_scsi *s)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_scsi();
-	int r = scsi_encode(s, &row);
+	int r;
 
-	return r ? r : row_write(c, &key, &row);
+	LOCK_SCOPE(&c->lock);
+	r = scsi_encode(s, &row);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 int catalog_scsi_get(struct catalog *c, struct catalog_scsi *out)

@@ -99,7 +99,6 @@ static int site_check(const struct catalog_site *s)
 
 int catalog_site_put(struct catalog *c, struct catalog_site *s)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct catalog_site now = *s, was;
 	struct place place = { .site = s };
@@ -114,8 +113,6 @@ int catalog_site_put(struct catalog *c, struct catalog_site *s)
 		r = catalog_site_by_number(c, s->number, &was);
 	else if (!r && place.count >= CATALOG_SITES_MAX)
 		r = err_explain(-ENOSPC, "there are %u sites already, and no more can be", place.count);
-	if (!r)
-		r = kv_batch_new(&b);
 	if (r)
 		return r;
 	if (s->number == UINT32_MAX)
@@ -123,9 +120,7 @@ int catalog_site_put(struct catalog *c, struct catalog_site *s)
 	key = key_site(now.number);
 	r = site_encode(&now, &row);
 	if (!r)
-		r = row_put(b, &key, &row);
-	if (!r)
-		r = kv_write(c->kv, b, true);
+		r = row_write(c, &key, row.data, row.len);
 	if (!r)
 		*s = now;
 	return r;
@@ -192,7 +187,6 @@ int catalog_site_remove(struct catalog *c, uint32_t number)
 
 int catalog_clash_put(struct catalog *c, const struct catalog_clash *k)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_clash(k->name, k->site);
 	int r;
@@ -200,28 +194,19 @@ int catalog_clash_put(struct catalog *c, const struct catalog_clash *k)
 	if (!parse_is_name(k->name) || !serial_is_good(k->serial))
 		return err_explain(-EINVAL, "\"%s\", serial \"%s\", is no cartridge", k->name, k->serial);
 	LOCK_SCOPE(&c->lock);
-	r = kv_batch_new(&b);
-	if (!r)
-		r = clash_encode(k, &row);
-	if (!r)
-		r = row_put(b, &key, &row);
-	return r ? r : kv_write(c->kv, b, true);
+	r = clash_encode(k, &row);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 int catalog_clash_remove(struct catalog *c, uint32_t site, const char *name)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_clash(name, site);
 	int r;
 
 	LOCK_SCOPE(&c->lock);
 	r = row_get(c, &key, &row);
-	if (!r)
-		r = kv_batch_new(&b);
-	if (!r)
-		r = row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+	return r ? r : row_write(c, &key, NULL, 0);
 }
 
 static int clashes_in(struct catalog *c, const struct row_key *prefix,

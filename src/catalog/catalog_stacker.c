@@ -43,17 +43,14 @@ struct row_key key_stacker(uint32_t drive)
 
 int catalog_stacker_put(struct catalog *c, uint32_t drive, const struct catalog_stacker *s)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_stacker(drive);
 	int r;
 
-	r = kv_batch_new(&b);
-	if (!r && s->mode != STACKER_OFF)
-		r = stacker_encode(s, &row);
-	if (!r)
-		r = s->mode != STACKER_OFF ? row_put(b, &key, &row) : row_delete(b, &key);
-	return r ? r : kv_write(c->kv, b, true);
+	if (s->mode == STACKER_OFF)
+		return row_write(c, &key, NULL, 0);
+	r = stacker_encode(s, &row);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 int catalog_stacker_get(struct catalog *c, uint32_t drive, struct catalog_stacker *out)

@@ -29,17 +29,11 @@ int catalog_store_get(struct catalog *c, struct catalog_store *out)
 
 int catalog_store_put(struct catalog *c, const struct catalog_store *s)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct row_key key = key_store();
-	int r;
+	int r = store_encode(s, &row);
 
-	r = kv_batch_new(&b);
-	if (!r)
-		r = store_encode(s, &row);
-	if (!r)
-		r = row_put(b, &key, &row);
-	return r ? r : kv_write(c->kv, b, true);
+	return r ? r : row_write(c, &key, row.data, row.len);
 }
 
 /* ---- words ---- */
