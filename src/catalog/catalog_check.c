@@ -32,16 +32,11 @@ void tell(struct check *k, bool repaired, const char *fmt, ...)
 
 bool mended(struct check *k, const struct row_key *key, const void *row, size_t len)
 {
-	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	int r;
 
 	if (!k->cfg->repair)
 		return false;
-	r = kv_batch_new(&b);
-	if (!r)
-		r = row ? kv_batch_put(b, KV_CATALOG, key->b, key->len, row, len) : row_delete(b, key);
-	if (!r)
-		r = kv_write(k->c->kv, b, true);
+	r = row_write(k->c, key, row, len);
 	if (r)
 		log_error("catalog: a row cannot be mended: %s", err_text(r));
 	return !r;
@@ -52,8 +47,7 @@ bool removed(struct check *k, const struct row_key *key)
 	return mended(k, key, NULL, 0);
 }
 
-/* The number (big-endian, @len bytes) that the row of @key is; 0: none. */
-static int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom)
+int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	int r = row_get(k->c, key, &row);
@@ -64,170 +58,13 @@ static int names_whom(struct check *k, const struct row_key *key, size_t len, ui
 	return r < 0 ? r : 0;
 }
 
-/* 1: there is such a row; 0: there is none. */
-static int is_there(struct check *k, const struct row_key *key)
+int is_there(struct check *k, const struct row_key *key)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	int r = row_get(k->c, key, &row);
 
 	return r < 0 ? r : r == 0;
 }
-
-/* ---- pools ---- */
-
-static int check_pool(struct check *k, const struct at *at)
-{
-	struct catalog_pool p, other;
-	struct row_key name;
-	uint64_t whom;
-	uint8_t id[4];
-	int r;
-
-	r = catalog_pool_by_id(k->c, (uint32_t)at->number, &p);
-	if (r == CATALOG_E_NONE)
-		return 0;
-	k->done->pools++;
-	if (at->number > k->pool_max)
-		k->pool_max = at->number;
-	if (r == -EUCLEAN || (!r && p.id != at->number)) {
-		tell(k, false, "the row of pool number %" PRIu64 " is damaged", at->number);
-		return 0;
-	}
-	if (r)
-		return r;
-	name = key_pool_name(p.name);
-	r = names_whom(k, &name, 4, &whom);
-	if (!r)
-		r = check_owner(k, "pool", p.name, p.site);
-	if (r)
-		return r;
-	if (whom != p.id) {
-		put_be32(id, p.id);
-		r = whom ? catalog_pool_by_id(k->c, (uint32_t)whom, &other) : CATALOG_E_NONE;
-		if (r < 0 && r != -EUCLEAN)
-			return r;
-		tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, p.name))) && mended(k, &name, id, 4),
-		     "pool %s, number %u: its name leads elsewhere", p.name, p.id);
-	}
-	return 0;
-}
-
-static int check_pool_name(struct check *k, const struct at *at)
-{
-	struct catalog_pool p;
-	uint64_t whom;
-	int r;
-
-	r = is_there(k, &at->key);
-	if (r <= 0)
-		return r;
-	r = names_whom(k, &at->key, 4, &whom);
-	if (!r && whom)
-		r = catalog_pool_by_id(k->c, (uint32_t)whom, &p);
-	else if (!r)
-		r = CATALOG_E_NONE;
-	if (r == CATALOG_E_NONE || (!r && (strlen(p.name) != at->key.len - 1 ||
-					   memcmp(p.name, at->key.b + 1, at->key.len - 1))))
-		tell(k, removed(k, &at->key), "the name %.*s of a pool leads to none", (int)at->key.len - 1,
-		     (const char *)at->key.b + 1);
-	return r < 0 && r != -EUCLEAN ? r : 0;
-}
-
-/* ---- volumes ---- */
-
-/* @key shall lead to volume @v; may it be made to? */
-static int check_leads(struct check *k, const struct row_key *key, const struct catalog_volume *v, const char *what)
-{
-	struct catalog_volume other;
-	uint64_t whom;
-	uint8_t id[8];
-	int r;
-
-	r = names_whom(k, key, 8, &whom);
-	if (r || whom == v->id)
-		return r;
-	r = whom ? catalog_volume_by_id(k->c, whom, &other) : CATALOG_E_NONE;
-	if (r < 0 && r != -EUCLEAN)
-		return r;
-	put_be64(id, v->id);
-	tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, v->name))) && mended(k, key, id, 8),
-	     "volume %s, number %" PRIu64 ": %s leads elsewhere", v->name, v->id, what);
-	return 0;
-}
-
-static int check_volume(struct check *k, const struct at *at)
-{
-	struct catalog_volume v;
-	struct row_key name, member;
-	struct catalog_pool p;
-	int r;
-
-	r = catalog_volume_by_id(k->c, at->number, &v);
-	if (r == CATALOG_E_NONE)
-		return 0;
-	k->done->volumes++;
-	if (at->number > k->volume_max)
-		k->volume_max = at->number;
-	if (r == -EUCLEAN || (!r && v.id != at->number)) {
-		tell(k, false, "the row of volume number %" PRIu64 " is damaged", at->number);
-		return 0;
-	}
-	if (r)
-		return r;
-	name = key_volume_name(v.name);
-	member = key_member(v.pool, v.name);
-	r = check_leads(k, &name, &v, "its name");
-	if (!r)
-		r = check_leads(k, &member, &v, "its place in the pool");
-	if (!r)
-		r = check_owner(k, "volume", v.name, v.site);
-	if (!r)
-		r = catalog_pool_by_id(k->c, v.pool, &p);
-	if (r == CATALOG_E_NONE) {
-		tell(k, false, "volume %s: its pool, number %u, is not there", v.name, v.pool);
-		r = 0;
-	}
-	if (r == -EUCLEAN)	/* the pool's own fault */
-		r = 0;
-	if (!r && k->cfg->has_head)
-		r = k->cfg->has_head(k->cfg->ctx, v.id);
-	if (r > 0)
-		tell(k, false, "volume %s has no tape", v.name);
-	return r < 0 ? r : 0;
-}
-
-/* Rows that lead to a volume by its name; the name begins at @skip. */
-static int check_lead(struct check *k, const struct at *at, size_t skip, uint32_t pool, const char *what)
-{
-	size_t len = at->key.len > skip ? at->key.len - skip : 0;
-	struct catalog_volume v;
-	uint64_t whom;
-	int r;
-
-	r = is_there(k, &at->key);
-	if (r <= 0)
-		return r;
-	r = names_whom(k, &at->key, 8, &whom);
-	if (!r)
-		r = whom ? catalog_volume_by_id(k->c, whom, &v) : CATALOG_E_NONE;
-	if (r == CATALOG_E_NONE || (!r && (strlen(v.name) != len || memcmp(v.name, at->key.b + skip, len) ||
-					   (pool && v.pool != pool))))
-		tell(k, removed(k, &at->key), "%s %.*s leads to no volume", what, (int)len,
-		     (const char *)at->key.b + skip);
-	return r < 0 && r != -EUCLEAN ? r : 0;
-}
-
-static int check_volume_name(struct check *k, const struct at *at)
-{
-	return check_lead(k, at, 1, 0, "the name");
-}
-
-static int check_member(struct check *k, const struct at *at)
-{
-	return check_lead(k, at, 5, at->key.len >= 5 ? get_be32(at->key.b + 1) : 0, "in a pool the name");
-}
-
-/* ---- what belongs to volumes ---- */
 
 int volume_is_there(struct check *k, uint64_t volume)
 {
@@ -236,62 +73,7 @@ int volume_is_there(struct check *k, uint64_t volume)
 	return is_there(k, &key);
 }
 
-static int check_file(struct check *k, const struct at *at)
-{
-	struct catalog_file f;
-	struct row_key name;
-	uint64_t file;
-	int r;
-
-	if (at->key.len != 17) {
-		tell(k, false, "the key of a tape file's name is damaged");
-		return 0;
-	}
-	file = get_be64(at->key.b + 9);
-	r = catalog_file_get(k->c, at->number, file, &f);
-	if (r == CATALOG_E_NONE)
-		return 0;
-	k->done->files++;
-	if (r == -EUCLEAN) {
-		tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged", at->number, file);
-		return 0;
-	}
-	if (!r)
-		r = volume_is_there(k, at->number);
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		tell(k, removed(k, &at->key), "the name of a tape file of volume number %" PRIu64 ", which is gone",
-		     at->number);
-		return 0;
-	}
-	name = key_file_name(at->number, f.name, file);
-	r = is_there(k, &name);
-	if (r == 0)
-		tell(k, mended(k, &name, "", 0), "volume number %" PRIu64 ": tape file %s is not found by its name",
-		     at->number, f.name);
-	return r < 0 ? r : 0;
-}
-
-static int check_file_name(struct check *k, const struct at *at)
-{
-	struct catalog_file f;
-	size_t len = at->key.len;
-	int r;
-
-	r = is_there(k, &at->key);
-	if (r <= 0)
-		return r;
-	if (len < 18 || at->key.b[len - 9] != 0) {
-		tell(k, removed(k, &at->key), "the key of a tape file's name is damaged");
-		return 0;
-	}
-	r = catalog_file_get(k->c, at->number, get_be64(at->key.b + len - 8), &f);
-	if (r == CATALOG_E_NONE || (!r && strcmp(f.name, (const char *)at->key.b + 9)))
-		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": the name %s leads to no tape file", at->number,
-		     (const char *)at->key.b + 9);
-	return r < 0 && r != -EUCLEAN ? r : 0;
-}
+/* ---- row by row: what is not another file's ---- */
 
 static int check_tail(struct check *k, const struct at *at)
 {
@@ -318,8 +100,6 @@ static int check_drive(struct check *k, const struct at *at)
 		tell(k, removed(k, &at->key), "drive nst%" PRIu64 " has a volume that is not there", at->number);
 	return r < 0 ? r : 0;
 }
-
-/* ---- the rest ---- */
 
 static int check_event(struct check *k, const struct at *at)
 {
