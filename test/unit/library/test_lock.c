@@ -74,6 +74,24 @@ static void be_protected(struct rig *g)
 	assert_int_equal(library_volume_change(g->s->lib, g->tape, set_protect, ON), 0);
 }
 
+static uint32_t site_of(struct rig *g, const char *name)
+{
+	struct catalog_site site = { .number = UINT32_MAX };
+	int r = catalog_site_get(g->s->cat, name, &site);
+
+	if (r == CATALOG_E_NONE) {
+		snprintf(site.name, sizeof(site.name), "%s", name);
+		r = catalog_site_put(g->s->cat, &site);
+	}
+	assert_int_equal(r, 0);
+	return site.number;
+}
+
+static void be_of_another_site(struct rig *g)
+{
+	assert_int_equal(library_volume_access(g->s->lib, g->tape, ACCESS_SECONDARY, site_of(g, "munich")), 0);
+}
+
 /* ---- the acts ---------------------------------------------------------------------------------------------------- */
 
 static int act_erase(struct rig *g) { return library_volume_erase(g->s->lib, g->tape); }
@@ -157,43 +175,288 @@ static int act_drive_erase(struct rig *g) { return in_a_drive(g, drive_erase); }
 static int act_drive_format(struct rig *g) { return in_a_drive(g, format_two); }
 static int act_drive_append(struct rig *g) { return in_a_drive(g, write_behind); }
 
+static int retract_mark(struct drive *d)
+{
+	int r = drive_space_eod(d);
+
+	return r && r != TAPE_E_EOD ? r : drive_retract_filemark(d);
+}
+static int act_drive_retract(struct rig *g) { return in_a_drive(g, retract_mark); }
+
+/* The mark behind the record is of an earlier time. */
+static int act_cut_the_mark(struct rig *g)
+{
+	struct volume *v;
+	int r = library_claim(g->s->lib, g->tape, CLAIM_WRITE, &v);
+
+	if (r)
+		return r;
+	r = volume_truncate(v, 0, 1);
+	release(g->s, g->tape, CLAIM_WRITE);
+	return r;
+}
+
+static int format_sized(struct drive *d)
+{
+	return drive_format_sized(d, 2, (const uint64_t[TAPE_PARTITIONS_MAX]){ 1 << 20, 0 });
+}
+static int act_drive_format_sized(struct rig *g) { return in_a_drive(g, format_sized); }
+
+/* ---- its life ---- */
+
+static void expire_now(struct catalog_volume *row, void *ctx) { row->expires_ns = clock_retention_ns(); }
+
+static int why_kept(void *ctx, const struct library_expired *e)
+{
+	snprintf(ctx, 256, "%s", e->why);
+	return 0;
+}
+
+/* The words of what is kept are those of an error here. */
+static int act_expire(struct rig *g)
+{
+	char why[256] = "nothing";
+	const struct library_expire_config cfg = { .each = why_kept, .ctx = why };
+	struct library_expire_report done;
+
+	assert_int_equal(library_volume_change(g->s->lib, g->tape, expire_now, NULL), 0);
+	assert_int_equal(library_expire(g->s->lib, &cfg, &done), 0);
+	return done.scratched ? 0 : err_explain(-ECANCELED, "TAPE is kept: %s", why);
+}
+
+static int keep_nothing(struct catalog_pool *p, void *ctx) { p->keep_s = 0; return 0; }
+
+static int collect(struct rig *g)
+{
+	const struct tape_gc_config gc = { 0 };
+	struct library_gc_report done;
+
+	return library_gc(g->s->lib, &gc, &done);
+}
+
+static int act_collect(struct rig *g)
+{
+	int r = library_pool_change(g->s->lib, "vault", keep_nothing, NULL);
+
+	return r ? r : collect(g);
+}
+
+static int scratch_is_else(struct catalog_pool *p, void *ctx) { strcpy(p->scratch, "else"); return 0; }
+static int act_expire_away(struct rig *g)
+{
+	int r = library_pool_change(g->s->lib, "else", keep_nothing, NULL);
+
+	r = r ? r : library_pool_change(g->s->lib, "vault", scratch_is_else, NULL);
+	r = r ? r : act_expire(g);
+	collect(g);
+	return r;
+}
+
+static int act_move_and_collect(struct rig *g)
+{
+	int r = library_pool_change(g->s->lib, "else", keep_nothing, NULL);
+
+	r = r ? r : act_move(g);
+	return r ? r : collect(g);
+}
+
+static int act_scratch(struct rig *g) { return library_volume_state(g->s->lib, g->tape, STATE_SCRATCH); }
+static int act_error(struct rig *g) { return library_volume_state(g->s->lib, g->tape, STATE_ERROR); }
+static int act_load_scratch(struct rig *g)
+{
+	uint64_t volume;
+
+	return library_load_scratch(g->s->lib, 0, "vault", &volume);
+}
+
+/* ---- names, places, properties ---- */
+
+static int act_rename_over(struct rig *g) { return library_volume_move(g->s->lib, g->tape, "vault", "OTHER"); }
+static int act_rename_to_an_image(struct rig *g) { return library_volume_move(g->s->lib, g->tape, "vault", "TAPE.tap~"); }
+static int act_be_named_so(struct rig *g) { return library_volume_move(g->s->lib, g->other, "vault", "TAPE"); }
+static int act_pool_rename_over(struct rig *g) { return library_pool_rename(g->s->lib, "else", "vault"); }
+
+static int act_create_again(struct rig *g)
+{
+	return library_volume_create(g->s->lib, "else", "TAPE", NULL, false, NULL);
+}
+
+static int act_replace_an_image(struct rig *g)
+{
+	struct catalog_volume in;
+	int r = library_volume_create(g->s->lib, "else", ".in~", NULL, true, &in);
+
+	return r ? r : library_volume_replace(g->s->lib, in.id, g->tape);
+}
+
+static int act_export(struct rig *g)
+{
+	const struct library_place port = { LIBRARY_PORT, 0 };
+	struct library_place at;
+	int r;
+
+	assert_int_equal(library_places_set(g->s->lib, 4, 1), 0);
+	assert_int_equal(library_where(g->s->lib, g->tape, &at), 0);
+	r = library_move(g->s->lib, at, port);
+	return r ? r : library_export(g->s->lib, 0);
+}
+
+static void set_small(struct catalog_volume *row, void *ctx) { row->capacity_bytes = 1 << 20; }
+static int act_capacity(struct rig *g) { return library_volume_change(g->s->lib, g->tape, set_small, NULL); }
+
+static int act_check(struct rig *g)
+{
+	const struct library_check_config cfg = { .data = true, .repair = true };
+	struct library_checked done;
+
+	return library_check(g->s->lib, &cfg, &done);
+}
+
+/* ---- locks ---- */
+
+static int act_lock_shorter(struct rig *g) { return library_volume_lock(g->s->lib, g->tape, T0 + 60 * MINUTE_NS); }
+static int act_pool_lock_shorter(struct rig *g) { return library_pool_lock(g->s->lib, "vault", T0 + 60 * MINUTE_NS); }
+
+/* Whoever has read the rows before they were locked, and writes them back. */
+static int act_old_rows(struct rig *g)
+{
+	struct catalog_volume row = row_of(g->s, g->tape);
+	struct catalog_pool pool;
+	int r = catalog_pool_get(g->s->cat, "vault", &pool);
+
+	row.locked_until_ns = pool.locked_until_ns = 0;
+	r = r ? r : catalog_volume_put(g->s->cat, &row, NULL);
+	return r ? r : catalog_pool_put(g->s->cat, &pool);
+}
+
+/* ---- sites ---- */
+
+static int give_away(struct rig *g)
+{
+	return library_volume_access(g->s->lib, g->tape, ACCESS_SECONDARY, site_of(g, "munich"));
+}
+
+static int act_give_away_and_delete(struct rig *g)
+{
+	int r = give_away(g);
+
+	return r ? r : library_volume_delete(g->s->lib, g->tape);
+}
+
+static int act_give_away_and_collect(struct rig *g)
+{
+	int r = give_away(g);
+
+	return r ? r : act_collect(g);
+}
+
+static int act_take_over(struct rig *g) { return library_volume_access(g->s->lib, g->tape, ACCESS_PRIMARY, 0); }
+
+static int enroll(struct rig *g, const char *site, const char *serial)
+{
+	struct library_registration reg = { .pool = "else", .name = "TAPE", .site = site_of(g, site),
+					    .access = ACCESS_SECONDARY, .generation = 99 };
+
+	snprintf(reg.serial, sizeof(reg.serial), "%s", serial);
+	return library_volume_register(g->s->lib, &reg, NULL);
+}
+
+static int act_register(struct rig *g) { return enroll(g, "berlin", row_of(g->s, g->tape).serial); }
+static int act_register_another(struct rig *g) { return enroll(g, "berlin", "00112233445566AA"); }
+
+static int give_pool_away(struct catalog_pool *p, void *ctx)
+{
+	p->access = ACCESS_SECONDARY;
+	p->site = *(uint32_t *)ctx;
+	return 0;
+}
+
+static int act_pool_given_away_and_destroyed(struct rig *g)
+{
+	uint32_t site = site_of(g, "munich");
+	int r = library_pool_change(g->s->lib, "vault", give_pool_away, &site);
+
+	return r ? r : act_pool_destroy(g);
+}
+
 #define PROT TAPE_E_PROTECTED
-/* Expected: free, locked, in a locked pool, WORM, protected. */
+#define KEPT -ECANCELED
+/* Expected: free, locked, in a locked pool, WORM, protected, another site's. */
 static const struct act {
 	const char *name;
 	int (*act)(struct rig *g);
-	int want[5];
+	int want[6];
 	bool told;		/* a lock that refuses it is an event, without help from the door */
 } acts[] = {
-	{ "erase", act_erase, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "delete", act_delete, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "replace it", act_replace_over, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "replace another by it", act_replace_away, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "move to another pool", act_move, { 0, -EPERM, -EPERM, 0, 0 }, true },
-	{ "rename", act_rename, { 0, 0, 0, 0, 0 }, false },
-	{ "restore a generation", act_restore, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "ask before a transfer", act_ask, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "destroy the pool", act_pool_destroy, { 0, -EPERM, -EPERM, -EPERM, -EROFS }, true },
-	{ "rename the pool", act_pool_rename, { 0, 0, 0, 0, 0 }, false },
-	{ "pool set keep=0 worm=off", act_pool_set, { 0, 0, 0, 0, 0 }, false },
-	{ "protect off", act_protect_off, { 0, 0, 0, 0, 0 }, false },
-	{ "worm off", act_worm_off, { 0, 0, 0, -EPERM, 0 }, false },
-	{ "unlock by a change", act_unlock_by_change, { 0, 0, 0, 0, 0 }, false },
-	{ "truncate", act_truncate, { 0, PROT, PROT, PROT, -EROFS }, false },
-	{ "append", act_append, { 0, 0, 0, 0, -EROFS }, false },
-	{ "drive: write at the beginning", act_drive_write, { 0, PROT, PROT, PROT, PROT }, false },
-	{ "drive: a mark at the beginning", act_drive_mark, { 0, PROT, PROT, PROT, PROT }, false },
-	{ "drive: erase", act_drive_erase, { 0, PROT, PROT, PROT, PROT }, false },
-	{ "drive: format", act_drive_format, { 0, PROT, PROT, PROT, PROT }, false },
-	{ "drive: append", act_drive_append, { 0, 0, 0, 0, PROT }, false },
+	{ "erase", act_erase, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "delete", act_delete, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "replace it", act_replace_over, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "replace another by it", act_replace_away, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "move to another pool", act_move, { 0, -EPERM, -EPERM, 0, 0, -EROFS }, true },
+	{ "rename", act_rename, { 0, 0, 0, 0, 0, -EROFS }, false },
+	{ "restore a generation", act_restore, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "ask before a transfer", act_ask, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "destroy the pool", act_pool_destroy, { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "rename the pool", act_pool_rename, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "pool set keep=0 worm=off", act_pool_set, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "protect off", act_protect_off, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "worm off", act_worm_off, { 0, 0, 0, -EPERM, 0, 0 }, false },
+	{ "unlock by a change", act_unlock_by_change, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "truncate", act_truncate, { 0, PROT, PROT, PROT, -EROFS, -EROFS }, false },
+	{ "append", act_append, { 0, 0, 0, 0, -EROFS, -EROFS }, false },
+	{ "drive: write at the beginning", act_drive_write, { 0, PROT, PROT, PROT, PROT, PROT }, false },
+	{ "drive: a mark at the beginning", act_drive_mark, { 0, PROT, PROT, PROT, PROT, PROT }, false },
+	{ "drive: erase", act_drive_erase, { 0, PROT, PROT, PROT, PROT, PROT }, false },
+	{ "drive: format", act_drive_format, { 0, PROT, PROT, PROT, PROT, PROT }, false },
+	{ "drive: append", act_drive_append, { 0, 0, 0, 0, PROT, PROT }, false },
+	{ "cut an older mark", act_cut_the_mark, { 0, PROT, PROT, PROT, -EROFS, -EROFS }, false },
+	{ "drive: take an older mark back", act_drive_retract,
+	  { -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL }, false },
+	{ "drive: format with sizes", act_drive_format_sized, { 0, PROT, PROT, PROT, PROT, PROT }, false },
+	{ "expire", act_expire, { 0, KEPT, KEPT, KEPT, KEPT, KEPT }, false },
+	{ "expire into a scratch pool that keeps nothing", act_expire_away, { 0, KEPT, KEPT, KEPT, KEPT, KEPT }, false },
+	{ "pool set keep=0, collect", act_collect, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "move to a pool that keeps nothing, collect", act_move_and_collect,
+	  { 0, -EPERM, -EPERM, 0, 0, -EROFS }, true },
+	{ "state=scratch", act_scratch, { -EPERM, -EPERM, -EPERM, -EPERM, -EPERM, -EROFS }, false },
+	{ "state=error", act_error, { 0, 0, 0, 0, 0, -EROFS }, false },
+	{ "load it as a scratch one", act_load_scratch,
+	  { -ENOENT, -ENOENT, -ENOENT, -ENOENT, -ENOENT, -ENOENT }, false },
+	{ "rename over another", act_rename_over, { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EROFS }, false },
+	{ "rename to what arrives", act_rename_to_an_image,
+	  { -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL }, false },
+	{ "rename another over it", act_be_named_so,
+	  { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST }, false },
+	{ "rename a pool over its pool", act_pool_rename_over,
+	  { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST }, false },
+	{ "create it once more", act_create_again, { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST }, false },
+	{ "replace an arriving image by it", act_replace_an_image,
+	  { 0, -EPERM, -EPERM, -EPERM, -EROFS, -EROFS }, true },
+	{ "out through a port", act_export, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "a smaller capacity", act_capacity, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "check --repair", act_check, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "a shorter lock", act_lock_shorter, { 0, -EPERM, 0, 0, 0, 0 }, true },
+	{ "a shorter lock of the pool", act_pool_lock_shorter, { 0, 0, -EPERM, 0, 0, 0 }, true },
+	{ "old rows of the catalog", act_old_rows, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "give it away, delete it", act_give_away_and_delete,
+	  { -EROFS, -EROFS, -EROFS, -EROFS, -EROFS, -EROFS }, false },
+	{ "give it away, keep=0, collect", act_give_away_and_collect, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "take it over", act_take_over, { 0, 0, 0, 0, 0, 0 }, false },
+	{ "register it for another site", act_register,
+	  { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST }, false },
+	{ "register another of that name", act_register_another,
+	  { -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST, -EEXIST }, false },
+	{ "give the pool away, destroy it", act_pool_given_away_and_destroyed,
+	  { -EROFS, -EROFS, -EPERM, -EROFS, -EROFS, -EROFS }, false },
 };
 
-static const struct { const char *name; void (*be)(struct rig *g); bool locked; } kinds[5] = {
+static const struct { const char *name; void (*be)(struct rig *g); bool locked; } kinds[6] = {
 	{ "free", be_free, false },
 	{ "locked", be_locked, true },
 	{ "in a locked pool", be_in_a_locked_pool, true },
 	{ "WORM", be_worm, false },
 	{ "protected", be_protected, false },
+	{ "another site's", be_of_another_site, false },
 };
 
 static int count_generation(void *ctx, const struct volume_stat *st) { (*(unsigned *)ctx)++; return 0; }
@@ -236,8 +499,10 @@ static void try_one(struct store *s, const struct act *a, size_t kind)
 	r = a->act(&g);
 	if (r != a->want[kind])
 		fail_msg("%s, %s: %d (%s), not %d", a->name, kinds[kind].name, r, r < 0 ? err_text(r) : "", a->want[kind]);
-	if (r < 0)
-		assert_non_null(strstr(err_text(r), "TAPE") ? "" : strstr(err_text(r), "vault"));
+	/* An operator's act is refused with a name; a program's with a number. */
+	if (r < 0 && r != -EINVAL && !strstr(err_text(r), "TAPE") && !strstr(err_text(r), "vault") &&
+	    !strstr(err_text(r), "OTHER"))
+		fail_msg("%s, %s: nobody knows of what \"%s\" is said", a->name, kinds[kind].name, err_text(r));
 	if (kinds[kind].locked && r && a->told)
 		assert_int_equal(events(s, EVENT_LOCK_REFUSED, NULL), 1);
 	if (!kinds[kind].locked) {
@@ -260,6 +525,7 @@ static void try_one(struct store *s, const struct act *a, size_t kind)
 static void every_act_on_every_kind_of_tape(void **state)
 {
 	(void)state;
+	log_set_level(LOG_LEVEL_ERROR - 1);	/* of clashes, of scratch volumes that are not there */
 	for (size_t i = 0; i < ARRAY_LEN(acts); i++)
 		for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
 			void *s;
@@ -268,6 +534,7 @@ static void every_act_on_every_kind_of_tape(void **state)
 			try_one(s, &acts[i], kind);
 			lib_free(&s);
 		}
+	log_set_level(LOG_LEVEL_ERROR);
 }
 
 /* ---- how long ---------------------------------------------------------------------------------------------------- */
@@ -409,8 +676,6 @@ static void what_arrives_in_a_locked_pool_is_locked_once_it_is_a_tape(void **sta
 }
 
 /* ---- old generations --------------------------------------------------------------------------------------------- */
-
-static int keep_nothing(struct catalog_pool *p, void *ctx) { p->keep_s = 0; return 0; }
 
 static void old_generations_of_a_locked_tape_stay_whatever_the_pool_keeps(void **state)
 {
