@@ -190,7 +190,8 @@ static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const st
  * neither expires nor is it given to who asks for a scratch.
  *
  * Its date is on the retention clock: the one said by hand; else, where the pool has a time, that long after it was
- * last written (or became assigned, or its content began, whichever is latest); and with expire-label, not before the
+ * last written (or became assigned, or its content began, whichever is latest; a wall clock that was behind makes nothing
+ * older); and with expire-label, not before the
  * latest date in its labels, which alone is a date too.  A date said by hand is for what was on it then: a new
  * generation forgets it, but CATALOG_NEVER.
  */

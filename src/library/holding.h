@@ -202,6 +202,8 @@ int library_volume_may_go(struct library *lib, const struct catalog_volume *row,
 
 /* The state of a row that is about to be written, and what goes or comes with it. */
 void row_become(struct catalog_volume *row, enum catalog_state state);
+/* There is another content: the date said by hand was for the one before; that it never expires is said of the volume. */
+void row_forget_date(struct catalog_volume *row);
 
 /* ---- library_stack.c ---- */
 

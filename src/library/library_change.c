@@ -287,6 +287,7 @@ static int volume_take_over(struct library *lib, struct catalog_volume *to, cons
 	to->image_eom_generation = st.generation;
 	if (to->state != STATE_INCOMING)
 		row_become(to, st.end.objects ? STATE_ASSIGNED : STATE_SCRATCH);
+	row_forget_date(to);
 	to->perm = from->perm;
 	/* The times of @from were set when it had been written: they hold. */
 	if (to->perm.ctime_ns < st.written_ns)

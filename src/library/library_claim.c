@@ -9,6 +9,8 @@
 
 #include "library/holding.h"
 
+#define WALL_BEHIND_NS (3600ull * 1000000000ull)	/* catalog_clock.c tells it from here on */
+
 /* What the catalog itself has against it. */
 static int claim_allowed(struct library *lib, uint64_t id, enum claim how)
 {
@@ -214,12 +216,23 @@ static void assign(struct catalog_volume *row, void *ctx)
 		row_become(row, STATE_ASSIGNED);
 }
 
-/* What was said of the content that was overwritten; that it never expires is said of the volume. */
 static void forget_date(struct catalog_volume *row, void *ctx)
 {
-	if (row->expires_ns != CATALOG_NEVER)
-		row->expires_ns = 0;
+	row_forget_date(row);
 	assign(row, ctx);
+}
+
+/* The time that the tape itself has is the wall clock's: if that is behind, a pool's time would be over too early. */
+static bool wall_clock_was_behind(const struct volume_stat *st)
+{
+	return st->end.objects && clock_retention_ns() > WALL_BEHIND_NS &&
+	       st->written_ns < clock_retention_ns() - WALL_BEHIND_NS;
+}
+
+static void count_from_now(struct catalog_volume *row, void *ctx)
+{
+	if (row->state != STATE_SCRATCH)
+		row->assigned_ns = clock_retention_ns();
 }
 
 static bool held_keeps(struct library *lib, const struct catalog_volume *row)
@@ -244,6 +257,8 @@ static int held_settle(struct library *lib, struct holding *h, const struct cata
 		r = library_volume_change(lib, h->id, forget_date, NULL);
 	else if (st.end.objects && (row->state == STATE_SCRATCH || (row->state == STATE_EXPIRED && written)))
 		r = library_volume_change(lib, h->id, assign, NULL);
+	if (!r && written && wall_clock_was_behind(&st))
+		r = library_volume_change(lib, h->id, count_from_now, NULL);
 	if (st.generation > h->generation)
 		catalog_event(lib->cat, EVENT_VOLUME_OVERWRITTEN, library_about(lib, row, about),
 			      "generation %llu begins; what was overwritten is generation %llu%s",

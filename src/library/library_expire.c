@@ -28,6 +28,12 @@ void row_become(struct catalog_volume *row, enum catalog_state state)
 	row->state = state;
 }
 
+void row_forget_date(struct catalog_volume *row)
+{
+	if (row->expires_ns != CATALOG_NEVER)
+		row->expires_ns = 0;
+}
+
 static int state_by_hand(struct library *lib, struct catalog_volume *row, enum catalog_state state)
 {
 	struct volume_stat st;
@@ -198,7 +204,9 @@ static int scratch_pool(struct library *lib, const struct catalog_pool *from, st
 	if (!from->scratch[0])
 		return 0;
 	r = library_pool(lib, from->scratch, to);
-	return r == -ENOENT ? err_explain(r, "its scratch pool, %s, is not there", from->scratch) : r;
+	if (r == -ENOENT)
+		return err_explain(r, "its scratch pool, %s, is not there", from->scratch);
+	return r ? r : site_allows_in(lib, to, "moved into it");
 }
 
 static int scratch_stage(struct library *lib, struct kv_batch *b, const struct found *f, struct catalog_volume *row)

@@ -14,62 +14,69 @@
 #define COLLECT_LOW_PAUSE_NS (300ull * 1000000000ull)	/* where nothing can be freed, searching is no help */
 
 /* What a walk over the catalog finds; the catalog may hold its lock during the walk, so the work comes after. */
-struct candidate { uint64_t id, ended_ns; bool scratch; };
-struct walk {
-	struct library *lib;
-	struct buf found;	/* of struct candidate */
-	struct buf pools;	/* of struct catalog_pool */
-	uint64_t now_ns, keep_s;
-};
+struct candidate { uint64_t id; bool scratch; };
 
 static int found_pool(void *ctx, const struct catalog_pool *p)
 {
-	struct walk *w = ctx;
-
-	return buf_append(&w->pools, p, sizeof(*p));
+	return buf_append(ctx, &p->id, sizeof(p->id));
 }
 
 static int found_volume(void *ctx, const struct catalog_volume *v)
 {
-	struct walk *w = ctx;
-	uint64_t keep_ns = w->keep_s > UINT64_MAX / 1000000000ull ? UINT64_MAX : w->keep_s * 1000000000ull;
-	struct candidate c = { v->id, w->now_ns > keep_ns ? w->now_ns - keep_ns : 0, v->state == STATE_SCRATCH };
+	const struct candidate c = { v->id, v->state == STATE_SCRATCH };
 
-	return buf_append(&w->found, &c, sizeof(c));
+	return buf_append(ctx, &c, sizeof(c));
 }
 
-static int walk_catalog(struct walk *w)
+/* What cannot be read of one pool is not in the way of the others. */
+static int walk_catalog(struct library *lib, struct buf *out)
 {
-	struct catalog_pool *p, *end;
-	int r;
+	CLEANUP(buf_fini) struct buf pools = BUF_INIT;
+	int r = err_fold(catalog_pool_each(lib->cat, found_pool, &pools));
+	uint32_t pool;
 
-	r = catalog_pool_each(w->lib->cat, found_pool, w);
-	if (r)
-		return err_fold(r);
-	p = (struct catalog_pool *)w->pools.data;
-	for (end = p + w->pools.len / sizeof(*p); p < end && !r; p++) {
-		w->keep_s = p->keep_s;
-		r = err_fold(catalog_volume_each(w->lib->cat, p->id, "", found_volume, w));
+	for (size_t at = 0; at < pools.len; at += sizeof(pool)) {
+		int failed;
+
+		memcpy(&pool, pools.data + at, sizeof(pool));
+		failed = err_fold(catalog_volume_each(lib->cat, pool, "", found_volume, out));
+		r = r ? r : failed;
 	}
 	return r;
 }
 
-/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone.  @dry_run: only counted. */
-static int drop_generations(struct library *lib, const struct candidate *c, bool dry_run, uint64_t *dropped)
+/* Generations that ended by then are not kept any more, by the pool that the volume is in now. */
+static int kept_since(struct library *lib, const struct catalog_volume *row, uint64_t *since_ns)
+{
+	uint64_t now = clock_retention_ns(), keep_ns;
+	struct catalog_pool pool;
+	int r = err_fold(catalog_pool_by_id(lib->cat, row->pool, &pool));
+
+	if (r)
+		return r;
+	*since_ns = __builtin_mul_overflow(pool.keep_s, 1000000000ull, &keep_ns) || now < keep_ns ? 0 : now - keep_ns;
+	return 0;
+}
+
+/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone.  @dry_run: only
+ * counted. */
+static int drop_generations(struct library *lib, uint64_t volume, bool dry_run, uint64_t *dropped)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	uint64_t n = 0, since_ns = 0;
 	struct catalog_volume row;
-	uint64_t n = 0;
 	int r;
 
 	LOCK_SCOPE(&lib->change);
-	r = library_row(lib, c->id, &row);
+	r = library_row(lib, volume, &row);
 	if (r == -ENOENT || (!r && (library_locked_until(lib, &row) || library_access(lib, &row) != ACCESS_PRIMARY)))
 		return 0;
 	if (!r)
+		r = kept_since(lib, &row, &since_ns);
+	if (!r)
 		r = kv_batch_new(&b);
 	if (!r)
-		r = volume_drop_generations(lib->kv, b, c->id, c->ended_ns, &n);
+		r = volume_drop_generations(lib->kv, b, volume, since_ns, &n);
 	if (r == -ENOENT)
 		return 0;
 	if (!r && n && !dry_run)
@@ -97,18 +104,18 @@ static int assign_if_written(struct library *lib, const struct candidate *c)
 /* One tape that cannot be read does not keep the space of all others: the first failure is told at the end. */
 static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 {
-	struct walk w = { .lib = lib, .found = BUF_INIT, .pools = BUF_INIT, .now_ns = clock_retention_ns() };
+	CLEANUP(buf_fini) struct buf found = BUF_INIT;
 	struct candidate *c, *end;
 	int r, failed;
 
-	failed = walk_catalog(&w);
-	c = (struct candidate *)w.found.data;
-	for (end = c + w.found.len / sizeof(*c); c < end; c++) {
+	failed = walk_catalog(lib, &found);
+	c = (struct candidate *)found.data;
+	for (end = c + found.len / sizeof(*c); c < end; c++) {
 		uint64_t before = *dropped;
 
 		r = c->scratch && !dry_run ? assign_if_written(lib, c) : 0;
 		if (!r)
-			r = drop_generations(lib, c, dry_run, dropped);
+			r = drop_generations(lib, c->id, dry_run, dropped);
 		if (!r && !dry_run && *dropped > before)
 			watch_tell(lib, c->id, WATCH_DROPPED);
 		if (r && !failed)
@@ -116,8 +123,6 @@ static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 		if (r)
 			log_warn("volume number %llu: its old generations stay: %s", (unsigned long long)c->id, err_text(r));
 	}
-	buf_fini(&w.found);
-	buf_fini(&w.pools);
 	return failed;
 }
 

@@ -57,6 +57,7 @@ static int volume_restore_rows(struct library *lib, uint64_t volume, void *ctx)
 	if (r)
 		return err_fold(r);
 	row_become(row, re->blank ? STATE_SCRATCH : STATE_ASSIGNED);
+	row_forget_date(row);
 	row->image_eom = re->newest && row->image_eom && row->image_eom_generation == re->generation;
 	row->image_eom_generation = re->newest + 1;
 	return err_fold(catalog_volume_put(lib->cat, row, b));

@@ -418,6 +418,75 @@ static void what_is_written_over_forgets_the_date_said_by_hand(void **state)
 	assert_true(row_of(s, id).expires_ns == 0);
 }
 
+/* So is one on what was replaced, or restored over. */
+static void what_comes_in_its_place_forgets_the_date_too(void **state)
+{
+	struct store *s = *state;
+	uint64_t id = make(s, "A1"), never = make(s, "A2"), from = make(s, "A3");
+
+	write_text(s, id, "old");
+	write_text(s, never, "old");
+	write_text(s, from, "new");
+	expires_at(s, id, T0 + 2 * DAY_NS);
+	expires_at(s, never, CATALOG_NEVER);
+	day(1);
+	assert_int_equal(library_volume_replace(s->lib, id, from), 0);
+	assert_true(row_of(s, id).expires_ns == 0);
+	from = make(s, "A3");
+	write_text(s, from, "new");
+	assert_int_equal(library_volume_replace(s->lib, never, from), 0);
+	assert_true(row_of(s, never).expires_ns == CATALOG_NEVER);
+	expires_at(s, id, T0 + 2 * DAY_NS);
+	assert_int_equal(library_volume_restore(s->lib, id, stat_of(s, id).generation - 1), 0);
+	assert_true(row_of(s, id).expires_ns == 0);
+	day(3);
+	assert_int_equal(expire(s).done.scratched, 0);
+	assert_text(s, id, "old");
+}
+
+/* A clock of the year 1970 makes no tape old. */
+static void what_is_written_while_the_wall_clock_is_behind_lasts_as_long(void **state)
+{
+	struct store *s = *state;
+	uint64_t id = make(s, "A1");
+
+	pool_set(s, "default", "expire", "30d");
+	clock_retention_set(T0);
+	write_text(s, id, "data");
+	clock_retention_set(T0 + 20 * DAY_NS);
+	clock_set(1);
+	append(s, id);
+	clock_retention_set(T0 + 49 * DAY_NS);
+	assert_int_equal(expire(s).done.scratched, 0);
+	clock_retention_set(T0 + 51 * DAY_NS);
+	assert_int_equal(expire(s).done.scratched, 1);
+	clock_retention_set(0);
+}
+
+static int is_restricted(struct catalog_pool *p, void *ctx)
+{
+	p->access = ACCESS_RESTRICTED;
+	p->site = *(uint32_t *)ctx;
+	return 0;
+}
+
+/* It would be given away with it. */
+static void a_scratch_pool_of_another_site_takes_none_of_ours(void **state)
+{
+	struct catalog_site site = { .number = UINT32_MAX, .name = "munich" };
+	struct store *s = *state;
+	uint64_t id = make(s, "A1");
+
+	assert_int_equal(catalog_site_put(s->cat, &site), 0);
+	assert_int_equal(library_pool_create(s->lib, "theirs", NULL, NULL), 0);
+	pool_set(s, "default", "scratch", "theirs");
+	assert_int_equal(library_pool_change(s->lib, "theirs", is_restricted, &site.number), 0);
+	write_text(s, id, "data");
+	expires_at(s, id, T0);
+	assert_string_equal(expire(s).text, "A1 kept pool theirs is restricted, site munich writes it: nothing is moved into it; ");
+	assert_text(s, id, "data");
+}
+
 /* ---- labels ---------------------------------------------------------------------------------------------------- */
 
 static void a_label_is_asked_only_where_it_counts(void **state)
@@ -587,6 +656,9 @@ int main(void)
 		ON_A_LIBRARY(an_expired_one_that_is_written_is_assigned_again),
 		ON_A_LIBRARY(a_date_that_is_moved_ahead_makes_it_assigned_again),
 		ON_A_LIBRARY(what_is_written_over_forgets_the_date_said_by_hand),
+		ON_A_LIBRARY(what_comes_in_its_place_forgets_the_date_too),
+		ON_A_LIBRARY(what_is_written_while_the_wall_clock_is_behind_lasts_as_long),
+		ON_A_LIBRARY(a_scratch_pool_of_another_site_takes_none_of_ours),
 		ON_A_LIBRARY(a_label_is_asked_only_where_it_counts),
 		ON_A_LIBRARY(without_anybody_who_reads_labels_nothing_expires_where_they_count),
 		ON_A_LIBRARY(states_are_set_by_hand_where_they_can_be),

@@ -711,6 +711,44 @@ static void a_dry_run_drops_nothing(void **state)
 	assert_int_equal(events(s, EVENT_SPACE_FREED, NULL), 0);
 }
 
+/* While a tape's generations go, the next one is moved to where they are kept. */
+static struct { struct store *s; uint64_t next; uint32_t pool; } meanwhile;
+static void move_the_next(void *ctx, uint64_t volume, enum library_watch what)
+{
+	struct catalog_volume row;
+
+	if (what != WATCH_DROPPED || !meanwhile.next)
+		return;
+	assert_true(volume != meanwhile.next);
+	row = row_of(meanwhile.s, meanwhile.next);
+	row.pool = meanwhile.pool;
+	meanwhile.next = 0;
+	assert_int_equal(catalog_volume_put(meanwhile.s->cat, &row, NULL), 0);
+}
+
+static void generations_are_kept_by_the_pool_that_the_tape_is_in_now(void **state)
+{
+	const struct tape_gc_config gc = { 0 };
+	struct library_gc_report done;
+	struct catalog_pool to;
+	struct store *s = *state;
+	struct rig g = rig_new(s);
+	uint64_t next = make_in(s, "vault", "THEN");
+
+	write_text(s, next, "one");
+	write_text(s, next, "two");
+	assert_int_equal(library_pool_change(s->lib, "vault", keep_nothing, NULL), 0);
+	assert_int_equal(catalog_pool_get(s->cat, "else", &to), 0);
+	meanwhile.s = s;
+	meanwhile.next = next;
+	meanwhile.pool = to.id;
+	library_watch(s->lib, move_the_next, NULL);
+	assert_int_equal(library_gc(s->lib, &gc, &done), 0);
+	library_watch(s->lib, NULL, NULL);
+	assert_int_equal(generations(s, g.tape), 1);
+	assert_int_equal(generations(s, next), 2);
+}
+
 #define ON_A_LIBRARY(test) cmocka_unit_test_setup_teardown(test, lib_new, lib_free)
 
 int main(void)
@@ -726,6 +764,7 @@ int main(void)
 		ON_A_LIBRARY(what_arrives_in_a_locked_pool_is_locked_once_it_is_a_tape),
 		ON_A_LIBRARY(old_generations_of_a_locked_tape_stay_whatever_the_pool_keeps),
 		ON_A_LIBRARY(a_dry_run_drops_nothing),
+		ON_A_LIBRARY(generations_are_kept_by_the_pool_that_the_tape_is_in_now),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
