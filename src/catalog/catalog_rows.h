@@ -32,8 +32,12 @@ struct row_key key_of(char letter);
 void key_u32(struct row_key *k, uint32_t v);
 void key_u64(struct row_key *k, uint64_t v);
 void key_text(struct row_key *k, const char *s);
-int row_begin(struct buf *out);					/* empties it; room for ROW_MAX */
-struct cursor row_cursor(const void *row, size_t len);		/* behind the version */
+/* Empties it, and has room for any row, so that the puts behind it cannot fail. */
+int row_begin(struct buf *out);
+int row_begin_at(struct buf *out, uint8_t version);
+/* Behind the version, which is 1; of rows that had others since, at least 1 and not beyond @newest. */
+struct cursor row_cursor(const void *row, size_t len);
+struct cursor row_cursor_upto(const void *row, size_t len, uint8_t newest, uint8_t *version);
 int row_end(const struct cursor *c, bool good, const char *what);	/* -EUCLEAN with words */
 
 struct row_key key_schema(void);
