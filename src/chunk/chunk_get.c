@@ -446,6 +446,12 @@ static int come_to(struct chunk_reader *r, uint64_t offset, size_t n)
 	return 0;
 }
 
+/* strerror() says "Bad message" of a chunk that fails its digest. */
+static const char *fault_words(int r)
+{
+	return r == -EBADMSG ? "its stored bytes are damaged" : strerror(-r);
+}
+
 /* Copies what the first span has of the stream from @offset. */
 static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n, size_t *taken)
 {
@@ -457,7 +463,7 @@ static int take(struct chunk_reader *r, uint64_t offset, uint8_t *buf, size_t n,
 		if (s->at[i] + s->entries[i].raw_len <= from || !s->result[i])
 			continue;
 		return err_explain(s->result[i], "chunk %u of pack %012llx cannot be read: %s", s->slot + i,
-				   (unsigned long long)s->number, strerror(-s->result[i]));
+				   (unsigned long long)s->number, fault_words(s->result[i]));
 	}
 	memcpy(buf, s->raw + from, end - from);
 	*taken = end - from;

@@ -37,21 +37,22 @@ static void print_members(const json_t *archive)
 {
 	const json_t *members = json_object_get(archive, "members"), *behind = json_object_get(archive, "behind");
 	bool compressed = json_is_true(json_object_get(archive, "compressed"));
+	bool rest = json_is_true(json_object_get(archive, "rest_lost"));
 	const json_t *name;
 	size_t i;
 
 	print_text("  in an archive, ", json_object_get(archive, "format"), compressed ? ", compressed" : "");
 	if (json_array_size(members))
-		puts(compressed ? "; everything is lost from here on:" : ":");
+		puts(rest ? "; everything is lost from here on:" : ":");
 	else if (behind)
-		print_text(compressed ? "; everything is lost behind: " : ", behind: ", behind, "\n");
+		print_text(rest ? "; everything is lost behind: " : ", behind: ", behind, "\n");
 	else
 		puts(", at its beginning");
 	json_array_foreach(members, i, name)
 		print_text("    ", name, "\n");
 	if (number(archive, "more"))
 		printf("    and %llu more\n", number(archive, "more"));
-	if (!compressed && json_is_true(json_object_get(archive, "broken")))
+	if (!rest && json_is_true(json_object_get(archive, "broken")))
 		puts("    and perhaps members whose names cannot be read");
 }
 

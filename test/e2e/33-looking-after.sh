@@ -129,8 +129,8 @@ PY
   exits 8 vtape scrub --wait --rate 1G
 }
 
-# members_told ARCHIVE MOUNTED TOLD: the names in TOLD are those of which bytes cannot be read from MOUNTED.  A member whose
-# header is hurt has no name; the one before it may then be told in its place.
+# members_told ARCHIVE MOUNTED TOLD: the names in TOLD are those of which bytes cannot be read from MOUNTED.  Without the
+# catalog a member whose header is hurt has no name; the one before it may then be told in its place.
 members_told() {
   python3 - "$@" <<'PY'
 import os, sys, tarfile
@@ -160,6 +160,7 @@ PY
 
 damage() {
   local i
+  vtape pool set default contents=off
   mkdir "$scratch/src"
   for i in $(seq -w 1 40); do noise "src/file$i" 100K; done
   tar -C "$scratch" -cf "$scratch/src.tar" src
@@ -205,6 +206,7 @@ damage() {
   vtape pool set default keep=7d
   exits 0 vtape scrub --wait --rate 1G
   exits 0 vtape damage
+  vtape pool set default contents=on
 }
 
 # ---- bringing back ----
