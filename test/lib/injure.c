@@ -19,25 +19,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chance.h"
+
 #define FILES_MAX 4096u
 
 static char *file[FILES_MAX];
 static size_t files;
 static uint64_t state;
 
-static uint64_t rnd(void)
-{
-	state += 0x9e3779b97f4a7c15u;
-	uint64_t x = state;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
 static uint64_t below(uint64_t n)
 {
-	return n ? rnd() % n : 0;
+	return chance_below(&state, n);
 }
 
 static int die(const char *what, const char *path)
@@ -84,7 +76,7 @@ static int overwrite(const char *path, const char *kind, uint64_t size)
 	if (!strcmp(kind, "flip"))
 		bytes[0] ^= (uint8_t)(1u << below(8));
 	for (uint64_t i = 0; strcmp(kind, "flip") && i < n; i++)
-		bytes[i] = !strcmp(kind, "zero") ? 0 : (uint8_t)rnd();
+		bytes[i] = !strcmp(kind, "zero") ? 0 : (uint8_t)chance_next(&state);
 	if (pwrite(fd, bytes, n, (off_t)at) != (ssize_t)n || close(fd))
 		return die("write", path);
 	printf("%s %s %llu bytes at %llu\n", kind, path, (unsigned long long)n, (unsigned long long)at);

@@ -182,14 +182,13 @@ static void path_of(const struct tape *t, char *path, size_t n)
 struct worker {
 	unsigned number;
 	int drive;			/* its drive, -1: the tape tree */
-	uint64_t random;
+	uint64_t chance;
 	struct tape tapes[TAPES_OF_ONE];
 };
 
 static uint64_t draw(struct worker *w, uint64_t below)
 {
-	w->random += 0x9e3779b97f4a7c15u;
-	return mix(w->random) % below;
+	return chance_below(&w->chance, below);
 }
 
 /* Does the daemon live?  A dead mount fails, and once that is taken away there is another file system. */
@@ -437,7 +436,9 @@ static int work(uint64_t seed, unsigned seconds, unsigned workers)
 	int status, bad = 0;
 
 	for (unsigned i = 0; i <= workers; i++) {
-		struct worker w = { .number = i, .drive = i + 1 == workers ? 0 : -1, .random = mix(seed * 31 + i + 1) };
+		struct worker w = {
+			.number = i, .drive = i + 1 == workers ? 0 : -1, .chance = chance_mix(seed * 31 + i + 1),
+		};
 
 		switch (fork()) {
 		case -1:

@@ -6,25 +6,15 @@
 #ifndef TEST_TAPESEQ_H
 #define TEST_TAPESEQ_H
 
-#include <stdint.h>
-#include <string.h>
+#include "chance.h"
 
 #define RECORD_MAX (300u << 10)
-
-static inline uint64_t mix(uint64_t x)
-{
-	x ^= x >> 30;
-	x *= 0xbf58476d1ce4e5b9u;
-	x ^= x >> 27;
-	x *= 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
 
 /* Object @i of the sequence: length of the record, 0 for a filemark.  One in 12 is a mark, never two in a row: for a
  * reader that would be the end of data. */
 static inline size_t object_len(uint64_t seed, uint64_t i)
 {
-	uint64_t r = mix(seed * 1000003 + i);
+	uint64_t r = chance_mix(seed * 1000003 + i);
 
 	if (i % 2 && r % 6 == 0)
 		return 0;
@@ -34,10 +24,10 @@ static inline size_t object_len(uint64_t seed, uint64_t i)
 /* A third of the records repeat what other seeds have at the same place, so that writers share chunks. */
 static inline void object_fill(uint64_t seed, uint64_t i, uint8_t *p, size_t n)
 {
-	uint64_t s = mix(i % 3 == 0 ? i : seed * 7919 + i), v;
+	uint64_t s = chance_mix(i % 3 == 0 ? i : seed * 7919 + i), v;
 
 	for (size_t k = 0; k < n; k += 8) {
-		v = k % 64 < 32 ? mix(s + k) : s;	/* half random, half compressible */
+		v = k % 64 < 32 ? chance_mix(s + k) : s;	/* half random, half compressible */
 		memcpy(p + k, &v, n - k < 8 ? n - k : 8);
 	}
 }

@@ -29,7 +29,7 @@ struct world {
 	struct rig *g;
 	struct volume volumes[VOLUMES];
 	uint8_t *palette;		/* contents are taken from it, so that there is something to share */
-	uint64_t seed;
+	uint64_t chance;
 	struct chunk_copier *copier;
 	uint64_t packs[COPIED_PACKS];	/* of the copier */
 	size_t packs_count;
@@ -41,8 +41,7 @@ struct world {
 
 static uint64_t dice(struct world *w, uint64_t sides)
 {
-	w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
-	return (w->seed >> 33) % sides;
+	return chance_below(&w->chance, sides);
 }
 
 static void fresh_fini(struct volume *v)
@@ -485,7 +484,7 @@ static void run(uint64_t seed, unsigned steps, bool injuries)
 	assert_non_null(w);
 	w->g = rig_new(seed % 3 == 2 ? 0 : seed % 3 == 1 ? 1 : 3);
 	w->palette = filled(PALETTE, 99);
-	w->seed = seed;
+	w->chance = seed;
 	w->injuries = injuries;
 	print_message("seed %llu%s: ", (unsigned long long)seed, injuries ? " with injuries" : "");
 	for (unsigned i = 0; i < steps; i++)

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "chunk/chunk_index_format.h"
+#include "lib/chance.h"
 
 #define OK(x) assert_int_equal((x), 0)
 
@@ -92,11 +93,10 @@ static inline void map_fini(struct map *m)
 /* Bytes of which half compress well, that repeat only with @seed. */
 static inline void fill(uint8_t *p, size_t n, uint64_t seed)
 {
-	seed = seed * 0x9e3779b97f4a7c15u + 1;
-	for (size_t i = 0; i < n; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		p[i] = i & 64 ? 0 : (uint8_t)(seed >> 56);
-	}
+	chance_fill(p, n, seed);
+	for (size_t i = 0; i < n; i++)
+		if (i & 64)
+			p[i] = 0;
 }
 
 static inline uint8_t *filled(size_t n, uint64_t seed)

@@ -9,13 +9,6 @@ static int serial(void **state) { return (*state = rig_new(0)) == NULL; }
 static int threads(void **state) { return (*state = rig_new(3)) == NULL; }
 static int gone(void **state) { return (*state = rig_free(*state)) != NULL; }
 
-/* A fixed sequence of numbers that looks like chance. */
-static uint64_t next(uint64_t *s)
-{
-	*s = *s * 6364136223846793005u + 1442695040888963407u;
-	return *s >> 24;
-}
-
 static void reads_of_any_size_give_the_bytes(void **state)
 {
 	static const size_t steps[] = { 512, 10240, 65536, 262144, 1000000, 3 << 20 };
@@ -42,10 +35,10 @@ static void jumps_and_runs_mixed_give_the_bytes(void **state)
 	rig_store(*state, data, N, CHUNK_LZ4, &m);
 	OK(chunk_reader_new((*(struct rig **)state)->cs, map_source, &m, &r));
 	for (unsigned i = 0; i < 3000; i++) {
-		size_t n = 1 + next(&s) % (i % 50 ? 20000 : 2000000);
+		size_t n = 1 + chance_below(&s, i % 50 ? 20000 : 2000000);
 
 		if (i % 7 == 0 || at + n > N)
-			at = next(&s) % N;
+			at = chance_below(&s, N);
 		if (at + n > N)
 			n = N - at;
 		OK(chunk_reader_read(r, at, got, n));

@@ -12,6 +12,7 @@
 
 static const uint8_t key[32] = "a key of thirty-two bytes, fixed";
 
+/* Not those of lib/chance.h: what these bytes are cut into is known since the first store. */
 static void fill(uint8_t *p, size_t n, uint64_t seed)
 {
 	for (size_t i = 0; i < n; i++) {

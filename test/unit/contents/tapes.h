@@ -83,6 +83,11 @@ static inline void settle(struct tapes *t)
 
 struct archived { uint8_t *p; size_t n; };
 
+static inline void fill_member(uint8_t *p, size_t size, const char *name, unsigned member)
+{
+	chance_fill(p, size, member * 7919u + (unsigned char)name[0]);
+}
+
 /* Members "@name/0" and so on, each of @size bytes of its own. */
 static inline struct archived make_archive(const char *format, const char *filter, const char *name, unsigned members,
 					   size_t size)
@@ -99,7 +104,6 @@ static inline struct archived make_archive(const char *format, const char *filte
 	assert_int_equal(archive_write_open_memory(a, out.p, cap, &out.n), ARCHIVE_OK);
 	for (unsigned i = 0; i < members; i++) {
 		struct archive_entry *e = archive_entry_new();
-		uint64_t noise = 88172645463325252ull + i * 7919u + (unsigned char)name[0];
 
 		snprintf(path, sizeof(path), "%s/%u", name, i);
 		archive_entry_set_pathname(e, path);
@@ -107,10 +111,7 @@ static inline struct archived make_archive(const char *format, const char *filte
 		archive_entry_set_perm(e, 0640);
 		archive_entry_set_size(e, (int64_t)size);
 		archive_entry_set_mtime(e, 1700000000 + (time_t)i, 0);
-		for (size_t k = 0; k < size; k++) {
-			noise = noise * 6364136223846793005ull + 1442695040888963407ull;
-			data[k] = (uint8_t)(noise >> 56);
-		}
+		fill_member(data, size, name, i);
 		assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
 		assert_int_equal(archive_write_data(a, data, size), (la_ssize_t)size);
 		archive_entry_free(e);

@@ -5,11 +5,10 @@
  * against a model of what is on each tape.  At any moment nothing is told that is not there; once settled nothing is
  * missing.
  *
- * Seed: the first argument, or CONTENTS_SEED; printed when it fails.
+ * test_keep_model [SEED]: another one each time, printed.
  */
+#include "lib/chance.h"
 #include "unit/contents/tapes.h"
-
-#include <time.h>
 
 #define VOLUMES 4u
 #define FILES_MAX 12u
@@ -29,17 +28,14 @@ struct model {
 	struct tapes *t;
 	struct model_volume v[VOLUMES];
 	unsigned names;
-	uint64_t random;
+	uint64_t chance;
 };
 
 static uint64_t seed;
 
 static unsigned pick(struct model *m, unsigned n)
 {
-	m->random ^= m->random << 13;
-	m->random ^= m->random >> 7;
-	m->random ^= m->random << 17;
-	return (unsigned)(m->random % n);
+	return (unsigned)chance_below(&m->chance, n);
 }
 
 static struct model_volume *any(struct model *m)
@@ -308,7 +304,7 @@ static void model_run(struct tapes *t, unsigned steps)
 
 	memset(&m, 0, sizeof(m));
 	m.t = t;
-	m.random = seed * 0x9e3779b97f4a7c15ull | 1;
+	m.chance = seed;
 	for (unsigned i = 0; i < VOLUMES; i++)
 		renew(&m, &m.v[i]);
 	for (unsigned i = 0; i < steps; i++) {
@@ -328,9 +324,7 @@ static void what_is_told_is_true(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { ON_TAPES(what_is_told_is_true), ON_KEPT_TAPES(what_is_told_is_true) };
-	const char *given = argc > 1 ? argv[1] : getenv("CONTENTS_SEED");
 
-	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-	printf("seed %llu\n", (unsigned long long)seed);
+	seed = chance_seed(argc > 1 ? argv[1] : NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/chance.h"
 #include "objects.h"
 
 struct tape {
@@ -48,22 +49,11 @@ static inline void tape_down(struct tape *t)
 	t->kv = kv_close(t->kv);
 }
 
-/* Repeatable bytes for record number @i. */
-static inline void fill(uint8_t *p, size_t n, uint64_t i)
-{
-	uint64_t x = i * 0x9e3779b97f4a7c15u + 1;
-
-	for (size_t k = 0; k < n; k++) {
-		x = x * 6364136223846793005u + 1442695040888963407u;
-		p[k] = (uint8_t)(x >> 56);
-	}
-}
-
 static inline void add_record(struct tape *t, struct image_framer *fr, struct buf *image, size_t n, uint64_t i)
 {
 	uint8_t *p = malloc(n);
 
-	fill(p, n, i);
+	chance_fill(p, n, i);
 	assert_int_equal(volume_append_record(t->v, 0, p, n), 0);
 	assert_int_equal(image_frame_record(fr, p, n, image), 0);
 	free(p);
@@ -76,20 +66,20 @@ static inline void add_mark(struct tape *t, struct image_framer *fr, struct buf 
 }
 
 /* A tape with runs and changes, odd and even, short and long; the image that it must give goes to @image. */
-static inline void tape_fill(struct tape *t, enum image_format f, struct buf *image, unsigned seed)
+static inline void tape_fill(struct tape *t, enum image_format f, struct buf *image, uint64_t seed)
 {
 	struct image_framer *fr;
 	uint64_t i = 0;
 
 	assert_int_equal(image_framer_new(f, &fr), 0);
 	for (int group = 0; group < 40; group++) {
-		bool is_long = rand_r(&seed) % 5 == 0;
-		size_t len = 1 + (is_long ? 30000 : 0) + (size_t)rand_r(&seed) % (is_long ? 100000 : 2000);
-		int run = rand_r(&seed) % 4 == 0 ? 1 : rand_r(&seed) % 12;
+		bool is_long = chance_below(&seed, 5) == 0;
+		size_t len = 1 + (is_long ? 30000 : 0) + chance_below(&seed, is_long ? 100000 : 2000);
+		uint64_t run = chance_below(&seed, 4) == 0 ? 1 : chance_below(&seed, 12);
 
-		for (int k = 0; k < run; k++)
+		for (uint64_t k = 0; k < run; k++)
 			add_record(t, fr, image, len, ++i);
-		for (int k = rand_r(&seed) % 3; k > 0; k--)
+		for (uint64_t k = chance_below(&seed, 3); k > 0; k--)
 			add_mark(t, fr, image);
 	}
 	assert_int_equal(image_frame_end(fr, image), 0);

@@ -22,7 +22,7 @@ static void any_byte_in_any_order(void **state)
 		struct buf want = BUF_INIT;
 		struct image_tap *tap;
 		struct tape_tally end;
-		unsigned s = seed;
+		uint64_t s = seed;
 		bool eom = seed % 2;
 
 		tape_up(&t, 0);
@@ -37,7 +37,7 @@ static void any_byte_in_any_order(void **state)
 				check(tap, &want, at, piece);
 		check(tap, &want, 0, want.len + 100);
 		for (int i = 0; i < 1000; i++)
-			check(tap, &want, (uint64_t)rand_r(&s) % (want.len + 20), 1 + (size_t)rand_r(&s) % 9000);
+			check(tap, &want, chance_below(&s, want.len + 20), 1 + chance_below(&s, 9000));
 		image_tap_free(tap);
 		buf_fini(&want);
 		tape_down(&t);

@@ -239,6 +239,34 @@ static void an_iterator_walks_both_ways(void **state)
 	assert_key(it, NULL);
 }
 
+/* Whether it is near or far. */
+static void seeking_on_finds_what_seeking_finds(void **state)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	char key[8];
+
+	for (int i = 0; i < 40; i += 2) {
+		snprintf(key, sizeof(key), "k%02d", i);
+		write_one(kv_of(state), KV_PACK, key, "", false);
+	}
+	for (int step = 1; step < 30; step += 3) {
+		it = kv_iter_free(it);
+		assert_int_equal(kv_iter_new(kv_of(state), KV_PACK, &it), 0);
+		for (int i = 0; i < 50; i += step) {
+			snprintf(key, sizeof(key), "k%02d", i);
+			kv_iter_seek_on(it, key, 3);
+			snprintf(key, sizeof(key), "k%02d", i + i % 2);
+			assert_key(it, i < 39 ? key : NULL);
+		}
+	}
+	it = kv_iter_free(it);
+	assert_int_equal(kv_iter_new(kv_of(state), KV_PACK, &it), 0);
+	kv_iter_seek_on(it, "k1", 2);
+	assert_key(it, "k10");
+	kv_iter_seek_on(it, "k1", 2);
+	assert_key(it, "k10");
+}
+
 static void an_iterator_knows_its_prefix(void **state)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
@@ -484,6 +512,7 @@ int main(void)
 		ALL(a_later_change_in_a_batch_wins),
 		ALL(deleting_a_prefix_spares_its_neighbours),
 		ALL(an_iterator_walks_both_ways),
+		ALL(seeking_on_finds_what_seeking_finds),
 		ALL(an_iterator_knows_its_prefix),
 		ALL(an_iterator_sees_the_moment_it_was_made),
 		ALL(an_empty_batch_is_written),

@@ -7,6 +7,7 @@
 #include "kv_twins.h"
 
 #include "kv/kv_journal.h"
+#include "lib/chance.h"
 
 #include <errno.h>
 
@@ -43,12 +44,6 @@ struct states {
 	struct state of[STATES_MAX];
 	unsigned count;
 };
-
-static uint32_t roll(uint32_t *seed)
-{
-	*seed = *seed * 1664525u + 1013904223u;
-	return *seed >> 8;
-}
 
 static void apply(struct state *s, const struct write *w)
 {
@@ -130,20 +125,21 @@ static void read_state(struct kv *kv, struct state *s)
 struct run {
 	struct kv *kv;
 	struct model model;
-	uint32_t seed, val;
+	uint64_t chance;
+	uint32_t val;
 	bool checkpoints;
 };
 
 static void random_write(struct run *run, struct write *w, struct kv_batch *b)
 {
-	w->count = roll(&run->seed) % (OPS_MAX + 1);
+	w->count = chance_below(&run->chance, OPS_MAX + 1);
 	for (unsigned i = 0; i < w->count; i++) {
 		struct op *op = &w->ops[i];
 		uint8_t val[700] = { 0 };	/* more than a sector */
 
 		*op = (struct op){
-			.change = roll(&run->seed) % 8, .space = roll(&run->seed) % SPACES, .val = ++run->val,
-			.key = { (uint8_t)(roll(&run->seed) % KEYS), (uint8_t)(roll(&run->seed) % KEYS) },
+			.change = chance_below(&run->chance, 8), .space = chance_below(&run->chance, SPACES), .val = ++run->val,
+			.key = { (uint8_t)chance_below(&run->chance, KEYS), (uint8_t)chance_below(&run->chance, KEYS) },
 		};
 		if (op->change > KV_DELETE_PREFIX)
 			op->change = KV_PUT;
@@ -151,7 +147,7 @@ static void random_write(struct run *run, struct write *w, struct kv_batch *b)
 		assert_int_equal(kv_batch_add(b, &(struct kv_op){
 			.change = op->change, .space = op->space, .key = op->key,
 			.klen = op->change == KV_DELETE_PREFIX ? 1 : 2, .val = val,
-			.vlen = op->change == KV_PUT ? 4 + roll(&run->seed) % (sizeof(val) - 4) : 0,
+			.vlen = op->change == KV_PUT ? 4 + chance_below(&run->chance, sizeof(val) - 4) : 0,
 		}), 0);
 	}
 }
@@ -162,10 +158,10 @@ static bool step(struct run *run)
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	struct model *m = &run->model;
 	struct write *w = &m->writes[m->count];
-	bool sync = roll(&run->seed) % 2;
+	bool sync = chance_below(&run->chance, 2);
 	int r;
 
-	if (run->checkpoints && roll(&run->seed) % 8 == 0)
+	if (run->checkpoints && chance_below(&run->chance, 8) == 0)
 		(void)kv_checkpoint(run->kv);
 	assert_int_equal(kv_batch_new(&b), 0);
 	*w = (struct write){ 0 };
@@ -237,7 +233,7 @@ static void run_open(struct run *run, uint32_t seed)
 {
 	struct kv *base;
 
-	*run = (struct run){ .seed = seed, .checkpoints = seed % 2 };
+	*run = (struct run){ .chance = seed, .checkpoints = seed % 2 };
 	assert_int_equal(kv_mem_new(&base), 0);
 	assert_int_equal(kv_journal_mem_open(base, &run->kv), 0);
 }
@@ -252,9 +248,9 @@ static void a_cut_after_any_write_leaves_a_prefix(void **state)
 			assert_true(step(&run));
 			assert_live(&run);
 			assert_cut(&run, 0, NULL);
-			assert_cut(&run, roll(&run.seed) + 1u, NULL);
-			if (roll(&run.seed) % 12 == 0 || run.model.count == WRITES_MAX)
-				restart(&run, roll(&run.seed) % 2 ? roll(&run.seed) : 0);
+			assert_cut(&run, chance_next(&run.chance) | 1, NULL);
+			if (chance_below(&run.chance, 12) == 0 || run.model.count == WRITES_MAX)
+				restart(&run, chance_below(&run.chance, 2) ? chance_next(&run.chance) : 0);
 		}
 		kv_close(run.kv);
 	}

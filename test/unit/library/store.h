@@ -14,6 +14,8 @@
 
 #include <vtape/library.h>
 
+#include "lib/chance.h"
+
 struct store {
 	struct kv *kv;
 	struct packs *packs;
@@ -207,26 +209,15 @@ static inline const char *await_event(struct store *s, unsigned number)
 	return last_event(s, number);
 }
 
-/* Noise without a period that anybody could share (the low bits of rand_r(3) come again after 16 MiB). */
-static inline void fill_noise(uint64_t *state, uint8_t *p, size_t n)
-{
-	for (size_t k = 0; k < n; k += 8) {
-		*state ^= *state << 13;
-		*state ^= *state >> 7;
-		*state ^= *state << 17;
-		put_le64(p + k, *state);
-	}
-}
-
 /* @mib MiB that no two @seed share, in records of 256 KiB, behind what is there. */
 static inline void write_noise_at_end(struct store *s, uint64_t id, unsigned seed, unsigned mib)
 {
 	struct volume *v = claim(s, id, CLAIM_WRITE);
 	static uint8_t noise[1 << 18];
-	uint64_t state = 0x9e3779b97f4a7c15ull * (seed + 1);
+	uint64_t chance = chance_mix(seed + 1);
 
 	for (unsigned i = 0; i < 4 * mib; i++) {
-		fill_noise(&state, noise, sizeof(noise));
+		chance_bytes(&chance, noise, sizeof(noise));
 		assert_int_equal(volume_append_record(v, 0, noise, sizeof(noise)), 0);
 	}
 	assert_int_equal(volume_append_filemark(v, 0), 0);

@@ -218,13 +218,13 @@ struct crowd { struct store *s; uint64_t id[3]; unsigned seed; int wrong; unsign
 static void *one_of_the_crowd(void *ctx)
 {
 	struct crowd *c = ctx;
-	unsigned seed = __atomic_add_fetch(&c->seed, 1, __ATOMIC_SEQ_CST);
+	uint64_t chance = __atomic_add_fetch(&c->seed, 1, __ATOMIC_SEQ_CST);
 	struct volume_stat st;
 	struct volume *v;
 	char name[16];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		unsigned k = (unsigned)rand_r(&seed) % 3, what = (unsigned)rand_r(&seed) % 8;
+		unsigned k = (unsigned)chance_below(&chance, 3), what = (unsigned)chance_below(&chance, 8);
 		uint64_t id = c->id[k];
 		int r = 0;
 
@@ -245,7 +245,7 @@ static void *one_of_the_crowd(void *ctx)
 			r = library_stat(c->s->lib, id, &st);
 			break;
 		case 3:
-			snprintf(name, sizeof(name), "N%u-%u", k, (unsigned)rand_r(&seed) % 100);
+			snprintf(name, sizeof(name), "N%u-%u", k, (unsigned)chance_below(&chance, 100));
 			r = library_volume_move(c->s->lib, id, CATALOG_POOL_DEFAULT, name);
 			if (r == -EEXIST)
 				r = 0;

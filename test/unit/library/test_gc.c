@@ -27,15 +27,14 @@ static uint64_t collect(struct store *s)
 }
 
 /* 4 MiB that no two @seed share. */
-static void write_noise(struct store *s, uint64_t id, unsigned seed)
+static void write_noise(struct store *s, uint64_t id, uint64_t seed)
 {
 	struct volume *v = claim(s, id, CLAIM_WRITE);
 	static uint8_t noise[1 << 18];
 
 	assert_int_equal(volume_truncate(v, 0, 0), 0);
 	for (int i = 0; i < 16; i++) {
-		for (size_t k = 0; k < sizeof(noise); k++)
-			noise[k] = (uint8_t)rand_r(&seed);
+		chance_bytes(&seed, noise, sizeof(noise));
 		assert_int_equal(volume_append_record(v, 0, noise, sizeof(noise)), 0);
 	}
 	release(s, id, CLAIM_WRITE);
@@ -101,7 +100,7 @@ static void what_two_tapes_share_stays_with_the_other(void **state)
 	static uint8_t got[1 << 18], want[1 << 18];
 	struct volume_reader *r;
 	struct volume *v;
-	unsigned seed = 7;
+	uint64_t seed = 7;
 
 	write_noise(s, a, 7);
 	write_noise(s, b, 7);
@@ -111,8 +110,7 @@ static void what_two_tapes_share_stays_with_the_other(void **state)
 	v = claim(s, b, CLAIM_READ);
 	assert_int_equal(volume_reader_new(v, 0, &r), 0);
 	for (int i = 0; i < 16; i++) {
-		for (size_t k = 0; k < sizeof(want); k++)
-			want[k] = (uint8_t)rand_r(&seed);
+		chance_bytes(&seed, want, sizeof(want));
 		assert_int_equal(volume_reader_read(r, (uint64_t)i * sizeof(got), got, sizeof(got)), 0);
 		assert_memory_equal(got, want, sizeof(got));
 	}

@@ -39,7 +39,7 @@ static void low_space_is_told_before_a_writer_meets_its_end(void **state)
 	packs_mem_set_space(s->packs, 60u << 20, 1u << 30);
 	v = claim(s, a, CLAIM_WRITE);
 	for (int phase = 0; r != TAPE_E_FULL; ) {
-		fill_noise(&seed, noise, sizeof(noise));
+		chance_bytes(&seed, noise, sizeof(noise));
 		r = volume_append_record(v, 0, noise, sizeof(noise));
 		assert_true(r == 0 || r == TAPE_E_EARLY_WARNING || r == TAPE_E_FULL);
 		assert_true(r != 0 || phase == 0);

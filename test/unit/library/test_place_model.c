@@ -4,6 +4,7 @@
  * call says what the model says, and after each every place has what the model has in it, and every tape is where the
  * model has it.  test_library_place_model [FIRST SEED [SEEDS [STEPS]]]; a seed that fails is printed.
  */
+#include "lib/chance.h"
 #include "places.h"
 
 #define VOLUMES 12
@@ -11,14 +12,11 @@
 #define DRIVES 2
 
 static unsigned first_seed = 1, seeds = 40, steps = 250, seed;
-static uint64_t noise;
+static uint64_t chance;
 
 static unsigned pick(unsigned n)
 {
-	noise ^= noise << 13;
-	noise ^= noise >> 7;
-	noise ^= noise << 17;
-	return (unsigned)(noise >> 20) % n;
+	return (unsigned)chance_below(&chance, n);
 }
 
 /* ---- the model: a tape knows its place; a place asks all tapes ------------------------------------------------- */
@@ -422,7 +420,7 @@ static void the_library_is_where_the_model_is(void **state)
 		memset(tapes, 0, sizeof(tapes));
 		last[0] = last[1] = NULL;
 		slots = ports = 0;
-		noise = 0x9e3779b97f4a7c15ull * seed;
+		chance = seed;
 		for (unsigned n = 0; n < steps; n++)
 			step(*state);
 		store_free(state);

@@ -2,6 +2,7 @@
 /* Opening what is damaged: each part by itself, both sources of a slot by turns, and hundreds of random injuries. */
 #include <errno.h>
 
+#include "lib/chance.h"
 #include "unit/pack/raw.h"
 
 #define N 9u
@@ -256,12 +257,11 @@ static void any_single_bit_costs_at_most_its_chunk(void **state)
 
 /* ---- at random ------------------------------------------------------------------------------------------------- */
 
-static uint64_t state_of_dice;
+static uint64_t chance;
 
 static uint32_t dice(uint32_t n)
 {
-	state_of_dice = state_of_dice * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((state_of_dice >> 33) % n);
+	return (uint32_t)chance_below(&chance, n);
 }
 
 /* @other: bytes that may be put in their place. */
@@ -329,7 +329,7 @@ static void random_injuries_never_make_a_slot_another(void **state)
 	pack_release(p);
 	raw_get(f->ps, 2, &other);
 	for (unsigned i = 0; i < 4000; i++) {
-		state_of_dice = i;
+		chance = i;
 		copy(&b, &good);
 		for (uint32_t all = 1 + dice(3), n = 0; n < all; n++)
 			injure(&b, all == 1 ? &other : NULL);

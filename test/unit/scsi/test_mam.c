@@ -773,8 +773,8 @@ static void whatever_comes_is_answered(void **state)
 		uint8_t cdb[16];
 		size_t room;
 
-		fill_noise(&noise, cdb, sizeof(cdb));
-		fill_noise(&noise, g->data, 512);
+		chance_bytes(&noise, cdb, sizeof(cdb));
+		chance_bytes(&noise, g->data, 512);
 		room = cdb[15] & 1 ? cdb[14] : 256u + cdb[14];
 		cdb[0] = codes[cdb[0] % sizeof(codes)];
 		cdb[1] &= 0x07;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lib/chance.h"
 #include "scsi/memory.h"
 
 #define AREA 16384u
@@ -319,7 +320,8 @@ static void too_small_an_area_is_refused(void **state)
 static void foreign_content_is_taken_for_fresh(void **state)
 {
 	uint8_t *good = shared(), *p = malloc(AREA);
-	unsigned fresh = 0, seed = 1;
+	unsigned fresh = 0;
+	uint64_t seed = 1;
 	struct memory *m;
 	uint64_t k;
 
@@ -338,8 +340,7 @@ static void foreign_content_is_taken_for_fresh(void **state)
 	for (unsigned i = 0; i < 2000; i++) {
 		/* All of it is noise but the head, which would hide the rest. */
 		memcpy(p, good, AREA);
-		for (unsigned at = 48; at < AREA; at++)
-			p[at] = (uint8_t)rand_r(&seed);
+		chance_bytes(&seed, p + 48, AREA - 48);
 		assert_int_equal(step_in(p), 0);
 	}
 	memset(p, 0xff, AREA);
@@ -435,11 +436,10 @@ static void killed_at_any_instruction_it_has_one_of_two_steps(void **state)
 static void killed_at_any_time_it_goes_on(void **state)
 {
 	void *p = shared();
-	unsigned seed = 42;
-	uint64_t k = 0, now;
+	uint64_t seed = 42, k = 0, now;
 
 	for (unsigned i = 0; i < 150 || (k <= 100 && i < 4000); i++) {
-		struct timespec a_while = { .tv_nsec = rand_r(&seed) % 1000000 };
+		struct timespec a_while = { .tv_nsec = (long)chance_below(&seed, 1000000) };
 		pid_t pid = fork();
 
 		assert_true(pid >= 0);

@@ -526,15 +526,12 @@ struct model {
 	struct { unsigned seed; size_t n, from; bool mark; } o[OBJECTS_MAX];	/* @from: in the bytes of the command */
 	unsigned end, pos;
 	unsigned seed;
-	uint64_t random;
+	uint64_t chance;
 };
 
 static unsigned pick(struct model *m, unsigned n)
 {
-	m->random ^= m->random << 13;
-	m->random ^= m->random >> 7;
-	m->random ^= m->random << 17;
-	return (unsigned)(m->random >> 20) % n;
+	return (unsigned)chance_below(&m->chance, n);
 }
 
 static void put(struct model *m, bool mark, size_t n, size_t from)
@@ -647,7 +644,7 @@ static void run_seed(unsigned seed, unsigned commands)
 	static struct model m;
 
 	memset(&m, 0, sizeof(m));
-	m.random = 0x9e3779b97f4a7c15u * (seed + 1);
+	m.chance = seed;
 	for (unsigned i = 0; i < commands; i++) {
 		uint16_t code;
 		struct command c = invent(&m, &code);

@@ -117,7 +117,7 @@ static void write_bytes(struct rig *g, unsigned records, unsigned len)
 	uint64_t noise = 1;
 
 	for (unsigned i = 0; i < records; i++) {
-		fill_noise(&noise, g->data, len);
+		chance_bytes(&noise, g->data, len);
 		GOOD(g, len, WRITE_6(len));
 	}
 }
@@ -587,8 +587,8 @@ static void whatever_comes_is_answered(void **state)
 		uint8_t cdb[16];
 		size_t room;
 
-		fill_noise(&noise, cdb, sizeof(cdb));
-		fill_noise(&noise, g->data, 512);
+		chance_bytes(&noise, cdb, sizeof(cdb));
+		chance_bytes(&noise, g->data, 512);
 		room = cdb[15] & 1 ? cdb[14] : 256u + cdb[14];
 		cdb[0] = codes[cdb[0] % sizeof(codes)];
 		cdb[1] &= 0x02;

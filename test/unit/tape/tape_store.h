@@ -13,6 +13,7 @@
 
 #include <vtape/tape.h>
 
+#include "lib/chance.h"
 #include "tape/volume.h"
 
 #define VOLUME 7u
@@ -146,24 +147,12 @@ static inline int store_free(void **state)
 
 /* ---- content: the bytes of a record follow from a number -------------------------------------------------------- */
 
-static inline void fill(void *p, size_t n, uint64_t seed)
-{
-	uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15u;
-
-	for (size_t i = 0; i < n; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		((uint8_t *)p)[i] = (uint8_t)(x >> 32);
-	}
-}
-
 static inline int try_put(struct store *s, uint64_t seed, size_t n)
 {
 	uint8_t *p = malloc(n);
 	int r;
 
-	fill(p, n, seed);
+	chance_fill(p, n, seed);
 	r = drive_write_record(s->drive, p, n);
 	free(p);
 	return r;
@@ -192,7 +181,7 @@ static inline void assert_record_at(struct store *s, uint64_t seed, size_t n, in
 	size_t len = 0;
 	int r = drive_read_record(s->drive, got, n + 1, &len);
 
-	fill(want, n, seed);
+	chance_fill(want, n, seed);
 	if (r || len != n || memcmp(want, got, n))
 		fail_msg("line %d: not record %d of %zu bytes: %d, %zu bytes; %s", line, (int)seed, n, r, len,
 			 r < 0 ? err_text(r) : "");

@@ -620,7 +620,7 @@ static void readers_find_what_was_moved(void **state)
 		for (unsigned k = 0; k < 15; k++) {
 			unsigned at = i == 1 ? 14 - k : k;
 
-			fill(want, sizeof(want), 100 + at);
+			chance_fill(want, sizeof(want), 100 + at);
 			assert_int_equal(volume_reader_read(r[i], at * 20000, got, sizeof(got)), 0);
 			assert_memory_equal(want, got, sizeof(got));
 		}

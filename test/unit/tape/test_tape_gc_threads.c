@@ -15,6 +15,7 @@
 
 #include <vtape/tape.h>
 
+#include "lib/chance.h"
 #include "tape/volume.h"
 
 #define RUN_NS 3000000000ull
@@ -39,18 +40,6 @@ static void check(bool ok, const char *what, int line)
 	printf("line %d: %s; last words: %s\n", line, what, err_text(-EIO));
 	fflush(stdout);
 	abort();
-}
-
-static void fill(uint8_t *p, uint64_t seed)
-{
-	uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15u;
-
-	for (size_t i = 0; i < RECORD; i += 8) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		memcpy(p + i, &x, 8);
-	}
 }
 
 static struct volume *open_new(uint64_t id)
@@ -80,7 +69,7 @@ static void append(struct volume *v, uint64_t seed)
 {
 	uint8_t p[RECORD];
 
-	fill(p, seed);
+	chance_fill(p, RECORD, seed);
 	CHECK(volume_append_record(v, 0, p, sizeof(p)) == 0);
 }
 
@@ -88,7 +77,7 @@ static void assert_reads(struct volume_reader *r, uint64_t record, uint64_t seed
 {
 	uint8_t want[RECORD], got[RECORD];
 
-	fill(want, seed);
+	chance_fill(want, RECORD, seed);
 	CHECK(volume_reader_read(r, record * RECORD, got, sizeof(got)) == 0);
 	CHECK(!memcmp(want, got, sizeof(got)));
 }

@@ -322,7 +322,7 @@ static void a_long_backup_is_committed_on_the_way(void **state)
 	struct tape_tally end;
 
 	/* The same bytes again and again, so that it costs no memory; 300 MiB. */
-	fill(p, n, 1);
+	chance_fill(p, n, 1);
 	for (int i = 0; i < 75; i++)
 		assert_int_equal(drive_write_record(s->drive, p, n), 0);
 	free(p);
@@ -420,7 +420,7 @@ static void *read_behind_the_writer(void *ctx)
 		if (volume_end(g->s->vol, 0, &end))
 			return no_end;
 		for (; done < tape_tally_records(&end); done++) {
-			fill(want, sizeof(want), done);
+			chance_fill(want, sizeof(want), done);
 			if (volume_reader_read(r, done * 3000, got, 3000) || memcmp(want, got, 3000))
 				return wrong;
 		}

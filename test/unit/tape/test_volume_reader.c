@@ -6,7 +6,7 @@
 static void stream_fill(uint8_t *out, unsigned records, size_t n)
 {
 	for (unsigned i = 0; i < records; i++)
-		fill(out + i * n, n, i);
+		chance_fill(out + i * n, n, i);
 }
 
 static void any_span_of_the_stream_is_read(void **state)
@@ -14,7 +14,7 @@ static void any_span_of_the_stream_is_read(void **state)
 	struct store *s = *state;
 	static uint8_t want[100 * 777], got[sizeof(want)];
 	struct volume_reader *r;
-	uint64_t x = 1;
+	uint64_t chance = 1;
 
 	stream_fill(want, 100, 777);
 	for (unsigned i = 0; i < 100; i++) {
@@ -24,8 +24,7 @@ static void any_span_of_the_stream_is_read(void **state)
 	}
 	assert_int_equal(volume_reader_new(s->vol, 0, &r), 0);
 	for (int i = 0; i < 2000; i++) {
-		x = x * 6364136223846793005u + 1442695040888963407u;
-		size_t at = (x >> 33) % sizeof(want), n = (x >> 20) % (sizeof(want) - at + 1);
+		size_t at = chance_below(&chance, sizeof(want)), n = chance_below(&chance, sizeof(want) - at + 1);
 
 		assert_int_equal(volume_reader_read(r, at, got, n), 0);
 		assert_memory_equal(got, want + at, n);
@@ -68,9 +67,9 @@ static void a_reader_forgets_when_the_tape_is_cut(void **state)
 	for (unsigned i = 6; i < 10; i++)
 		put(s, i, 10000);
 	mark(s);
-	fill(want, 10000, 0);
+	chance_fill(want, 10000, 0);
 	for (unsigned i = 6; i < 10; i++)
-		fill(want + (i - 5) * 10000, 10000, i);
+		chance_fill(want + (i - 5) * 10000, 10000, i);
 	for (size_t at = 0; at < 50000; at += 1000)
 		assert_int_equal(volume_reader_read(r, at, got + at, 1000), 0);
 	assert_memory_equal(got, want, 50000);

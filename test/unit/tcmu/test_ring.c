@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lib/chance.h"
 #include "scsi/memory.h"
 #include "unit/tcmu/kernel.h"
 
@@ -494,7 +495,8 @@ static void what_follows_a_wrong_entry_is_not_done(void **state)
 static void noise_is_survived(void **state)
 {
 	struct world *w = started(state);
-	unsigned seed = 3, done, fine = 0;
+	unsigned done, fine = 0;
+	uint64_t seed = 3;
 
 	for (unsigned i = 0; i < 20000; i++) {
 		const struct piece p[2] = { { 8, 200 }, { 1000, 50 } };
@@ -504,9 +506,9 @@ static void noise_is_survived(void **state)
 		for (unsigned j = 0; j < 4; j++)
 			kernel_submit(&w->k, j % 2 ? read6 : write6, 6, p, 1 + j / 2);
 		for (unsigned j = 0; j < 3; j++)
-			w->map[KERNEL_CMDR_OFF + (unsigned)rand_r(&seed) % 500] = (uint8_t)rand_r(&seed);
-		for (unsigned j = 0; i % 4 == 0 && j < 4096; j++)
-			w->steps[j] = (uint8_t)rand_r(&seed);
+			w->map[KERNEL_CMDR_OFF + chance_below(&seed, 500)] = (uint8_t)chance_next(&seed);
+		if (i % 4 == 0)
+			chance_bytes(&seed, w->steps, 4096);
 		if (i % 8 == 0)
 			memset(w->steps, 7, 8);
 		tcmu_ring_memory(w->ring, w->steps, 7);
@@ -693,14 +695,15 @@ static void killed_at_any_time_each_command_is_executed_once(void **state)
 	struct world *w = *state;
 	struct done want = { 0 };
 	struct completion c;
-	unsigned i = 0, seed = 5, kills = 0;
+	unsigned i = 0, kills = 0;
+	uint64_t seed = 5;
 	bool waits = false;
 
 	if (under_valgrind())
 		skip();	/* a daemon takes too long to begin */
 	while (kills < 200 || (i < 500 && kills < 4000)) {
 		/* Longer and longer, where a daemon takes long to begin. */
-		const uint64_t until = clock_mono_ns() + (uint64_t)rand_r(&seed) % 1500000 * (1 + kills / 200);
+		const uint64_t until = clock_mono_ns() + chance_below(&seed, 1500000) * (1 + kills / 200);
 		pid_t pid = fork();
 
 		assert_true(pid >= 0);

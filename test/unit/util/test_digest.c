@@ -10,16 +10,10 @@
 
 #include <vtape/util.h>
 
+#include "lib/chance.h"
+
 static const uint8_t key_a[32] = "0123456789abcdef0123456789abcde";
 static const uint8_t key_b[32] = "0123456789abcdef0123456789abcdf";
-
-static void fill(uint8_t *p, size_t n, uint64_t seed)
-{
-	for (size_t i = 0; i < n; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		p[i] = (uint8_t)(seed >> 56);
-	}
-}
 
 /* The definition, written a second time with a fresh context for each call. */
 static void digest_slowly(const uint8_t key[32], const void *p, size_t n, struct digest *out)
@@ -45,7 +39,7 @@ static void digest_is_checksum_and_tag_of_the_bytes(void **state)
 	struct digester *d;
 	struct digest got, want;
 
-	fill(data, sizeof(data), 1);
+	chance_fill(data, sizeof(data), 1);
 	assert_int_equal(digester_new(key_a, &d), 0);
 	for (int round = 0; round < 2; round++)
 		for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -92,7 +86,7 @@ static void one_flipped_bit_does_not_fit(void **state)
 	struct digester *d;
 	struct digest got;
 
-	fill(data, sizeof(data), 2);
+	chance_fill(data, sizeof(data), 2);
 	assert_int_equal(digester_new(key_a, &d), 0);
 	assert_int_equal(digest_of(d, data, sizeof(data), &got), 0);
 	assert_true(digest_fits(&got, data, sizeof(data)));
@@ -130,7 +124,7 @@ static void threads_share_a_digester(void **state)
 	struct crowd c = { .data = data };
 	pthread_t t[8];
 
-	fill(data, sizeof(data), 3);
+	chance_fill(data, sizeof(data), 3);
 	assert_int_equal(digester_new(key_a, &c.d), 0);
 	for (size_t i = 0; i < 64; i++)
 		digest_slowly(key_a, data + i, 2000 + i, &c.want[i]);
