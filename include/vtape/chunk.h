@@ -78,8 +78,10 @@ struct chunk_totals {
 void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out);
 /* The first closed pack with a number >= @from, and the size of its file; CHUNK_E_END.  For walks over the store. */
 int chunk_store_next_pack(struct chunk_store *cs, uint64_t from, uint64_t *number, uint64_t *bytes);
-/* All of them, as they are at the moment of the call, ten times faster; @each returns non-zero to stop. */
-int chunk_store_each_pack(struct chunk_store *cs, int (*each)(void *ctx, uint64_t number, uint64_t bytes), void *ctx);
+/* The same many times over, for a walk that passes packs over: @it is over their rows as they are when it is made, and
+ * @from only grows. */
+int chunk_packs_iter(struct chunk_store *cs, struct kv_iter **out);
+int chunk_packs_at(struct kv_iter *it, uint64_t from, uint64_t *number, uint64_t *bytes);
 /* What a writer may still add before -ENOSPC: file system space less the reserve. */
 int chunk_store_space(struct chunk_store *cs, uint64_t *avail, uint64_t *total);
 
@@ -163,6 +165,8 @@ int chunk_slot_len(struct chunk_store *cs, struct pack_ref ref, uint32_t *raw_by
 /* Raw bytes of each chunk of @pack, a uint32_t a slot, behind what @out has; 0: nobody knows.  -ENOENT, ...: its table
  * cannot be read. */
 int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
+/* The same by the pack's row, if that tells: good enough to reckon with, and nothing is read from the disk of packs. */
+int chunk_pack_row_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
 
 /*
  * A copier moves chunks out of packs that hold little of use, into packs of its own, in the order in which it is asked.

@@ -67,6 +67,8 @@ int kv_iter_new(struct kv *kv, enum kv_space s, struct kv_iter **out);
 struct kv_iter *kv_iter_free(struct kv_iter *it);
 void kv_iter_freep(struct kv_iter **it);
 void kv_iter_seek(struct kv_iter *it, const void *key, size_t klen);		/* to the first key >= key */
+/* The same for an iterator that is new, or stands before that key or at it; often that is near. */
+void kv_iter_seek_on(struct kv_iter *it, const void *key, size_t klen);
 void kv_iter_seek_back(struct kv_iter *it, const void *key, size_t klen);	/* to the last key <= key */
 void kv_iter_next(struct kv_iter *it);
 void kv_iter_prev(struct kv_iter *it);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * chunk_span: how long chunks are, by the pack's own table of contents.  For who proves maps, for who tells which bytes
- * of a stream a damaged chunk is, and for who takes a run of them apart.
+ * of a stream a damaged chunk is, and for who takes a run of them apart.  And by the pack's row, for who only counts.
  */
 #include <errno.h>
 
@@ -72,6 +72,27 @@ int chunk_pack_lens(struct chunk_store *cs, uint64_t pack, struct buf *out)
 		if (pack_entry(p, i, &e))
 			e.raw_len = store_lost_chunk(cs, (struct pack_ref){ pack, i }, &l) ? 0 : l.raw_len;
 		r = buf_append(out, &e.raw_len, sizeof(e.raw_len));
+	}
+	return r;
+}
+
+int chunk_pack_row_lens(struct chunk_store *cs, uint64_t pack, struct buf *out)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	uint8_t key[PACK_KEY_LEN];
+	struct pack_tally t;
+	int r;
+
+	pack_key_pack(key, PACK_KEY_SEALED, pack);
+	r = kv_get(cs->kv, KV_PACK, key, sizeof(key), &row);
+	if (r < 0)
+		return r;
+	if (r || pack_tally_unpack(row.data, row.len, &t) || row.len == PACK_TALLY_LEN)
+		return chunk_pack_lens(cs, pack, out);
+	for (uint32_t i = 0; !r && i < t.chunks; i++) {
+		uint32_t len = pack_tally_len(row.data, row.len, i);
+
+		r = buf_append(out, &len, sizeof(len));
 	}
 	return r;
 }

@@ -380,27 +380,22 @@ void chunk_store_totals(struct chunk_store *cs, struct chunk_totals *out)
 		}
 }
 
-/* At the row of the first closed pack with a number >= @from, if there is one. */
-static int packs_iter_new(struct chunk_store *cs, uint64_t from, struct kv_iter **out)
+int chunk_packs_iter(struct chunk_store *cs, struct kv_iter **out)
 {
-	uint8_t key[PACK_KEY_LEN];
-	int r = kv_iter_new(cs->kv, KV_PACK, out);
-
-	pack_key_pack(key, PACK_KEY_SEALED, from);
-	if (!r)
-		kv_iter_seek(*out, key, sizeof(key));
-	return r;
+	return kv_iter_new(cs->kv, KV_PACK, out);
 }
 
-/* CHUNK_E_END */
-static int pack_of_row(struct kv_iter *it, uint64_t *number, uint64_t *bytes)
+int chunk_packs_at(struct kv_iter *it, uint64_t from, uint64_t *number, uint64_t *bytes)
 {
 	static const uint8_t prefix = PACK_KEY_SEALED;
+	uint8_t key[PACK_KEY_LEN];
 	struct pack_tally tally;
 	const uint8_t *p;
 	size_t n;
 	int r;
 
+	pack_key_pack(key, PACK_KEY_SEALED, from);
+	kv_iter_seek_on(it, key, sizeof(key));
 	if (!kv_iter_in(it, &prefix, 1))
 		return kv_iter_error(it) ? kv_iter_error(it) : CHUNK_E_END;
 	p = kv_iter_value(it, &n);
@@ -417,24 +412,9 @@ static int pack_of_row(struct kv_iter *it, uint64_t *number, uint64_t *bytes)
 int chunk_store_next_pack(struct chunk_store *cs, uint64_t from, uint64_t *number, uint64_t *bytes)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	int r = packs_iter_new(cs, from, &it);
+	int r = chunk_packs_iter(cs, &it);
 
-	return r ? r : pack_of_row(it, number, bytes);
-}
-
-int chunk_store_each_pack(struct chunk_store *cs, int (*each)(void *ctx, uint64_t number, uint64_t bytes), void *ctx)
-{
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	uint64_t number = 0, bytes = 0;
-	int r = packs_iter_new(cs, 0, &it);
-
-	for (; !r; kv_iter_next(it)) {
-		r = pack_of_row(it, &number, &bytes);
-		if (r)
-			return r == CHUNK_E_END ? 0 : r;
-		r = each(ctx, number, bytes);
-	}
-	return r;
+	return r ? r : chunk_packs_at(it, from, number, bytes);
 }
 
 /* ---- open and close ---------------------------------------------------------------------------------------------- */

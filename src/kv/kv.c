@@ -105,6 +105,25 @@ bool kv_iter_valid(struct kv_iter *it)
 	return it->ops->valid(it);
 }
 
+/* So many steps cost as much as a search from the top. */
+#define NEAR_STEPS 4u
+
+void kv_iter_seek_on(struct kv_iter *it, const void *key, size_t klen)
+{
+	for (unsigned steps = 0; kv_iter_valid(it); steps++) {
+		size_t len;
+		const uint8_t *k = kv_iter_key(it, &len);
+		int order = memcmp(k, key, len < klen ? len : klen);
+
+		if (order > 0 || (order == 0 && len >= klen))
+			return;
+		if (steps == NEAR_STEPS)
+			break;
+		kv_iter_next(it);
+	}
+	kv_iter_seek(it, key, klen);
+}
+
 bool kv_iter_in(struct kv_iter *it, const void *prefix, size_t plen)
 {
 	const uint8_t *key;

@@ -49,6 +49,7 @@ struct round {
 	struct round_pack *pack;	/* in order */
 	size_t count, room;
 	uint64_t slots;
+	bool counts;		/* nothing is taken apart by .len: rows are good enough */
 	const struct buf *only;	/* of struct pack_ref, in order: only these chunks are moved; NULL: all of them */
 };
 /* A round has at most so many packs and slots. */
@@ -117,7 +118,7 @@ struct candidate *candidates(struct buf *b, size_t *count);
 
 struct survey {
 	struct gc *g;
-	struct kv_iter *uses, *looks;
+	struct kv_iter *uses, *looks, *packs;
 	struct buf unknown, sparse, small;	/* of struct candidate */
 	struct buf begun;	/* of uint64_t, in order: packs with which an earlier collection did not end */
 	struct buf healed;	/* the same: packs that are lost, and nothing with them */

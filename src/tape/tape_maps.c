@@ -50,7 +50,7 @@ int round_add(struct gc *g, struct round *r, uint64_t pack)
 	struct round_pack rp = { .pack = pack };
 	int e = round_reserve(r);
 
-	e = e ? e : chunk_pack_lens(g->cs, pack, &lens);
+	e = e ? e : (r->counts ? chunk_pack_row_lens : chunk_pack_lens)(g->cs, pack, &lens);
 	if (e == -ENOMEM)
 		return e;
 	if (e)

@@ -4,14 +4,18 @@
  *
  * Packs that nobody uses are removed as they are met.  Of the others a row tells what was found when they were last
  * looked at; those of which none does, or which may have more in use since, are looked at, many together (tape_mark.c).
- * Two iterators go along with the walk, one over use rows and one over those rows.
+ *
+ * The walk goes along use rows, with an iterator over rows of looks beside it, and an iterator over rows of packs is
+ * brought to where there is something to do: in the gaps between packs that are used, and at packs that are to be
+ * looked at or may be copied.  Rows of packs are a hundred times as long as the others, with the lengths of all chunks:
+ * a round with nothing to do reads next to none of them.
  */
 #include "tape/tape_gc.h"
 
+#include <errno.h>
+
 /* A pack of less than this was closed before it was full: writers come and go.  So many of them are made one. */
 #define SMALL_BYTES (PACK_BYTES_MAX / 8)
-/* A row that is wanted is often near: so many are passed over before a search begins at the top. */
-#define STEPS_MAX 4u
 
 struct candidate *candidates(struct buf *b, size_t *count)
 {
@@ -22,23 +26,6 @@ struct candidate *candidates(struct buf *b, size_t *count)
 static bool is_sparse(const struct gc *g, const struct candidate *c)
 {
 	return !c->live || c->live * 100 < c->all * (g->cfg->live_percent < 100 ? g->cfg->live_percent : 100);
-}
-
-/* To the first row at or behind @key. */
-static void come_to(struct kv_iter *it, const struct map_key *key)
-{
-	for (unsigned steps = 0; kv_iter_valid(it); steps++) {
-		size_t len;
-		const uint8_t *k = kv_iter_key(it, &len);
-		int order = memcmp(k, key->b, len < key->len ? len : key->len);
-
-		if (order > 0 || (order == 0 && len >= key->len))
-			return;
-		if (steps == STEPS_MAX)
-			break;
-		kv_iter_next(it);
-	}
-	kv_iter_seek(it, key->b, key->len);
 }
 
 static bool has_number(const struct buf *numbers, uint64_t pack)
@@ -66,7 +53,7 @@ static int known_of(struct survey *s, uint64_t pack, struct look *out, bool *kno
 	int r;
 
 	*known = false;
-	come_to(s->looks, &key);
+	kv_iter_seek_on(s->looks, key.b, key.len);
 	if (!kv_iter_in(s->looks, key.b, key.len))
 		return kv_iter_error(s->looks);
 	value = kv_iter_value(s->looks, &len);
@@ -94,9 +81,20 @@ static int sum_of_uses(struct survey *s, uint64_t pack, uint64_t *sum)
 	return kv_iter_error(s->uses);
 }
 
+static bool is_begun(const struct survey *s, const struct candidate *c)
+{
+	return s->g->cfg->live_percent && has_number(&s->begun, c->pack);
+}
+
+/* Would consider() take it?  Its file is no smaller than its chunks. */
+static bool may_be_wanted(const struct survey *s, const struct candidate *c)
+{
+	return is_sparse(s->g, c) || is_begun(s, c) || c->all < SMALL_BYTES;
+}
+
 static int consider(struct survey *s, const struct candidate *c)
 {
-	if (is_sparse(s->g, c) || (s->g->cfg->live_percent && has_number(&s->begun, c->pack)))
+	if (is_sparse(s->g, c) || is_begun(s, c))
 		return buf_append(&s->sparse, c, sizeof(*c));
 	return c->file_bytes < SMALL_BYTES ? buf_append(&s->small, c, sizeof(*c)) : 0;
 }
@@ -123,62 +121,122 @@ static int survey_unused(struct survey *s, uint64_t pack, uint64_t file_bytes)
 	return 0;
 }
 
-/* What was found may be less than is in use now, if more came since: then it is looked at again before it is copied. */
-static int survey_used(struct survey *s, uint64_t pack, uint64_t file_bytes)
+/* Its row, which is long, is only asked for if something is to be done about it.  *there: it is closed. */
+static int size_of(struct survey *s, struct candidate *c, bool *there)
 {
-	struct candidate c = { .pack = pack, .file_bytes = file_bytes };
-	bool known = false, dropped = has_number(&s->g->dropped, pack);
-	struct look look;
+	uint64_t number = 0;
+	int r = chunk_packs_at(s->packs, c->pack, &number, &c->file_bytes);
+
+	*there = r == 0 && number == c->pack;
+	return r == CHUNK_E_END ? 0 : r;
+}
+
+/* What was found may be less than is in use now, if more came since: then it is looked at again before it is copied. */
+static int still_so(struct survey *s, const struct candidate *c, const struct look *look, bool *known)
+{
 	uint64_t used;
-	int r;
+	int r = 0;
+
+	if (is_sparse(s->g, c)) {
+		r = sum_of_uses(s, c->pack, &used);
+		*known = !r && used == look->used;
+	}
+	return r;
+}
+
+static int survey_used(struct survey *s, uint64_t pack)
+{
+	bool healed = has_number(&s->healed, pack), dropped = has_number(&s->g->dropped, pack);
+	struct candidate c = { .pack = pack };
+	bool known = false, there = false;
+	struct look look;
+	int r = 0;
 
 	if (!s->g->cfg->live_percent && !dropped)
 		return 0;
-	/* Its maps can name the others, which costs nothing. */
-	if (has_number(&s->healed, pack))
-		return consider(s, &c);
-	r = dropped ? 0 : known_of(s, pack, &look, &known);
+	if (!healed && !dropped)
+		r = known_of(s, pack, &look, &known);
 	if (!r && known) {
 		c.live = look.live;
 		c.all = look.all;
-		if (is_sparse(s->g, &c)) {
-			r = sum_of_uses(s, pack, &used);
-			known = !r && used == look.used;
-		}
+		r = still_so(s, &c, &look, &known);
 	}
-	if (r)
+	if (r || (known && !may_be_wanted(s, &c)))
 		return r;
-	return known ? consider(s, &c) : buf_append(&s->unknown, &c, sizeof(c));
+	r = size_of(s, &c, &there);
+	if (r || !there)
+		return r;
+	/* The maps of a healed one can name the others, which costs nothing. */
+	return healed || known ? consider(s, &c) : buf_append(&s->unknown, &c, sizeof(c));
 }
 
-static int survey_pack(void *ctx, uint64_t pack, uint64_t file_bytes)
+/* Those from @from up to @to that have a row, and no use row. */
+static int survey_gap(struct survey *s, uint64_t from, uint64_t to)
 {
-	struct survey *s = ctx;
-	struct map_key uses = key_uses(pack);
-	int r;
+	uint64_t number, bytes;
+	int r = 0;
 
-	s->g->report.packs++;
-	come_to(s->uses, &uses);
-	if (kv_iter_in(s->uses, uses.b, uses.len))
-		r = survey_used(s, pack, file_bytes);
-	else
-		r = kv_iter_error(s->uses) ? kv_iter_error(s->uses) : survey_unused(s, pack, file_bytes);
-	return r ? r : gc_step(s->g);
+	while (!r && from < to) {
+		r = chunk_packs_at(s->packs, from, &number, &bytes);
+		if (r || number >= to)
+			break;
+		r = survey_unused(s, number, bytes);
+		r = r ? r : gc_step(s->g);
+		from = number + 1;
+	}
+	return r == CHUNK_E_END ? 0 : r;
+}
+
+/* The first pack from @from on that has a use row; UINT64_MAX: none. */
+static int next_used(struct survey *s, uint64_t from, uint64_t *pack)
+{
+	struct map_key uses = key_uses(from);
+	const uint8_t *key;
+	size_t len;
+
+	*pack = UINT64_MAX;
+	kv_iter_seek_on(s->uses, uses.b, uses.len);
+	if (!kv_iter_in(s->uses, uses.b, 1))
+		return kv_iter_error(s->uses);
+	key = kv_iter_key(s->uses, &len);
+	if (len != uses.len + 8)
+		return err_explain(-EUCLEAN, "the key of a use row has %zu bytes", len);
+	*pack = get_be64(key + 1);
+	return 0;
 }
 
 static int walk_packs(struct survey *s)
 {
-	struct map_key uses = key_uses(0), looks = key_all_looks();
+	uint64_t pack, from = 0;
+	int r = 0;
+
+	do {
+		r = next_used(s, from, &pack);
+		r = r || pack == from ? r : survey_gap(s, from, pack);
+		if (r || pack == UINT64_MAX)
+			return r;
+		r = survey_used(s, pack);
+		r = r ? r : gc_step(s->g);
+		from = pack + 1;
+	} while (!r);
+	return r;
+}
+
+static int each_pack(struct survey *s)
+{
+	struct chunk_totals totals;
 	int r = kv_iter_new(s->g->kv, KV_MAP, &s->uses);
 
 	r = r ? r : kv_iter_new(s->g->kv, KV_MAP, &s->looks);
+	r = r ? r : chunk_packs_iter(s->g->cs, &s->packs);
 	if (r)
 		return r;
-	kv_iter_seek(s->uses, uses.b, uses.len);
-	kv_iter_seek(s->looks, looks.b, looks.len);
-	r = chunk_store_each_pack(s->g->cs, survey_pack, s);
+	chunk_store_totals(s->g->cs, &totals);
+	s->g->report.packs = totals.packs;
+	r = walk_packs(s);
 	s->uses = kv_iter_free(s->uses);
 	s->looks = kv_iter_free(s->looks);
+	s->packs = kv_iter_free(s->packs);
 	return r;
 }
 
@@ -194,6 +252,24 @@ static int put_look(struct kv_batch *b, const struct round_pack *rp, const struc
 	return r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
 }
 
+static bool all_in_use(const struct round_pack *rp)
+{
+	uint32_t i = 0;
+
+	while (i < rp->slots && rp->live[i / 8] >> i % 8 & 1)
+		i++;
+	return i == rp->slots;
+}
+
+/* Of a pack that is all in use the table of contents tells no more, unless it is small: then it may be copied. */
+static int weigh(struct survey *s, const struct round_pack *rp, struct candidate *c)
+{
+	if (c->file_bytes < SMALL_BYTES || !all_in_use(rp))
+		return chunk_pack_live(s->g->cs, rp->pack, rp->live, rp->slots / 8 + 1, &c->live, &c->all);
+	c->live = c->all = c->file_bytes;
+	return 0;
+}
+
 /* What was found is told of each. */
 static int tell_looks(struct survey *s, const struct round *r, struct candidate *c, size_t count)
 {
@@ -203,7 +279,7 @@ static int tell_looks(struct survey *s, const struct round *r, struct candidate 
 	for (size_t i = 0; !e && i < count; i++) {
 		const struct round_pack *rp = round_find(r, c[i].pack);
 
-		if (!rp || chunk_pack_live(s->g->cs, rp->pack, rp->live, rp->slots / 8 + 1, &c[i].live, &c[i].all))
+		if (!rp || weigh(s, rp, &c[i]))
 			continue;
 		e = put_look(b, rp, &c[i]);
 		e = e ? e : consider(s, &c[i]);
@@ -219,7 +295,7 @@ static int look(struct survey *s)
 	int e = 0;
 
 	for (size_t i = 0, first; !e && i < count;) {
-		CLEANUP(round_fini) struct round r = { 0 };
+		CLEANUP(round_fini) struct round r = { .counts = true };
 
 		for (first = i; !e && i < count && !round_full(&r); i++) {
 			e = round_add(s->g, &r, c[i].pack);
@@ -269,7 +345,7 @@ int survey(struct survey *s)
 	int r = read_moves(s);
 
 	r = r ? r : chunk_store_each_bad(s->g->cs, add_healed, &s->healed);
-	r = r ? r : walk_packs(s);
+	r = r ? r : each_pack(s);
 	return r ? r : look(s);
 }
 
@@ -277,6 +353,7 @@ void survey_fini(struct survey *s)
 {
 	kv_iter_free(s->uses);
 	kv_iter_free(s->looks);
+	kv_iter_free(s->packs);
 	buf_fini(&s->unknown);
 	buf_fini(&s->sparse);
 	buf_fini(&s->small);

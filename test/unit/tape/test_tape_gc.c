@@ -390,6 +390,25 @@ static void a_pack_is_looked_at_once(void **state)
 	assert_int_equal(rows(s, 'L'), 1);
 }
 
+/* Its table of contents was not read to find that. */
+static void a_large_pack_all_in_use_is_looked_at_again_when_something_is_taken(void **state)
+{
+	struct store *s = *state;
+
+	write_generation(s, 0, 100, 300);
+	assert_int_equal(gc_live(s, 100).candidates, 0);
+	assert_int_equal(rows(s, 'L'), 1);
+	assert_int_equal(gc_live(s, 100).candidates, 0);
+	write_generation(s, 100, 900, 1);
+	drop_old(s);
+	assert_int_equal(gc_live(s, 50).freed_packs, 1);
+	restart(s);
+	assert_in_range(stored(s), 101 * 20000, 101 * 20000 + 50000);
+	rewind_tape(s);
+	assert_records(s, 100, 100);
+	assert_records(s, 900, 1);
+}
+
 static int count_rows(struct store *s)
 {
 	return (int)(rows(s, 'H') + rows(s, 'O') + rows(s, 'C') + rows(s, 'U') + rows(s, 'D') + rows(s, 'L') +
@@ -886,6 +905,7 @@ int main(void)
 		with_store(a_sparse_pack_is_copied_forward_and_removed),
 		with_store(a_pack_with_enough_in_use_stays),
 		with_store(a_pack_is_looked_at_once),
+		with_store(a_large_pack_all_in_use_is_looked_at_again_when_something_is_taken),
 		with_store(a_dry_run_tells_the_same_and_changes_nothing),
 		with_store(what_is_shared_is_copied_once),
 		with_store(many_small_packs_become_one),
