@@ -50,8 +50,8 @@ struct packs_ops {
 	int (*truncate)(struct pack_file *f, uint64_t len);
 	/* All bytes written before the call and the name of the file are safe. May run beside write. */
 	int (*sync)(struct pack_file *f);
-	/* A hint: begin to write these bytes out, so that the sync to come is short. */
-	void (*push)(struct pack_file *f, uint64_t off, uint64_t n);
+	/* A hint: begin to write these bytes out, so that the sync to come is short. < 0: some of them are lost. */
+	int (*push)(struct pack_file *f, uint64_t off, uint64_t n);
 };
 
 #endif

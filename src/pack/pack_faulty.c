@@ -14,12 +14,22 @@ struct faulty {
 	struct packs_fault plan;
 	uint64_t steps; /* of the kinds that are planned */
 	bool met;
+	struct stale *stale;
+};
+
+/* Bytes that are in the system's cache and not on the disk. */
+struct stale {
+	struct stale *next;
+	uint64_t number, at, n;
+	uint8_t bytes[];
 };
 
 struct faulty_file {
 	struct pack_file base;
 	struct faulty *faulty;
 	struct pack_file *under;
+	uint64_t number;
+	bool direct;
 	uint64_t synced; /* bytes that the last sync made safe */
 };
 
@@ -100,6 +110,12 @@ static int refused(const struct packs_fault *plan, const char *what)
 
 static struct packs *faulty_close(struct packs *ps)
 {
+	while (faulty_of(ps)->stale) {
+		struct stale *s = faulty_of(ps)->stale;
+
+		faulty_of(ps)->stale = s->next;
+		free(s);
+	}
 	pthread_mutex_destroy(&faulty_of(ps)->lock);
 	free(faulty_of(ps));
 	return NULL;
@@ -139,7 +155,7 @@ static int faulty_list(struct packs *ps, uint64_t folder, struct pack_numbers *o
 }
 
 /* Takes @below. */
-static int file_new(struct packs *ps, struct pack_file *below, struct pack_file **out)
+static int file_new(struct packs *ps, uint64_t number, struct pack_file *below, struct pack_file **out)
 {
 	struct faulty_file *f = calloc(1, sizeof(*f));
 
@@ -149,6 +165,7 @@ static int file_new(struct packs *ps, struct pack_file *below, struct pack_file 
 	}
 	f->base.ops = &faulty_ops;
 	f->faulty = faulty_of(ps);
+	f->number = number;
 	f->under = below;
 	*out = &f->base;
 	return 0;
@@ -163,7 +180,7 @@ static int faulty_create(struct packs *ps, uint64_t number, const void *head, si
 	if (fails(faulty_of(ps), PACKS_CREATE, &plan))
 		return refused(&plan, "create");
 	r = under(ps)->ops->create(under(ps), number, head, n, &below);
-	return r ? r : file_new(ps, below, out);
+	return r ? r : file_new(ps, number, below, out);
 }
 
 static int faulty_open(struct packs *ps, uint64_t number, enum pack_file_mode mode, struct pack_file **out)
@@ -177,7 +194,9 @@ static int faulty_open(struct packs *ps, uint64_t number, enum pack_file_mode mo
 	r = under(ps)->ops->open(under(ps), number, mode, &below);
 	if (r)
 		return r;
-	r = file_new(ps, below, out);
+	r = file_new(ps, number, below, out);
+	if (!r)
+		file_of(*out)->direct = mode == PACK_FILE_DIRECT;
 	if (!r && below->ops->size(below, &file_of(*out)->synced) != 0)
 		file_of(*out)->synced = UINT64_MAX; /* then nothing of it can be lost */
 	return r;
@@ -197,6 +216,52 @@ static int faulty_size(struct pack_file *f, uint64_t *out)
 	return under_file(f)->ops->size(under_file(f), out);
 }
 
+/* ---- what only the cache has ---- */
+
+/* The part of @s that lies in the @n bytes from @off on: *at of them, and how long it is. */
+static uint64_t overlap(const struct stale *s, uint64_t off, uint64_t n, uint64_t *at)
+{
+	uint64_t from = s->at > off ? s->at : off, to = s->at + s->n < off + n ? s->at + s->n : off + n;
+
+	*at = from;
+	return to > from ? to - from : 0;
+}
+
+/* Into what was read; or, without @buf, what was written anew or cut off is forgotten with all behind it. */
+static void overlay(const struct faulty_file *f, uint8_t *buf, uint64_t n, uint64_t off)
+{
+	uint64_t at, len;
+
+	LOCK_SCOPE(&f->faulty->lock);
+	for (struct stale *s = f->faulty->stale; s; s = s->next) {
+		len = s->number == f->number ? overlap(s, off, n, &at) : 0;
+		if (len && buf)
+			memcpy(buf + (at - off), s->bytes + (at - s->at), len);
+		else if (len)
+			s->n = at - s->at;
+	}
+}
+
+static int make_stale(struct faulty_file *f)
+{
+	struct faulty *fa = f->faulty;
+	struct stale *s;
+	uint64_t size;
+	int r = f->under->ops->size(f->under, &size);
+
+	if (r || size <= f->synced)
+		return r;
+	s = malloc(sizeof(*s) + size - f->synced);
+	if (!s)
+		return err_origin(-ENOMEM);
+	*s = (struct stale){ .number = f->number, .at = f->synced, .n = size - f->synced };
+	r = f->under->ops->pread(f->under, s->bytes, s->n, s->at);
+	LOCK_SCOPE(&fa->lock);
+	s->next = fa->stale;
+	fa->stale = s;
+	return r;
+}
+
 static int faulty_pread(struct pack_file *f, void *buf, size_t n, uint64_t off)
 {
 	bool hurt;
@@ -207,6 +272,8 @@ static int faulty_pread(struct pack_file *f, void *buf, size_t n, uint64_t off)
 	if (hurt && plan.how != PACKS_FLIPPED)
 		return refused(&plan, "read");
 	r = under_file(f)->ops->pread(under_file(f), buf, n, off);
+	if (!r && !file_of(f)->direct)
+		overlay(file_of(f), buf, n, off);
 	if (!r && hurt && n)
 		((uint8_t *)buf)[n / 2] ^= 4;
 	return r;
@@ -216,6 +283,7 @@ static int faulty_write(struct pack_file *f, uint64_t off, const void *a, size_t
 {
 	struct packs_fault plan;
 
+	overlay(file_of(f), NULL, an + bn, off);
 	if (!fails(file_of(f)->faulty, PACKS_WRITE, &plan))
 		return under_file(f)->ops->write(under_file(f), off, a, an, b, bn);
 	if (plan.how == PACKS_PARTLY)
@@ -229,6 +297,7 @@ static int faulty_truncate(struct pack_file *f, uint64_t len)
 
 	if (fails(file_of(f)->faulty, PACKS_TRUNCATE, &plan))
 		return refused(&plan, "truncate");
+	overlay(file_of(f), NULL, PACK_BYTES_MAX, len);
 	return under_file(f)->ops->truncate(under_file(f), len);
 }
 
@@ -253,7 +322,9 @@ static int faulty_sync(struct pack_file *f)
 	int r;
 
 	if (fails(file_of(f)->faulty, PACKS_SYNC, &plan)) {
-		if (plan.how == PACKS_PARTLY)
+		if (plan.how == PACKS_STALE && make_stale(file_of(f)))
+			log_error("a planned fault is not what it should be");
+		if (plan.how == PACKS_PARTLY || plan.how == PACKS_STALE)
 			lose_unsynced(file_of(f));
 		return refused(&plan, "sync");
 	}
@@ -265,9 +336,9 @@ static int faulty_sync(struct pack_file *f)
 	return r;
 }
 
-static void faulty_push(struct pack_file *f, uint64_t off, uint64_t n)
+static int faulty_push(struct pack_file *f, uint64_t off, uint64_t n)
 {
-	under_file(f)->ops->push(under_file(f), off, n);
+	return under_file(f)->ops->push(under_file(f), off, n);
 }
 
 static const struct packs_ops faulty_ops = {

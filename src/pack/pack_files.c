@@ -478,10 +478,13 @@ static int file_sync(struct pack_file *pf)
 	return 0;
 }
 
-/* An error is not lost: the kernel keeps it for the next fdatasync(). */
-static void file_push(struct pack_file *pf, uint64_t off, uint64_t n)
+/* What a disk says later the kernel keeps for the next fdatasync(); not always what a file system says at once, for want
+ * of space or because it is ill.  Any other error is of the hint and not of the bytes. */
+static int file_push(struct pack_file *pf, uint64_t off, uint64_t n)
 {
-	(void)sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE);
+	if (!sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE))
+		return 0;
+	return errno == EIO || errno == ENOSPC || errno == EDQUOT ? failed("write out", file_of(pf)->number) : 0;
 }
 
 static const struct packs_ops files_ops = {

@@ -356,8 +356,9 @@ static int mem_sync(struct pack_file *pf)
 	return 0;
 }
 
-static void mem_push(struct pack_file *pf, uint64_t off, uint64_t n)
+static int mem_push(struct pack_file *pf, uint64_t off, uint64_t n)
 {
+	return 0;
 }
 
 /* ---- the power cut ---------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ int pack_state_new(uint64_t number, struct pack_file *f, struct pack **out)
 	p->number = number;
 	p->end = p->bytes = PACK_HEADER_BYTES;
 	atomic_init(&p->refs, 1);
+	pthread_mutex_init(&p->syncing, NULL);
 	pthread_mutex_init(&p->lock, NULL);
 	*out = p;
 	return 0;
@@ -213,6 +214,7 @@ struct pack *pack_release(struct pack *p)
 		return NULL;
 	p->file->ops->release(p->file);
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->syncing);
 	free(p->rows);
 	free(p);
 	return NULL;

@@ -7,6 +7,9 @@
  * end that are torn go, unless somebody was told that they are safe: then it is damage, and the entry stays, known to
  * be bad.  A trailer, or a table where one must be, says that everything before it was safe; if the entries do not
  * lead up to it, nothing is changed.
+ *
+ * What counts is what the disk has.  Pages that could not be written stay in the system's cache as if they were, and
+ * outlive the process that was told; so recovery syncs, and then reads past the cache.
  */
 #include <errno.h>
 
@@ -17,7 +20,8 @@
 /* ---- recovery --------------------------------------------------------------------------------------------- */
 
 struct recovery {
-	struct pack *p; /* a row for each entry that the headers lead to */
+	struct pack *p; /* a row for each entry that the headers lead to; its file is read from the disk */
+	struct pack_file *to; /* the same, to write to */
 	const struct pack_recovery *how;
 	struct pack_look look;
 	uint64_t size;
@@ -213,41 +217,51 @@ static int choose(struct recovery *c)
 	return r;
 }
 
-static int write_header(struct pack *p)
+static int write_header(const struct pack *p, struct pack_file *to)
 {
 	struct pack_header h = { .number = p->number, .created_ns = clock_now_ns() };
 	uint8_t head[PACK_HEADER_BYTES];
 
 	pack_header_pack(&h, head);
-	return p->file->ops->write(p->file, 0, head, sizeof(head), NULL, 0);
+	return to->ops->write(to, 0, head, sizeof(head), NULL, 0);
 }
 
 /* The block at @offset is written as it was, if one bit of it is wrong. */
-static int mend_block(struct pack *p, uint64_t offset)
+static int mend_block(struct pack *p, struct pack_file *to, uint64_t offset)
 {
 	uint8_t b[PACK_ENTRY_BYTES];
 	int r = p->file->ops->pread(p->file, b, sizeof(b), offset);
 
 	if (r || get_le64(b + PACK_SUMMED_BYTES) == sum64(b, PACK_SUMMED_BYTES) || !pack_mend_bit(b))
 		return r;
-	return p->file->ops->write(p->file, offset, b, sizeof(b), NULL, 0);
+	return to->ops->write(to, offset, b, sizeof(b), NULL, 0);
 }
 
 /* The table does without them, but if one day it is damaged they are needed.  An entry's header that is destroyed is
  * left so: its sum of the stored bytes was the only one.  And whoever sealed the pack may have been stopped before the
  * table was safe. */
-static int mend_headers(struct pack *p)
+static int mend_headers(struct pack *p, struct pack_file *to)
 {
 	int r = check_header(p, p->bytes);
 
 	/* Trailer and table have proven which pack it is. */
 	if (r == HEADER_E_ABSENT || r == HEADER_E_DAMAGED || r == -EUCLEAN)
-		r = write_header(p);
+		r = write_header(p, to);
 	else if (r == -EPROTONOSUPPORT)
 		r = 0;
 	for (uint32_t i = 0; i < p->count && !r; i++)
-		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES);
-	return r ? r : p->file->ops->sync(p->file);
+		r = mend_block(p, to, p->rows[i].offset - PACK_ENTRY_BYTES);
+	return r ? r : to->ops->sync(to);
+}
+
+/* From here on nothing is read any more. */
+static int seal(struct recovery *c)
+{
+	struct pack_file *from = c->p->file;
+
+	c->p->file = c->to;
+	c->to = from;
+	return pack_seal(c->p);
 }
 
 /* The rows are in @p; make the file what they say. */
@@ -259,13 +273,13 @@ static int finish(struct recovery *c)
 	log_info("pack %012llx: %u chunks; %llu bytes behind them are written anew or go", NUMBER(p), p->count,
 		 (unsigned long long)(c->size - p->end));
 	for (uint32_t i = 0; i < p->count && !r; i++)
-		r = mend_block(p, p->rows[i].offset - PACK_ENTRY_BYTES);
+		r = mend_block(p, c->to, p->rows[i].offset - PACK_ENTRY_BYTES);
 	if (!r && c->header)
-		r = write_header(p);
+		r = write_header(p, c->to);
 	if (!r)
-		r = p->file->ops->truncate(p->file, p->end);
+		r = c->to->ops->truncate(c->to, p->end);
 	if (!r)
-		r = pack_seal(p);
+		r = seal(c);
 	for (uint32_t i = 0; i < p->count && !r && c->how->bad; i++)
 		if (c->torn[i])
 			c->how->bad(c->how->ctx, i, &p->rows[i].digest);
@@ -297,26 +311,42 @@ static int recover(struct packs *ps, struct recovery *c)
 	return r ? r : -ENOENT;
 }
 
+/* What a killed process has written, and nobody asked to be synced, counts if it gets to the disk now. */
+static int open_both(struct packs *ps, uint64_t number, struct recovery *c)
+{
+	int r = ps->ops->open(ps, number, PACK_FILE_WRITE, &c->to);
+
+	r = r ? r : c->to->ops->sync(c->to);
+	return r ? r : pack_open_bare(ps, number, PACK_FILE_DIRECT, &c->p, &c->size);
+}
+
+static int load_or_recover(struct packs *ps, struct recovery *c)
+{
+	int r = pack_state_load(c->p);
+
+	if (!r)
+		return mend_headers(c->p, c->to);
+	if (r != -EUCLEAN && r != -EBADMSG)
+		return r;
+	pack_state_empty(c->p);
+	r = recover(ps, c);
+	pack_look_fini(&c->look);
+	free(c->buf);
+	free(c->torn);
+	return r;
+}
+
 int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *how)
 {
 	static const struct pack_recovery alone;
-	CLEANUP(pack_releasep) struct pack *p = NULL;
 	struct recovery c = { .how = how ? how : &alone };
-	int r = pack_open_bare(ps, number, PACK_FILE_WRITE, &p, &c.size);
+	int r = pack_number_check(number);
 
-	if (r)
-		return r;
-	r = pack_state_load(p);
-	if (!r)
-		return mend_headers(p);
-	if (r != -EUCLEAN && r != -EBADMSG)
-		return r;
-	pack_state_empty(p);
-	c.p = p;
-	r = recover(ps, &c);
-	pack_look_fini(&c.look);
-	free(c.buf);
-	free(c.torn);
+	r = r ? r : open_both(ps, number, &c);
+	r = r ? r : load_or_recover(ps, &c);
+	pack_release(c.p);
+	if (c.to)
+		c.to->ops->release(c.to);
 	return r;
 }
 

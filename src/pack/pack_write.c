@@ -79,11 +79,16 @@ static int take_back(struct pack *p, int r)
 	return r;
 }
 
+/* Who syncs is told if it fails. */
 static void push(struct pack *p)
 {
+	int r;
+
 	if (p->end - p->pushed < PUSH_BYTES)
 		return;
-	p->file->ops->push(p->file, p->pushed, p->end - p->pushed);
+	r = p->file->ops->push(p->file, p->pushed, p->end - p->pushed);
+	if (r)
+		broken(p, r);
 	p->pushed = p->end;
 }
 
@@ -114,8 +119,10 @@ int pack_append(struct pack *p, const struct pack_entry *e, const void *stored, 
 	return 0;
 }
 
+/* One at a time: of two that sync at once the kernel tells one only, and the other must not take that for success. */
 int pack_sync(struct pack *p)
 {
+	LOCK_SCOPE(&p->syncing);
 	int r;
 
 	pthread_mutex_lock(&p->lock);

@@ -24,8 +24,8 @@ static_assert(sizeof(struct pack_row) == 44, "the memory that a held pack is pro
  *    some may be lost, and what they describe need not be safe.
  * 2. @sealed: table and trailer follow @end, the file has @bytes, all of it is safe, nothing changes any more.
  * 3. Not @sealed: @bytes == @end, unless @broken.
- * Only the one appending thread changes anything but @refs and @broken, so it may read without the lock.  No lock is
- * held during a transfer.
+ * Only the one appending thread changes anything but @refs and @broken, so it may read without the lock.  @lock is
+ * not held during a transfer.
  */
 struct pack {
 	struct pack_file *file;
@@ -33,6 +33,7 @@ struct pack {
 	atomic_uint refs;
 	bool salvaged; /* opened without a whole table; from then on as a sealed one */
 
+	pthread_mutex_t syncing; /* held during a sync, before @lock: the kernel tells a failure to one caller only */
 	pthread_mutex_t lock; /* guards what follows; no other lock is taken under it */
 	struct pack_row *rows;
 	uint32_t count, cap;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One life of a store, in which step number n fails: for every kind of step and every n until nothing fails any more.
- * Two writers that share, a commit each, a stop, a deletion, a collection, the deleted data once more, a pack copied
+ * Two writers that share, a commit each, a stop, the same data again, a deletion, a collection, the deleted data once more, a pack copied
  * forward.  After each of these lives, with a power cut at its end and without: the store opens, everything that was
  * committed is there byte for byte, and nothing is wrong that the collector would not take.
  */
@@ -9,7 +9,7 @@
 #include "rig.h"
 
 #define BYTES (64u << 10)
-#define KEPT 5u
+#define KEPT 6u
 
 /* A stream that somebody wants to keep: bytes that follow from @seed, the first half those of @half_of. */
 struct kept { uint64_t seed, half_of; struct map m; bool committed, deleted; };
@@ -30,7 +30,7 @@ static void life_begin(struct life *l)
 	struct kv *base;
 
 	lived++;
-	*l = (struct life){ .kept = { { 1, 1 }, { 2, 1 }, { 3, 3 }, { 1, 1 }, { 4, 2 } } };
+	*l = (struct life){ .kept = { { 1, 1 }, { 2, 1 }, { 3, 3 }, { 1, 1 }, { 4, 2 }, { 2, 1 } } };
 	l->g.cfg.params = chunk_params_of(8 << 10);
 	memcpy(l->g.cfg.key, "the secret of a store in a test.", 32);
 	OK(kv_mem_new(&base));
@@ -231,6 +231,8 @@ static void live(struct life *l)
 	for (unsigned i = 0; i < 3; i++)
 		if (l->kept[i].committed)
 			(void)read_back(&l->g, &l->kept[i]);
+	/* Shares what recovery found, also what was never told to be safe. */
+	write_one(l, 5);
 	l->kept[0].deleted = l->kept[2].deleted = true;
 	collect(l);
 	write_one(l, 3);
@@ -382,6 +384,8 @@ static void a_sync_fails(void **state)
 	(void)state;
 	lives("a sync", (struct packs_fault){ .kinds = PACKS_SYNC, .error = EIO }, 5);
 	lives("a sync that loses", (struct packs_fault){ .kinds = PACKS_SYNC, .how = PACKS_PARTLY, .error = EIO }, 5);
+	lives("a sync that loses behind the cache",
+	      (struct packs_fault){ .kinds = PACKS_SYNC, .how = PACKS_STALE, .error = EIO }, 5);
 }
 
 static void a_read_fails_or_lies(void **state)

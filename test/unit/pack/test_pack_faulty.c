@@ -116,6 +116,30 @@ static void failed_sync_can_lose_what_was_written(void **state)
 	packs_close(ps);
 }
 
+/* A restart without another boot finds in the cache what the disk does not have. */
+static void recovery_keeps_nothing_that_only_the_cache_has(void **state)
+{
+	struct fixture *f = *state;
+	struct packs *ps = faulty_over(f);
+	struct pack *p = new_pack(ps, 1, 5);
+
+	assert_int_equal(pack_sync(p), 0);
+	append_pieces(p, 5, 9);
+	packs_faulty_plan(ps, &(struct packs_fault){ .kinds = PACKS_SYNC, .step = 1, .error = EIO, .how = PACKS_STALE });
+	assert_int_equal(pack_sync(p), -EIO);
+	pack_release(p);
+	p = opened(ps, 1);
+	assert_pieces(p, 9);
+	pack_release(p);
+	assert_int_equal(pack_recover(ps, 1, NULL), 0);
+	for (int disk = 0; disk < 2; disk++) {
+		p = opened(disk ? f->ps : ps, 1);
+		assert_pieces(p, 5);
+		pack_release(p);
+	}
+	packs_close(ps);
+}
+
 static void reads_fail_or_lie(void **state)
 {
 	struct fixture *f = *state;
@@ -152,6 +176,7 @@ int main(void)
 		test_both(lasting_fault_lasts),
 		test_both(part_of_a_write_is_left_when_it_cannot_be_taken_back),
 		test_both(failed_sync_can_lose_what_was_written),
+		test_both(recovery_keeps_nothing_that_only_the_cache_has),
 		test_both(reads_fail_or_lie),
 	};
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Appending to a pack, sealing it, and every way in which that can fail. */
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "unit/pack/hurt.h"
 
@@ -205,6 +209,45 @@ static void failed_sync_is_final(void **state)
 	pack_release(p);
 }
 
+static sem_t sync_begun;
+static atomic_uint syncs;
+
+/* As a kernel does it: the first to ask is told, whoever asks meanwhile is not. */
+static int sync_fails_slowly(struct pack_file *f)
+{
+	if (atomic_fetch_add(&syncs, 1))
+		return 0;
+	sem_post(&sync_begun);
+	usleep(50000);
+	return -EIO;
+}
+
+static void *sync_in_a_thread(void *p)
+{
+	assert_int_equal(pack_sync(p), -EIO);
+	return NULL;
+}
+
+static void failed_sync_is_told_to_all_who_sync_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct pack *p;
+	pthread_t t;
+
+	begin_hurt(f->ps);
+	hurt.sync = sync_fails_slowly;
+	p = new_pack(f->ps, 1, 5);
+	atomic_store(&syncs, 0);
+	sem_init(&sync_begun, 0, 0);
+	pthread_create(&t, NULL, sync_in_a_thread, p);
+	sem_wait(&sync_begun);
+	assert_int_equal(pack_sync(p), -EIO);
+	pthread_join(t, NULL);
+	sem_destroy(&sync_begun);
+	pack_release(p);
+	heal(f->ps);
+}
+
 static void failed_seal_leaves_a_pack_to_recover(void **state)
 {
 	struct fixture *f = *state;
@@ -286,11 +329,11 @@ static void torn_append_that_cannot_be_taken_back_is_the_last(void **state)
 
 static uint64_t pushed;
 
-static void push_is_watched(struct pack_file *f, uint64_t off, uint64_t n)
+static int push_is_watched(struct pack_file *f, uint64_t off, uint64_t n)
 {
 	assert_int_equal(off, pushed);
 	pushed = off + n;
-	hurt_calls++;
+	return ++hurt_calls == hurt_at ? -EIO : 0;
 }
 
 /* Each byte is pushed at most once, in order, and never much is left for the sync. */
@@ -314,6 +357,30 @@ static void write_out_begins_early(void **state)
 	free(bytes);
 }
 
+static void write_out_that_fails_is_told_by_the_sync(void **state)
+{
+	struct fixture *f = *state;
+	struct pack_entry e = { .raw_len = 1u << 16, .stored_len = 1u << 16 };
+	uint8_t *bytes = calloc(1, 1u << 16);
+	struct pack *p;
+	uint32_t slot;
+	int r = 0;
+
+	pushed = 0;
+	begin_hurt(f->ps);
+	hurt.push = push_is_watched;
+	hurt_at = 2;
+	p = new_pack(f->ps, 1, 0);
+	while (!r)
+		r = pack_append(p, &e, bytes, &slot);
+	assert_int_equal(r, -EIO);
+	assert_int_equal(hurt_calls, 2);
+	assert_int_equal(pack_sync(p), -EIO);
+	pack_release(p);
+	heal(f->ps);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,10 +395,12 @@ int main(void)
 		test_mem(full_disk_leaves_whole_chunks_and_room_comes_back),
 		test_mem(no_room_for_a_header_is_no_pack),
 		test_mem(failed_sync_is_final),
+		test_mem(failed_sync_is_told_to_all_who_sync_at_once),
 		test_mem(failed_seal_leaves_a_pack_to_recover),
 		test_mem(table_is_written_after_the_chunks_are_safe),
 		test_mem(torn_append_that_cannot_be_taken_back_is_the_last),
 		test_mem(write_out_begins_early),
+		test_mem(write_out_that_fails_is_told_by_the_sync),
 	};
 
 	return cmocka_run_group_tests_name("pack_write", tests, NULL, NULL);
