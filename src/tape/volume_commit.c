@@ -267,17 +267,23 @@ static uint64_t drop_uncommitted(struct volume *v, uint32_t p)
 	return lost;
 }
 
+/* Of every partition: the writer knew which packs its places are in, for all of them, and nobody else does. */
 int volume_roll_back(struct volume *v, int r)
 {
-	uint64_t lost;
+	uint64_t lost = 0;
+	uint32_t in = 0;
 
 	if (volume_commit_stored(v))
 		log_debug("%s: nothing behind the last commit could be kept", v->attr.barcode);
 	v->writer = chunk_writer_free(v->writer);
-	lost = drop_uncommitted(v, v->writing_in);
+	for (uint32_t p = 0; p < v->head.partitions; p++) {
+		uint64_t n = drop_uncommitted(v, p);
+
+		in = n ? p : in;
+		lost += n;
+	}
 	if (!lost)
 		return r == -ENOSPC ? TAPE_E_FULL : r;
-	return err_explain(r, "%s: partition %u: %" PRIu64 " objects behind object %" PRIu64 " could not be stored: %s",
-			   v->attr.barcode, v->writing_in, lost, v->partition[v->writing_in].committed.objects,
-			   strerror(-r));
+	return err_explain(r, "%s: %" PRIu64 " objects behind object %" PRIu64 " of partition %u could not be stored: %s",
+			   v->attr.barcode, lost, v->partition[in].committed.objects, in, strerror(-r));
 }

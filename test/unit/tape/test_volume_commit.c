@@ -208,6 +208,34 @@ static void a_deferred_error_is_told_once(void **state)
 	assert_eod(s);
 }
 
+/* What another partition was given, and no commit has covered, lies in the same pack. */
+static void a_failed_sync_promises_nothing_in_another_partition(void **state)
+{
+	struct store *s = *state;
+	struct tape_tally end;
+
+	rewind_tape(s);
+	assert_int_equal(drive_format(s->drive, 2), 0);
+	put(s, 1, 50000);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	put(s, 2, 100);
+	packs_mem_plan_fault(s->packs, 1, -EIO);
+	packs_mem_plan_sync_fault(s->packs, 1, -EIO);
+	put(s, 3, 50000);
+	assert_int_equal(drive_flush(s->drive), -EIO);
+	put(s, 4, 50000);
+	mark(s);
+	assert_int_equal(volume_end(s->vol, 0, &end), 0);
+	assert_int_equal(end.objects, 0);
+	power_cut(s);
+	assert_int_equal(volume_end(s->vol, 0, &end), 0);
+	assert_int_equal(end.objects, 0);
+	assert_int_equal(drive_locate(s->drive, 1, 0), 0);
+	assert_record(s, 4, 50000);
+	assert_mark(s);
+	assert_eod(s);
+}
+
 static void a_commit_beside_covers_what_is_stored(void **state)
 {
 	struct store *s = *state;
@@ -461,6 +489,7 @@ int main(void)
 		with_store(a_commit_that_failed_can_be_tried_again),
 		with_store(pages_of_a_failed_commit_do_not_come_back),
 		with_store(a_failed_sync_moves_the_end_back_to_the_last_commit),
+		with_store(a_failed_sync_promises_nothing_in_another_partition),
 		with_store(a_deferred_error_is_told_once),
 		with_store(a_filemark_tells_a_deferred_error),
 		with_store(a_read_finds_the_head_at_the_end_after_a_failure),
