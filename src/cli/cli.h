@@ -30,9 +30,9 @@ enum opt {
 	OPT_RECURSIVE, OPT_LONG, OPT_DIRECTORY, OPT_FIND, OPT_ALL_VERSIONS, OPT_KEEP_NEWER, OPT_STRIP, OPT_VERBOSE,
 	OPT_VERSION, OPTS
 };
-_Static_assert(OPTS <= 64, "a verb's options are bits of 64");
-#define OPTION(o) (UINT64_C(1) << (o))
-#define OPTIONS_ALL (OPTION(OPT_STORE) | OPTION(OPT_HELP))	/* every verb has these */
+/* A verb's list of options; every verb has the first two. */
+#define OPTIONS(...) (const enum opt[]){ OPT_STORE, OPT_HELP, __VA_ARGS__, OPTS }
+#define NO_OPTIONS (const enum opt[]){ OPT_STORE, OPT_HELP, OPTS }
 
 /* An option means the same wherever it is allowed. */
 struct option_row {
@@ -54,11 +54,12 @@ struct verb {
 	const char *operands;		/* for the help */
 	const char *brief;
 	int min, max;			/* operands; max INT_MAX: any number */
-	uint64_t options;		/* beyond OPTIONS_ALL */
+	const enum opt *options;	/* OPTIONS(...), OPTS behind the last */
 	int (*run)(const struct args *a);
 };
 extern const struct verb verbs[];
 extern const size_t verb_count;
+bool verb_takes(const struct verb *v, enum opt o);
 
 /* Takes options out of @argv; what is left are operands, the verb's words among them.  -EINVAL with words. */
 int args_parse(int argc, char **argv, struct args *out);

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
-static void print_options(uint64_t which, FILE *to)
+static void print_options(const struct verb *v, FILE *to)
 {
 	for (enum opt o = 0; o < OPTS; o++) {
 		char left[64];
-		if (!(which & OPTION(o)))
+		if (!verb_takes(v, o))
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", options[o].letter ? '-' : ' ',
 			 options[o].letter ? options[o].letter : ' ', options[o].letter ? ", " : "  ", options[o].name,
@@ -39,19 +39,18 @@ void verb_help_print(const struct verb *v, FILE *to)
 		return;
 	}
 	fprintf(to, "usage: vtape %s%s%s\n\n  %s\n\n", v->name, v->operands[0] ? " " : "", v->operands, v->brief);
-	print_options(v->options | OPTIONS_ALL, to);
+	print_options(v, to);
 }
 
 /* For the completion: verb, operands and options, tab separated. */
 static void print_for_scripts(void)
 {
 	for (size_t i = 0; i < verb_count; i++) {
-		uint64_t which = verbs[i].options | OPTIONS_ALL;
 		const char *sep = "";
 
 		printf("%s\t%s\t", verbs[i].name, verbs[i].operands[0] ? verbs[i].operands : "-");
 		for (enum opt o = 0; o < OPTS; o++) {
-			if (!(which & OPTION(o)))
+			if (!verb_takes(&verbs[i], o))
 				continue;
 			printf("%s--%s%s", sep, options[o].name, options[o].value ? "=" : "");
 			sep = " ";
