@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * state: the mount as all its files see it, and what an open file is.  No FUSE type but the session's name:
- * fs_session.c and fs_request.c alone speak to the kernel.  Results of everything here are 0 or the -errno that the
+ * fs_session.c and fs_request*.c alone speak to the kernel.  Results of everything here are 0 or the -errno that the
  * program gets.
  */
 #ifndef FS_STATE_H
