@@ -13,6 +13,7 @@
 
 #include "chunk/chunk_index_format.h"
 #include "lib/chance.h"
+#include "lib/twins.h"
 
 #define OK(x) assert_int_equal((x), 0)
 
@@ -166,16 +167,10 @@ static inline struct rig *rig_free(struct rig *g)
 /* The store as a power cut now would leave it.  Writers and readers are gone; what the close writes is for the dead. */
 static inline void rig_cut(struct rig *g, uint64_t seed)
 {
-	struct kv *kv;
-	struct packs *packs;
+	struct twins left = twins_cut(g->kv, g->packs, seed);
 
-	OK(kv_mem_cut(g->kv, &kv));
-	OK(packs_mem_cut(g->packs, seed, &packs));
 	chunk_store_close(g->cs);
-	packs_close(g->packs);
-	kv_close(g->kv);
-	g->kv = kv;
-	g->packs = packs;
+	twins_replace(&g->kv, &g->packs, left);
 	rig_open(g);
 }
 

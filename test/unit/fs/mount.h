@@ -3,50 +3,34 @@
 #ifndef TEST_FS_MOUNT_H
 #define TEST_FS_MOUNT_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <time.h>
-#include <cmocka.h>
-
 #include "fs/tree.h"
+#include "unit/library/store.h"
 
 struct mount {
-	struct kv *kv;
-	struct packs *packs;
-	struct workers *workers;
-	struct chunk_store *cs;
-	struct catalog *cat;
-	struct library *lib;
+	struct store store;
 	struct contents *contents;
 	struct fs fs;
 };
 
-static inline void mount_up(struct mount *m)
+/* On a store that is up. */
+static inline void mount_begin(struct mount *m)
 {
-	struct chunk_store_config cfg = { chunk_params_of(CHUNK_AVG_DEFAULT), { 1, 2, 3 }, 0 };
+	struct store *s = &m->store;
 	pthread_condattr_t attr;
 
-	assert_int_equal(workers_serial_new(&m->workers), 0);
-	assert_int_equal(chunk_store_open(m->kv, m->packs, m->workers, &cfg, &m->cs), 0);
-	assert_int_equal(catalog_open(m->kv, &m->cat), 0);
-	assert_int_equal(library_open(m->cat, m->kv, m->cs, 2, &m->lib), 0);
-	assert_int_equal(contents_open(m->kv, m->cat, m->lib, &m->contents), 0);
-	m->fs = (struct fs){ .lib = m->lib, .cat = m->cat, .contents = m->contents, .uid = 7, .gid = 8,
+	assert_int_equal(contents_open(s->kv, s->cat, s->lib, &m->contents), 0);
+	m->fs = (struct fs){ .lib = s->lib, .cat = s->cat, .contents = m->contents, .uid = 7, .gid = 8,
 			     .mounted_ns = 1000000000 };
 	pthread_mutex_init(&m->fs.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&m->fs.released, &attr);
 	pthread_condattr_destroy(&attr);
-	for (unsigned i = 0; i < library_drives(m->lib); i++)
+	for (unsigned i = 0; i < library_drives(s->lib); i++)
 		assert_int_equal(st_new(&m->fs.st[i]), 0);
 }
 
-static inline void mount_down(struct mount *m)
+static inline void mount_end(struct mount *m)
 {
 	file_release_all(&m->fs);
 	for (unsigned i = 0; i < LIBRARY_DRIVES_MAX; i++)
@@ -54,19 +38,14 @@ static inline void mount_down(struct mount *m)
 	pthread_mutex_destroy(&m->fs.lock);
 	pthread_cond_destroy(&m->fs.released);
 	m->contents = contents_close(m->contents);
-	m->lib = library_close(m->lib);
-	m->cat = catalog_close(m->cat);
-	m->cs = chunk_store_close(m->cs);
-	m->workers = workers_free(m->workers);
 }
 
 static inline int mount_new(void **state)
 {
 	static struct mount m;
 
-	assert_int_equal(kv_mem_new(&m.kv), 0);
-	assert_int_equal(packs_mem_new(&m.packs), 0);
-	mount_up(&m);
+	store_init(&m.store);
+	mount_begin(&m);
 	*state = &m;
 	return 0;
 }
@@ -75,26 +54,28 @@ static inline int mount_free(void **state)
 {
 	struct mount *m = *state;
 
-	mount_down(m);
-	m->packs = packs_close(m->packs);
-	m->kv = kv_close(m->kv);
+	mount_end(m);
+	store_fini(&m->store);
 	return 0;
+}
+
+static inline void mount_restart(struct mount *m)
+{
+	mount_end(m);
+	store_restart(&m->store);
+	mount_begin(m);
 }
 
 /* The power fails and comes back. */
 static inline void mount_cut(struct mount *m)
 {
-	struct packs *packs;
-	struct kv *kv;
+	struct twins left = twins_cut(m->store.kv, m->store.packs, 1);
 
-	assert_int_equal(kv_mem_cut(m->kv, &kv), 0);
-	assert_int_equal(packs_mem_cut(m->packs, 1, &packs), 0);
-	mount_down(m);
-	packs_close(m->packs);
-	kv_close(m->kv);
-	m->kv = kv;
-	m->packs = packs;
-	mount_up(m);
+	mount_end(m);
+	store_down(&m->store);
+	twins_replace(&m->store.kv, &m->store.packs, left);
+	store_up(&m->store);
+	mount_begin(m);
 }
 
 /* ---- paths, as the kernel walks them ---- */

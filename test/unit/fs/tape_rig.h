@@ -3,54 +3,24 @@
 #ifndef TEST_FS_TAPE_RIG_H
 #define TEST_FS_TAPE_RIG_H
 
-#include <errno.h>
 #include <linux/mtio.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
 
 #include "fs/st.h"
+#include "unit/tape/tape_store.h"
 
 struct rig {
-	struct kv *kv;
-	struct packs *packs;
-	struct workers *workers;
-	struct chunk_store *cs;
-	struct shelf *shelf;
-	struct volume_attr attr;
-	struct volume *vol;
-	struct drive *drive;
+	struct store *tape;
 	struct st *st;
 };
-
-static inline void rig_load(struct rig *g)
-{
-	assert_int_equal(volume_open(g->shelf, &g->attr, &g->vol), 0);
-	assert_int_equal(drive_load(g->drive, g->vol), 0);
-}
 
 static inline int rig_new(void **state)
 {
 	static struct rig g;
-	struct chunk_store_config cfg = { chunk_params_of(CHUNK_AVG_DEFAULT), { 1, 2, 3 }, 0 };
-	struct kv_batch *b = NULL;
+	void *tape;
 
-	g = (struct rig){ .attr = { .id = 1, .barcode = "T1" } };
-	assert_int_equal(kv_mem_new(&g.kv), 0);
-	assert_int_equal(packs_mem_new(&g.packs), 0);
-	assert_int_equal(workers_serial_new(&g.workers), 0);
-	assert_int_equal(chunk_store_open(g.kv, g.packs, g.workers, &cfg, &g.cs), 0);
-	assert_int_equal(shelf_new(g.kv, g.cs, &g.shelf), 0);
-	assert_int_equal(kv_batch_new(&b), 0);
-	assert_int_equal(volume_create(b, 1), 0);
-	assert_int_equal(kv_write(g.kv, b, true), 0);
-	kv_batch_free(b);
-	assert_int_equal(drive_new(&g.drive), 0);
+	assert_int_equal(store_new(&tape), 0);
+	g.tape = tape;
 	assert_int_equal(st_new(&g.st), 0);
-	rig_load(&g);
 	*state = &g;
 	return 0;
 }
@@ -58,21 +28,15 @@ static inline int rig_new(void **state)
 static inline int rig_free(void **state)
 {
 	struct rig *g = *state;
+	void *tape = g->tape;
 
 	g->st = st_free(g->st);
-	g->drive = drive_free(g->drive);
-	g->vol = volume_close(g->vol, NULL);
-	g->shelf = shelf_free(g->shelf);
-	g->cs = chunk_store_close(g->cs);
-	g->workers = workers_free(g->workers);
-	g->packs = packs_close(g->packs);
-	g->kv = kv_close(g->kv);
-	return 0;
+	return store_free(&tape);
 }
 
 static inline void open_st(struct rig *g, unsigned flags)
 {
-	assert_int_equal(st_open(g->st, g->drive, NULL, flags), 0);
+	assert_int_equal(st_open(g->st, g->tape->drive, NULL, flags), 0);
 }
 
 static inline void close_st(struct rig *g)

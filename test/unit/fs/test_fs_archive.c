@@ -494,8 +494,7 @@ static void numbers_mean_the_same_after_a_restart(void **state)
 
 	pack_some(m);
 	ino = stat_path(m, D "/dir/a").st_ino;
-	mount_down(m);
-	mount_up(m);
+	mount_restart(m);
 	assert_int_equal(node_of(ino, &a), 0);
 	assert_int_equal(tree_attr(&m->fs, &a, &s), 0);
 	assert_int_equal(s.st_size, 14);

@@ -278,8 +278,8 @@ static void load(struct mount *m, const char *name)
 {
 	struct catalog_volume v;
 
-	assert_int_equal(catalog_volume_get(m->cat, name, &v), 0);
-	assert_int_equal(library_load(m->lib, 0, v.id), 0);
+	assert_int_equal(catalog_volume_get(m->store.cat, name, &v), 0);
+	assert_int_equal(library_load(m->store.lib, 0, v.id), 0);
 }
 
 static void a_drive_is_used_by_one_program_at_a_time(void **state)

@@ -45,7 +45,7 @@ static uint64_t generation(struct mount *m, const char *path)
 	struct node n = { NODE_ROOT };
 
 	assert_int_equal(find(m, path, &n), 0);
-	assert_int_equal(library_stat(m->lib, n.volume, &st), 0);
+	assert_int_equal(library_stat(m->store.lib, n.volume, &st), 0);
 	return st.generation;
 }
 
@@ -444,7 +444,7 @@ static void a_name_is_a_tapes_in_one_pool_only(void **state)
 	struct catalog_pool p;
 	struct file *f;
 
-	assert_int_equal(library_pool_create(m->lib, "two", NULL, &p), 0);
+	assert_int_equal(library_pool_create(m->store.lib, "two", NULL, &p), 0);
 	put_image(m, A_TAP, whole, sizeof(whole), 64);
 	assert_int_equal(open_file(m, "images/two/A.tap", FILE_WRITE, &f), -EEXIST);
 	put_image(m, "images/two/.tmp", other, sizeof(other), 64);
@@ -543,7 +543,7 @@ static void what_a_crash_left_of_a_copy_is_swept_away(void **state)
 	assert_image(m, A_TAP, whole, sizeof(whole));
 	assert_string_equal(list(m, "images/default", 9), "A.tap");
 	image_sweep(&m->fs);
-	assert_int_equal(catalog_volume_get(m->cat, "~1", &v), CATALOG_E_NONE);
+	assert_int_equal(catalog_volume_get(m->store.cat, "~1", &v), CATALOG_E_NONE);
 }
 
 #define MOUNTED(f) cmocka_unit_test_setup_teardown(f, mount_new, mount_free)
@@ -553,7 +553,7 @@ static void an_image_moves_to_another_pool(void **state)
 	struct mount *m = *state;
 	struct node n;
 
-	assert_int_equal(library_pool_create(m->lib, "else", NULL, NULL), 0);
+	assert_int_equal(library_pool_create(m->store.lib, "else", NULL, NULL), 0);
 	put_image(m, A_TAP, whole, sizeof(whole), 64);
 	assert_int_equal(rename_path(m, A_TAP, "images/else/A.tap"), 0);
 	assert_int_equal(find(m, A_TAP, &n), -ENOENT);

@@ -11,18 +11,18 @@ static uint64_t id_of(struct mount *m, const char *name)
 {
 	struct catalog_volume v;
 
-	assert_int_equal(catalog_volume_get(m->cat, name, &v), 0);
+	assert_int_equal(catalog_volume_get(m->store.cat, name, &v), 0);
 	return v.id;
 }
 
 static void fill(struct mount *m)
 {
-	assert_int_equal(library_pool_create(m->lib, "else", NULL, NULL), 0);
+	assert_int_equal(library_pool_create(m->store.lib, "else", NULL, NULL), 0);
 	assert_int_equal(write_file(m, "tapes/default/TAPE", 0, "first", 5, 5), 0);
 	assert_int_equal(write_file(m, "tapes/default/TAPE", FILE_APPEND, "second", 6, 6), 0);
 	assert_int_equal(write_file(m, "tapes/default/OTHER", 0, "free", 4, 4), 0);
 	assert_int_equal(write_file(m, "tapes/else/FREE", 0, "free", 4, 4), 0);
-	assert_int_equal(library_volume_lock(m->lib, id_of(m, "TAPE"), clock_retention_ns() + DAY_NS), 0);
+	assert_int_equal(library_volume_lock(m->store.lib, id_of(m, "TAPE"), clock_retention_ns() + DAY_NS), 0);
 }
 
 static int write_tape(struct mount *m) { return write_file(m, "tapes/default/TAPE", 0, "evil", 4, 4); }
@@ -75,12 +75,12 @@ static int in_drive(struct mount *m, int op, int count)
 	struct file *f;
 	int r;
 
-	assert_int_equal(library_load(m->lib, 0, id_of(m, "TAPE")), 0);
+	assert_int_equal(library_load(m->store.lib, 0, id_of(m, "TAPE")), 0);
 	f = must_open(m, "drives/nst0", FILE_READ | FILE_WRITE);
 	assert_int_equal(f->ops->op(f, MTSETDRVBUFFER, MT_ST_SETBOOLEANS | MT_ST_CAN_PARTITIONS, true), 0);
 	r = op < 0 ? put(f, "evil", 4, 0) : f->ops->op(f, op, count, true);
 	file_release(f);
-	assert_int_equal(library_unload(m->lib, 0), 0);
+	assert_int_equal(library_unload(m->store.lib, 0), 0);
 	return r;
 }
 
@@ -124,7 +124,7 @@ static void nothing_changes_a_locked_tape(void **state)
 		r = acts[i].act(m);
 		if (r != -EPERM)
 			fail_msg("%s: %d", acts[i].name, r);
-		assert_int_equal(catalog_event_each(m->cat, 0, count_refused, &told), 0);
+		assert_int_equal(catalog_event_each(m->store.cat, 0, count_refused, &told), 0);
 		if (told.count != 1)
 			fail_msg("%s: told %u times", acts[i].name, told.count);
 		mount_cut(m);
@@ -168,9 +168,9 @@ static void a_locked_pool_is_not_removed(void **state)
 	struct mount *m = *state;
 	uint64_t until = clock_retention_ns() + DAY_NS;
 
-	assert_int_equal(library_pool_create(m->lib, "empty", NULL, NULL), 0);
-	assert_int_equal(library_pool_create(m->lib, "vault", NULL, NULL), 0);
-	assert_int_equal(library_pool_lock(m->lib, "vault", until), 0);
+	assert_int_equal(library_pool_create(m->store.lib, "empty", NULL, NULL), 0);
+	assert_int_equal(library_pool_create(m->store.lib, "vault", NULL, NULL), 0);
+	assert_int_equal(library_pool_lock(m->store.lib, "vault", until), 0);
 	assert_int_equal(remove_dir(m, "tapes/vault"), -EPERM);
 	assert_int_equal(rename_path(m, "tapes/empty", "tapes/vault"), -EPERM);
 	assert_int_equal(rename_path(m, "tapes/vault", "tapes/safe"), 0);

@@ -197,7 +197,7 @@ static void close_after_a_write_leaves_one_mark(void **state)
 	open_st(g, ST_OPEN_WRITE);
 	assert_int_equal(write_n(g, 10, 'x'), 10);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 2);
 	assert_int_equal(end.marks, 1);
 }
@@ -213,7 +213,7 @@ static void a_close_that_was_not_the_last_leaves_no_mark_behind(void **state)
 	assert_int_equal(st_flush(g->st), 0);
 	assert_int_equal(write_n(g, 10, 'y'), 10);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 3);
 	assert_int_equal(end.marks, 1);
 }
@@ -228,7 +228,7 @@ static void a_mark_written_after_a_close_that_was_not_the_last_is_the_only_one(v
 	assert_int_equal(st_flush(g->st), 0);
 	assert_int_equal(op(g, MTWEOF, 1), 0);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.marks, 1);
 }
 
@@ -243,14 +243,14 @@ static void two_marks_if_wanted_and_the_tape_stands_between_them(void **state)
 	assert_int_equal(st_flush(g->st), 0);
 	assert_int_equal(write_n(g, 10, 'x'), 10);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 4);
 	assert_int_equal(end.marks, 2);
 	open_st(g, ST_OPEN_WRITE);
 	assert_at(g, 1, 0);
 	assert_int_equal(write_n(g, 10, 'y'), 10);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 6);
 	assert_int_equal(end.marks, 3);
 }
@@ -306,7 +306,7 @@ static void writing_in_the_middle_cuts_off_what_follows(void **state)
 	assert_int_equal(read_n(g, 1000, 'a'), 100);
 	assert_int_equal(write_n(g, 5, 'c'), 5);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 3);
 	assert_int_equal(end.bytes, 105);
 }
@@ -347,9 +347,9 @@ static void a_protected_tape(void **state)
 	struct rig *g = *state;
 
 	two_files(g);
-	g->attr.protect = true;
-	volume_set_attr(g->vol, &g->attr);
-	assert_int_equal(st_open(g->st, g->drive, NULL, ST_OPEN_WRITE), -EROFS);
+	g->tape->attr.protect = true;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
+	assert_int_equal(st_open(g->st, g->tape->drive, NULL, ST_OPEN_WRITE), -EROFS);
 	open_st(g, ST_OPEN_WRITE | ST_OPEN_NONBLOCK);
 	assert_true(GMT_WR_PROT(status(g).mt_gstat));
 	assert_int_equal(write_n(g, 5, 'c'), -EACCES);
@@ -366,8 +366,8 @@ static void a_write_that_the_tape_refuses_leaves_nothing_to_close(void **state)
 	struct mtget was;
 
 	two_files(g);
-	g->attr.locked_until_ns = clock_retention_ns() + 3600000000000ull;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.locked_until_ns = clock_retention_ns() + 3600000000000ull;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	open_st(g, ST_OPEN_WRITE);
 	assert_int_equal(op(g, MTREW, 1), 0);
 	was = status(g);
@@ -389,11 +389,11 @@ static void what_was_written_before_a_refused_write_has_its_mark(void **state)
 
 	open_st(g, ST_OPEN_WRITE);
 	assert_int_equal(write_n(g, 5, 'c'), 5);
-	g->attr.protect = true;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.protect = true;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	assert_int_equal(write_n(g, 6, 'c'), -EACCES);
-	g->attr.protect = false;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.protect = false;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	assert_int_equal(st_flush(g->st), 0);
 	assert_int_equal(status(g).mt_fileno, 0);
 	close_st(g);
@@ -411,8 +411,8 @@ static void early_warning_refuses_every_other_write(void **state)
 	struct rig *g = *state;
 	int r, before = 0, refused = 0, after = 0;
 
-	g->attr.capacity_bytes = 100000;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.capacity_bytes = 100000;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	open_st(g, ST_OPEN_WRITE);
 	while ((r = write_n(g, 1000, 'x')) == 1000)
 		before++;
@@ -434,8 +434,8 @@ static void a_mark_can_be_written_behind_early_warning(void **state)
 {
 	struct rig *g = *state;
 
-	g->attr.capacity_bytes = 100000;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.capacity_bytes = 100000;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	open_st(g, ST_OPEN_WRITE);
 	while (write_n(g, 1000, 'x') == 1000)
 		;
@@ -449,8 +449,8 @@ static void a_fixed_write_that_does_not_fit_is_short(void **state)
 	struct rig *g = *state;
 	int r, total = 0;
 
-	g->attr.capacity_bytes = 10500;
-	volume_set_attr(g->vol, &g->attr);
+	g->tape->attr.capacity_bytes = 10500;
+	volume_set_attr(g->tape->vol, &g->tape->attr);
 	open_st(g, ST_OPEN_WRITE);
 	assert_int_equal(op(g, MTSETBLK, 1000), 0);
 	for (int i = 0; i < 10; i++) {
@@ -469,8 +469,8 @@ static void without_a_tape_only_a_nonblocking_open_succeeds(void **state)
 	struct mtpos pos;
 	struct mtget m;
 
-	assert_int_equal(drive_unload(g->drive), 0);
-	assert_int_equal(st_open(g->st, g->drive, NULL, 0), -ENOMEDIUM);
+	assert_int_equal(drive_unload(g->tape->drive), 0);
+	assert_int_equal(st_open(g->st, g->tape->drive, NULL, 0), -ENOMEDIUM);
 	open_st(g, ST_OPEN_NONBLOCK | ST_OPEN_WRITE);
 	assert_int_equal(read_n(g, 10, 0), -ENOMEDIUM);
 	assert_int_equal(write_n(g, 10, 0), -ENOMEDIUM);
@@ -492,9 +492,7 @@ static void what_is_remembered_of_a_tape_is_forgotten_with_it(void **state)
 	open_st(g, 0);
 	assert_int_equal(op(g, MTEOM, 1), 0);
 	close_st(g);
-	assert_int_equal(drive_unload(g->drive), 0);
-	volume_close(g->vol, NULL);
-	rig_load(g);
+	reload(g->tape);
 	open_st(g, 0);
 	assert_false(GMT_EOD(status(g).mt_gstat));
 	assert_int_equal(read_n(g, 1000, 'a'), 100);

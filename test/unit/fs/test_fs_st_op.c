@@ -110,7 +110,7 @@ static void leaving_the_end_after_a_write_leaves_a_mark_where_st_does(void **sta
 		assert_int_equal(write_n(g, 10, 'x'), 10);
 		assert_int_equal(op(g, after_writing[i].op, after_writing[i].count), 0);
 		close_st(g);
-		assert_int_equal(volume_end(g->vol, 0, &end), 0);
+		assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 		if (end.marks != after_writing[i].marks)
 			fail_msg("operation %d: %llu marks", after_writing[i].op, (unsigned long long)end.marks);
 	}
@@ -155,7 +155,7 @@ static void erase_makes_the_end_of_data_here(void **state)
 	assert_int_equal(op(g, MTSEEK, 1), 0);
 	assert_int_equal(op(g, MTERASE, 1), 0);
 	close_st(g);
-	assert_int_equal(volume_end(g->vol, 0, &end), 0);
+	assert_int_equal(volume_end(g->tape->vol, 0, &end), 0);
 	assert_int_equal(end.objects, 1);
 }
 
@@ -197,7 +197,7 @@ static void the_cartridge_is_the_hosts_matter(void **state)
 	struct asked a = { 0 };
 	struct st_host host = { &a, asked_eject, asked_load, asked_lock };
 
-	assert_int_equal(st_open(g->st, g->drive, &host, 0), 0);
+	assert_int_equal(st_open(g->st, g->tape->drive, &host, 0), 0);
 	assert_int_equal(op(g, MTLOCK, 1), 0);
 	assert_int_equal(a.locked, 1);
 	assert_int_equal(op(g, MTUNLOAD, 1), -EIO);

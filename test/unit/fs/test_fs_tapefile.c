@@ -50,10 +50,10 @@ static void a_file_without_a_mark_is_one_too(void **state)
 
 	make_tape(m);
 	assert_int_equal(find(m, "tapes/default/A", &n), 0);
-	assert_int_equal(library_claim(m->lib, n.volume, CLAIM_WRITE, &v), 0);
+	assert_int_equal(library_claim(m->store.lib, n.volume, CLAIM_WRITE, &v), 0);
 	assert_int_equal(volume_append_filemark(v, 0), 0);
 	assert_int_equal(volume_append_record(v, 0, "tail", 4), 0);
-	assert_int_equal(library_release(m->lib, n.volume, CLAIM_WRITE), 0);
+	assert_int_equal(library_release(m->store.lib, n.volume, CLAIM_WRITE), 0);
 	assert_string_equal(list(m, "files/default/A", 9), "0001 0002");
 	assert_file(m, "0001", "");
 	assert_file(m, "0002", "tail");
@@ -94,12 +94,12 @@ static void a_file_made_is_appended_in_records_of_the_pools_size(void **state)
 	struct node n = { NODE_ROOT };
 
 	make_tape(m);
-	assert_int_equal(catalog_pool_get(m->cat, "default", &p), 0);
+	assert_int_equal(catalog_pool_get(m->store.cat, "default", &p), 0);
 	p.record_bytes = 10;
-	assert_int_equal(catalog_pool_put(m->cat, &p), 0);
+	assert_int_equal(catalog_pool_put(m->store.cat, &p), 0);
 	put_file(m, "a.txt", "0123456789abcdefghijklmno");
 	assert_int_equal(find(m, "tapes/default/A", &n), 0);
-	assert_int_equal(library_stat(m->lib, n.volume, &st), 0);
+	assert_int_equal(library_stat(m->store.lib, n.volume, &st), 0);
 	assert_int_equal(st.end.objects, 4);
 	assert_int_equal(st.end.marks, 1);
 	assert_file(m, "a.txt", "0123456789abcdefghijklmno");
@@ -277,7 +277,7 @@ static void a_full_tape_says_so_and_keeps_what_was_there(void **state)
 	put_file(m, "a", "AA");
 	assert_int_equal(find(m, "tapes/default/A", &n), 0);
 	f = must_open(m, "files/default/A/b", FILE_WRITE);
-	packs_mem_set_space(m->packs, 0, 1 << 30);
+	packs_mem_set_space(m->store.packs, 0, 1 << 30);
 	memset(data, 'x', sizeof(data));
 	while (!(r = put(f, data, sizeof(data), off)) && off < (64 << 20)) {
 		data[off / sizeof(data) % sizeof(data)]++;

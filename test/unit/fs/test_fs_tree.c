@@ -6,7 +6,7 @@ static uint64_t make_volume(struct mount *m, const char *name)
 {
 	struct catalog_volume v;
 
-	assert_int_equal(library_volume_create(m->lib, "default", name, NULL, false, &v), 0);
+	assert_int_equal(library_volume_create(m->store.lib, "default", name, NULL, false, &v), 0);
 	return v.id;
 }
 
@@ -136,7 +136,7 @@ static void statfs_tells_the_space_of_the_store(void **state)
 	struct mount *m = *state;
 	struct statvfs s;
 
-	packs_mem_set_space(m->packs, 40960, 81920);
+	packs_mem_set_space(m->store.packs, 40960, 81920);
 	assert_int_equal(tree_statfs(&m->fs, &s), 0);
 	assert_int_equal(s.f_bavail, 10);
 	assert_int_equal(s.f_blocks, 20);
@@ -160,7 +160,7 @@ static void attributes_tell_what_is_known_of_a_tape(void **state)
 	assert_string_equal((char *)b.data, "assigned");
 	b.len = 0;
 	assert_int_equal(xattr_get(&m->fs, &n, "nonsense", &b), -ENODATA);
-	assert_int_equal(library_load(m->lib, 1, n.volume), 0);
+	assert_int_equal(library_load(m->store.lib, 1, n.volume), 0);
 	assert_int_equal(xattr_get(&m->fs, &n, "loaded", &b), 0);
 	assert_string_equal((char *)b.data, "nst1");
 }
@@ -214,12 +214,12 @@ static void a_tape_that_cannot_be_opened_hides_no_other(void **state)
 
 	assert_int_equal(write_file(m, "tapes/default/BAD", 0, "bad", 3, 3), 0);
 	assert_int_equal(write_file(m, "tapes/default/GOOD", 0, "good", 4, 4), 0);
-	assert_int_equal(catalog_volume_get(m->cat, "BAD", &v), 0);
+	assert_int_equal(catalog_volume_get(m->store.cat, "BAD", &v), 0);
 	put_be64(key + 1, v.id);
 	put_be64(key + 9, 1);
 	assert_int_equal(kv_batch_new(&b), 0);
 	assert_int_equal(kv_batch_put(b, KV_MAP, key, sizeof(key), "nonsense", 8), 0);
-	assert_int_equal(kv_write(m->kv, b, true), 0);
+	assert_int_equal(kv_write(m->store.kv, b, true), 0);
 	mount_cut(m);
 
 	assert_int_equal(stat_path(m, "tapes/default/BAD").st_size, 0);
@@ -231,7 +231,7 @@ static void a_tape_that_cannot_be_opened_hides_no_other(void **state)
 	assert_string_equal((const char *)text.data, "error");
 	assert_int_equal(open_file(m, "tapes/default/BAD", FILE_READ, &f), -EIO);
 	assert_int_equal(open_file(m, "images/default/BAD.tap", FILE_READ, &f) < 0, 1);
-	assert_int_equal(library_volume_move(m->lib, v.id, "default", "WORSE"), 0);
+	assert_int_equal(library_volume_move(m->store.lib, v.id, "default", "WORSE"), 0);
 	assert_int_equal(write_file(m, "tapes/default/NEW", 0, "new", 3, 3), 0);
 }
 

@@ -15,6 +15,7 @@
 #include <vtape/library.h>
 
 #include "lib/chance.h"
+#include "lib/twins.h"
 
 struct store {
 	struct kv *kv;
@@ -44,25 +45,33 @@ static inline void store_down(struct store *s)
 	s->workers = workers_free(s->workers);
 }
 
+static inline void store_init(struct store *s)
+{
+	s->reserve_bytes = 0;
+	assert_int_equal(kv_mem_new(&s->kv), 0);
+	assert_int_equal(packs_mem_new(&s->packs), 0);
+	store_up(s);
+}
+
+static inline void store_fini(struct store *s)
+{
+	store_down(s);
+	s->packs = packs_close(s->packs);
+	s->kv = kv_close(s->kv);
+}
+
 static inline int store_new(void **state)
 {
 	static struct store s;
 
-	s.reserve_bytes = 0;
-	assert_int_equal(kv_mem_new(&s.kv), 0);
-	assert_int_equal(packs_mem_new(&s.packs), 0);
-	store_up(&s);
+	store_init(&s);
 	*state = &s;
 	return 0;
 }
 
 static inline int store_free(void **state)
 {
-	struct store *s = *state;
-
-	store_down(s);
-	s->packs = packs_close(s->packs);
-	s->kv = kv_close(s->kv);
+	store_fini(*state);
 	return 0;
 }
 
@@ -75,16 +84,10 @@ static inline void store_restart(struct store *s)
 /* The power fails now; then it is switched on again. */
 static inline void store_cut(struct store *s)
 {
-	struct packs *packs;
-	struct kv *kv;
+	struct twins left = twins_cut(s->kv, s->packs, 1);
 
-	assert_int_equal(kv_mem_cut(s->kv, &kv), 0);
-	assert_int_equal(packs_mem_cut(s->packs, 1, &packs), 0);
 	store_down(s);
-	packs_close(s->packs);
-	kv_close(s->kv);
-	s->kv = kv;
-	s->packs = packs;
+	twins_replace(&s->kv, &s->packs, left);
 	store_up(s);
 }
 

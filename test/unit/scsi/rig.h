@@ -57,15 +57,13 @@ static inline int rig_free(void **state)
 
 /* What a kill at this moment leaves: what was committed, and the memory. */
 struct rig_cut {
-	struct kv *kv;
-	struct packs *packs;
+	struct twins disk;
 	uint8_t memory[1 << 20];
 };
 
 static inline void rig_cut(struct rig *g, struct rig_cut *c)
 {
-	assert_int_equal(kv_mem_cut(g->store->kv, &c->kv), 0);
-	assert_int_equal(packs_mem_cut(g->store->packs, 1, &c->packs), 0);
+	c->disk = twins_cut(g->store->kv, g->store->packs, 1);
 	memcpy(c->memory, g->memory, sizeof(c->memory));
 }
 
@@ -74,10 +72,7 @@ static inline void rig_revive(struct rig *g, struct rig_cut *c, enum scsi_kind k
 {
 	g->u = scsi_unit_free(g->u, true);
 	store_down(g->store);
-	packs_close(g->store->packs);
-	kv_close(g->store->kv);
-	g->store->kv = c->kv;
-	g->store->packs = c->packs;
+	twins_replace(&g->store->kv, &g->store->packs, c->disk);
 	store_up(g->store);
 	memcpy(g->memory, c->memory, sizeof(c->memory));
 	rig_plug(g, kind, model);

@@ -339,8 +339,8 @@ static void another_tape_is_not_what_it_was(void **state)
 	assert_int_equal(library_unload(rig->store->lib, 0), 0);
 	assert_int_equal(library_load(rig->store->lib, 0, other), 0);
 	memcpy(rig->memory, cut.memory, sizeof(cut.memory));
-	kv_close(cut.kv);
-	packs_close(cut.packs);
+	kv_close(cut.disk.kv);
+	packs_close(cut.disk.packs);
 	rig_plug(rig, SCSI_DRIVE, NULL);
 	told(READ(100), UNIT_ATTENTION, 0x2900);
 	told(READ(100), BLANK_CHECK, 0x0005);

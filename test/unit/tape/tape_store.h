@@ -14,6 +14,7 @@
 #include <vtape/tape.h>
 
 #include "lib/chance.h"
+#include "lib/twins.h"
 #include "tape/volume.h"
 
 #define VOLUME 7u
@@ -78,17 +79,11 @@ static inline void restart(struct store *s)
 /* The power fails now; then it is switched on again. */
 static inline void power_cut(struct store *s)
 {
-	struct packs *packs;
-	struct kv *kv;
+	struct twins left = twins_cut(s->kv, s->packs, 1);
 
-	assert_int_equal(kv_mem_cut(s->kv, &kv), 0);
-	assert_int_equal(packs_mem_cut(s->packs, 1, &packs), 0);
 	unload(s);
 	store_down(s);
-	packs_close(s->packs);
-	kv_close(s->kv);
-	s->kv = kv;
-	s->packs = packs;
+	twins_replace(&s->kv, &s->packs, left);
 	store_up(s);
 	load(s);
 }
