@@ -285,7 +285,7 @@ int library_volume_restore(struct library *lib, uint64_t volume, uint64_t genera
 /* ---- space ------------------------------------------------------------------------------------------------------ */
 
 /* Drops generations past their pool's keep time (on the retention clock), then tape_gc() with @cfg.  Also run by itself:
- * soon after a start, a delete or a replace, once an hour, and when space is low. */
+ * soon after a start, a delete or a replace, once an hour, and when space is low.  A dry run tells what both would do. */
 struct library_gc_report { uint64_t dropped_generations; struct tape_gc_report tape; };
 int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out);
 

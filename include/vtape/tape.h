@@ -208,6 +208,9 @@ struct tape_gc_config {
 	unsigned live_percent;		/* 0: only packs that are not used at all; 100: every byte */
 	uint64_t rate_bytes;		/* copied in a second, at most; 0: as fast as it goes */
 	bool dry_run;			/* changes nothing: what would be done */
+	/* With it: as if volume_drop_generations() had been.  In the order of volumes; borrowed. */
+	const struct tape_gc_ended { uint64_t volume, ended_ns; } *ended;
+	size_t ended_count;
 	unsigned merge_packs;		/* so many packs of less than an eighth of the full size are made one; 0: 16.
 					 * Not with @live_percent 0. */
 	/* Between any two steps; non-zero ends it, with 0 and what was done so far. */

@@ -58,9 +58,20 @@ static int kept_since(struct library *lib, const struct catalog_volume *row, uin
 	return 0;
 }
 
-/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone.  @dry_run: only
- * counted. */
-static int drop_generations(struct library *lib, uint64_t volume, bool dry_run, uint64_t *dropped)
+/* What goes, or would go: counted, and for who only asks the volume and the moment. */
+struct dropping {
+	bool dry_run;
+	uint64_t dropped;
+	struct buf ended;	/* of struct tape_gc_ended, with @dry_run */
+};
+
+static void dropping_fini(struct dropping *d)
+{
+	buf_fini(&d->ended);
+}
+
+/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone. */
+static int drop_generations(struct library *lib, uint64_t volume, struct dropping *d)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 	uint64_t n = 0, since_ns = 0;
@@ -79,9 +90,11 @@ static int drop_generations(struct library *lib, uint64_t volume, bool dry_run, 
 		r = volume_drop_generations(lib->kv, b, volume, since_ns, &n);
 	if (r == -ENOENT)
 		return 0;
-	if (!r && n && !dry_run)
-		r = kv_write(lib->kv, b, true);
-	*dropped += n;
+	if (!r && n)
+		r = d->dry_run ? buf_append(&d->ended, &(struct tape_gc_ended){ volume, since_ns },
+					    sizeof(struct tape_gc_ended)) :
+				 kv_write(lib->kv, b, true);
+	d->dropped += n;
 	return r;
 }
 
@@ -102,7 +115,7 @@ static int assign_if_written(struct library *lib, const struct candidate *c)
 }
 
 /* One tape that cannot be read does not keep the space of all others: the first failure is told at the end. */
-static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
+static int drop_all(struct library *lib, struct dropping *d)
 {
 	CLEANUP(buf_fini) struct buf found = BUF_INIT;
 	struct candidate *c, *end;
@@ -111,12 +124,12 @@ static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 	failed = walk_catalog(lib, &found);
 	c = (struct candidate *)found.data;
 	for (end = c + found.len / sizeof(*c); c < end; c++) {
-		uint64_t before = *dropped;
+		uint64_t before = d->dropped;
 
-		r = c->scratch && !dry_run ? assign_if_written(lib, c) : 0;
+		r = c->scratch && !d->dry_run ? assign_if_written(lib, c) : 0;
 		if (!r)
-			r = drop_generations(lib, c->id, dry_run, dropped);
-		if (!r && !dry_run && *dropped > before)
+			r = drop_generations(lib, c->id, d);
+		if (!r && !d->dry_run && d->dropped > before)
 			watch_tell(lib, c->id, WATCH_DROPPED);
 		if (r && !failed)
 			failed = r;
@@ -124,6 +137,26 @@ static int drop_all(struct library *lib, bool dry_run, uint64_t *dropped)
 			log_warn("volume number %llu: its old generations stay: %s", (unsigned long long)c->id, err_text(r));
 	}
 	return failed;
+}
+
+static int by_volume(const void *a, const void *b)
+{
+	const struct tape_gc_ended *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+/* @ended: what only was to be counted is looked at as if it was done. */
+static int free_space(struct library *lib, const struct tape_gc_config *cfg, struct buf *ended,
+		      struct tape_gc_report *out)
+{
+	struct tape_gc_config c = *cfg;
+
+	c.ended_count = ended->len / sizeof(*c.ended);
+	if (c.ended_count)
+		qsort(ended->data, c.ended_count, sizeof(*c.ended), by_volume);
+	c.ended = (const struct tape_gc_ended *)ended->data;
+	return err_fold(tape_gc(lib->shelf, &c, out));
 }
 
 static void tell_freed(struct library *lib, const char *why, const struct library_gc_report *done)
@@ -138,6 +171,7 @@ static void tell_freed(struct library *lib, const char *why, const struct librar
 /* @why: for the event. */
 static int gc_for(struct library *lib, const struct tape_gc_config *cfg, const char *why, struct library_gc_report *out)
 {
+	CLEANUP(dropping_fini) struct dropping d = { .dry_run = cfg->dry_run };
 	struct library_gc_report done = { 0 };
 	struct catalog_store props;
 	int failed, r;
@@ -149,8 +183,9 @@ static int gc_for(struct library *lib, const struct tape_gc_config *cfg, const c
 	if (props.gc_off && !cfg->dry_run)
 		return err_explain(-EPERM, "nothing is freed as long as the store's property gc is off: packs may hold "
 				   "what a lost database knew of; `vtape set gc=on` when nothing more is to be had from them");
-	failed = drop_all(lib, cfg->dry_run, &done.dropped_generations);
-	r = err_fold(tape_gc(lib->shelf, cfg, &done.tape));
+	failed = drop_all(lib, &d);
+	done.dropped_generations = d.dropped;
+	r = free_space(lib, cfg, &d.ended, &done.tape);
 	if (!cfg->dry_run && (done.tape.freed_packs || done.dropped_generations))
 		tell_freed(lib, why, &done);
 	*out = done;

@@ -14,7 +14,7 @@ struct gc {
 	struct tape_gc_report report;
 	uint64_t begun_ns;	/* clock_mono_ns() when copying began; 0: not yet */
 	int failed;		/* the first damage that was passed over: told at the end */
-	struct buf dropped;	/* of uint64_t, in order: dry_run only, packs that the drops take from */
+	struct buf dropped;	/* of uint64_t, in order: dry_run only, packs that drops take from or would take from */
 	bool healed;		/* heal_maps() has been */
 	bool left;		/* a page was not told where its chunks are, since it is another by now */
 };
@@ -33,7 +33,7 @@ int gc_free_pack(struct gc *g, uint64_t pack, bool *gone);
 /* ---- tape_sweep.c: what drop rows tell -------------------------------------------------------------------------- */
 
 int sweep_drops(struct gc *g);		/* pages, their use, and the rows themselves go */
-int sweep_foresee(struct gc *g);	/* the same for dry_run: only g->dropped */
+int sweep_foresee(struct gc *g);	/* the same for dry_run: only g->dropped, and of cfg->ended too */
 
 /* ---- tape_maps.c: which maps use these packs, and their pages ---------------------------------------------------- */
 

@@ -178,13 +178,37 @@ static void volume_tells(struct gc_maps *ms, uint64_t volume, const struct exten
 	}
 }
 
+static int by_volume(const void *a, const void *b)
+{
+	const struct tape_gc_ended *x = a, *y = b;
+
+	return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+/* A dry run leaves out those that would be dropped. */
+static int heads_that_stay(struct gc *g, uint64_t volume, struct heads *out)
+{
+	const struct tape_gc_ended key = { .volume = volume }, *ended = NULL;
+	int r;
+
+	if (g->cfg->ended_count)
+		ended = bsearch(&key, g->cfg->ended, g->cfg->ended_count, sizeof(key), by_volume);
+	r = ended ? heads_read_all(g->kv, volume, out) : 0;
+	if (r || (ended && heads_choose_ended(out, ended->ended_ns)))
+		return r;
+	heads_fini(out);
+	*out = (struct heads){ 0 };
+	return heads_read(g->kv, volume, out);
+}
+
 static int extents_of(struct gc *g, uint64_t volume, struct extents *out)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_read(g->kv, volume, &hs);
+	int r = heads_that_stay(g, volume, &hs);
 
 	for (size_t i = 0; !r && i < hs.count; i++)
-		r = extents_add_head(out, &hs.row[i].head);
+		if (!hs.row[i].goes)
+			r = extents_add_head(out, &hs.row[i].head);
 	return r;
 }
 

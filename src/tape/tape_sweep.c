@@ -9,6 +9,7 @@
  * pages.
  */
 #include "tape/tape_gc.h"
+#include "tape/volume_heads.h"
 #include "tape/volume_use.h"
 
 #include <errno.h>
@@ -172,10 +173,33 @@ static int foresee_page(const struct sweep *s, struct page *p)
 	return r;
 }
 
+static int foresee_drop(void *ctx, uint64_t map, const struct drop *d)
+{
+	struct gc *g = ctx;
+	const struct sweep s = { .g = g, .kv = g->kv, .map = map, .drop = *d, .page = foresee_page };
+
+	return gc_pass_over(g, sweep_chunks(&s));
+}
+
+/* Generations that would be dropped before the collection. */
+static int foresee_ended(struct gc *g, const struct tape_gc_ended *ended)
+{
+	CLEANUP(heads_fini) struct heads hs = { 0 };
+	int r = heads_read_all(g->kv, ended->volume, &hs);
+
+	if (r == -ENOENT)
+		return 0;
+	if (!r && heads_choose_ended(&hs, ended->ended_ns))
+		r = heads_each_drop(&hs, foresee_drop, g);
+	return r;
+}
+
 int sweep_foresee(struct gc *g)
 {
 	int r = each_drop(g, foresee_page, false);
 
+	for (size_t i = 0; !r && i < g->cfg->ended_count; i++)
+		r = foresee_ended(g, &g->cfg->ended[i]);
 	settle_numbers(&g->dropped);
 	return r;
 }

@@ -38,6 +38,11 @@ void extents_fini(struct extents *xs);
 struct extent *extents_find(struct extents *xs, uint64_t map);		/* NULL; borrowed until one is added */
 int extents_add_head(struct extents *xs, const struct head *h);
 
+/* Older ones that ended by then shall go, as volume_drop_generations() has it; how many. */
+uint64_t heads_choose_ended(struct heads *hs, uint64_t ended_ns);
+/* What only those need that go: parts of maps that do not overlap. */
+int heads_each_drop(const struct heads *hs, int (*each)(void *ctx, uint64_t map, const struct drop *d), void *ctx);
+
 /* Where stretch @s of a partition ends. */
 static inline const struct tape_tally *stretch_end(const struct head_partition *p, uint32_t s)
 {

@@ -29,28 +29,41 @@ static int head_delete(struct kv_batch *b, uint64_t volume, const struct head *h
 
 /* ---- drops ------------------------------------------------------------------------------------------------------ */
 
-/* Parts of one map are dropped from the end on, each up to where the one before it began: their rows do not overlap. */
-static int queue_drop(struct kv_batch *b, uint64_t map, const struct drop *d)
+static int queue_drop(void *batch, uint64_t map, const struct drop *d)
 {
 	struct map_key key = key_drop(map, d->object);
 	CLEANUP(buf_fini) struct buf value = BUF_INIT;
 	int r = drop_pack(d, &value);
 
-	return r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
+	return r ? r : kv_batch_put(batch, KV_MAP, key.b, key.len, value.data, value.len);
 }
 
-/* What @before has of maps and @after has not. */
-static int queue_drops(struct kv_batch *b, const struct extents *before, struct extents *after)
+/* What all of them have of maps, and what those have that stay. */
+static int extents_of(const struct heads *hs, struct extents *all, struct extents *stays)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < before->count; i++) {
-		const struct extent *x = &before->extent[i], *left = extents_find(after, x->map);
+	for (size_t i = 0; !r && i < hs->count; i++) {
+		r = extents_add_head(all, &hs->row[i].head);
+		if (!r && !hs->row[i].goes)
+			r = extents_add_head(stays, &hs->row[i].head);
+	}
+	return r;
+}
+
+/* Parts of one map are dropped from the end on, each up to where the one before it began: they do not overlap. */
+int heads_each_drop(const struct heads *hs, int (*each)(void *ctx, uint64_t map, const struct drop *d), void *ctx)
+{
+	CLEANUP(extents_fini) struct extents all = { 0 }, stays = { 0 };
+	int r = extents_of(hs, &all, &stays);
+
+	for (size_t i = 0; !r && i < all.count; i++) {
+		const struct extent *x = &all.extent[i], *left = extents_find(&stays, x->map);
 		const struct tape_tally *from = left ? &left->to : &x->from;
 		const struct drop d = { .object = from->objects, .from = from->bytes, .to = x->to.bytes };
 
 		if (from->objects < x->to.objects)
-			r = queue_drop(b, x->map, &d);
+			r = each(ctx, x->map, &d);
 	}
 	return r;
 }
@@ -58,19 +71,12 @@ static int queue_drops(struct kv_batch *b, const struct extents *before, struct 
 /* Heads that shall go do, with what only they use of maps. */
 static int drop_heads(struct kv_batch *b, uint64_t volume, const struct heads *hs)
 {
-	CLEANUP(extents_fini) struct extents before = { 0 }, after = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; !r && i < hs->count; i++) {
-		const struct head_row *row = &hs->row[i];
-
-		r = extents_add_head(&before, &row->head);
-		if (!r && !row->goes)
-			r = extents_add_head(&after, &row->head);
-		if (!r && row->goes)
-			r = head_delete(b, volume, &row->head);
-	}
-	return r ? r : queue_drops(b, &before, &after);
+	for (size_t i = 0; !r && i < hs->count; i++)
+		if (hs->row[i].goes)
+			r = head_delete(b, volume, &hs->row[i].head);
+	return r ? r : heads_each_drop(hs, queue_drop, b);
 }
 
 /* ---- the public face -------------------------------------------------------------------------------------------- */
@@ -211,24 +217,25 @@ int volume_history(struct kv *kv, uint64_t id, int (*each)(void *ctx, const stru
 	return r;
 }
 
-/* Older ones that ended by then; false: a damaged one stays. */
-static bool choose_ended(struct heads *hs, uint64_t ended_ns, uint64_t *count)
+uint64_t heads_choose_ended(struct heads *hs, uint64_t ended_ns)
 {
-	uint64_t next_began = UINT64_MAX;
+	uint64_t next_began = UINT64_MAX, count = 0;
 	bool sure = true;
 
-	*count = 0;
 	for (size_t i = 0; i < hs->count; i++) {
 		struct head_row *row = &hs->row[i];
 		uint64_t ended = row->damaged ? next_began : row->head.ended_ns;
 
 		row->goes = i && ended <= ended_ns && ended != UINT64_MAX;
-		*count += row->goes;
+		count += row->goes;
 		sure = sure && (row->goes || !row->damaged);
 		if (!row->damaged)
 			next_began = row->head.begun_ns;
 	}
-	return sure;
+	/* A damaged one stays. */
+	for (size_t i = 0; !sure && i < hs->count; i++)
+		hs->row[i].goes = false;
+	return sure ? count : 0;
 }
 
 int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint64_t ended_ns, uint64_t *dropped)
@@ -237,8 +244,8 @@ int volume_drop_generations(struct kv *kv, struct kv_batch *b, uint64_t id, uint
 	uint64_t count = 0;
 	int r = heads_read_all(kv, id, &hs);
 
-	if (!r && !choose_ended(&hs, ended_ns, &count))
-		count = 0;
+	if (!r)
+		count = heads_choose_ended(&hs, ended_ns);
 	if (!r && count)
 		r = drop_heads(b, id, &hs);
 	if (!r)

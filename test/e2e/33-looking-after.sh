@@ -45,8 +45,10 @@ collecting() {
   local will freed
   noise a 12M
   noise b 12M
-  # Two tapes turn by turn, each in a pack of its own; then one of them goes.
+  # Two tapes turn by turn, one of them twice; then the other goes, and what was overwritten.
   write_tape GC1 a
+  noise old 6M
+  write_tape GC2 old
   write_tape GC2 b
   vtape pool set default keep=0
   vtape volume delete GC1 -y

@@ -93,6 +93,52 @@ static void the_space_of_a_deleted_tape_comes_back(void **state)
 	release(s, b, CLAIM_READ);
 }
 
+static uint64_t on_disk(struct store *s)
+{
+	uint64_t number = 0, bytes, sum = 0;
+
+	for (; chunk_store_next_pack(s->cs, number, &number, &bytes) == 0; number++)
+		sum += bytes;
+	return sum;
+}
+
+/* Generations past their time, one of a locked tape, and a tape that was deleted. */
+static void what_a_dry_run_tells_is_what_a_run_gives(void **state)
+{
+	struct tape_gc_config cfg = { .live_percent = 100, .dry_run = true };
+	struct store *s = *state;
+	uint64_t a = make(s, "A00001"), b = make(s, "A00002"), c = make(s, "A00003"), t = 1000 * DAY_NS, before, gives;
+	struct library_gc_report dry = { 0 }, done = { 0 };
+
+	clock_retention_set(t);
+	write_noise(s, a, 1);
+	write_noise(s, b, 2);
+	write_noise(s, c, 3);
+	write_noise(s, a, 4);
+	write_noise(s, b, 5);
+	assert_int_equal(library_volume_lock(s->lib, b, clock_now_ns() + DAY_NS), 0);
+	assert_int_equal(library_volume_delete(s->lib, c), 0);
+	store_restart(s);
+	clock_retention_set(t + 8 * DAY_NS);
+	before = on_disk(s);
+	assert_int_equal(library_gc(s->lib, &cfg, &dry), 0);
+	assert_int_equal(dry.dropped_generations, 1);
+	assert_int_equal(generations(s, a), 2);
+	assert_int_equal(on_disk(s), before);
+	cfg.dry_run = false;
+	assert_int_equal(library_gc(s->lib, &cfg, &done), 0);
+	assert_int_equal(done.dropped_generations, 1);
+	assert_int_equal(done.tape.garbage_bytes, dry.tape.garbage_bytes);
+	assert_int_equal(done.tape.copy_bytes, dry.tape.copy_bytes);
+	assert_int_equal(done.tape.candidates, dry.tape.candidates);
+	store_restart(s);
+	gives = before - on_disk(s);
+	assert_in_range(gives, 8u << 20, 9u << 20);
+	assert_in_range(dry.tape.garbage_bytes, gives - gives / 20, gives + gives / 20);
+	assert_int_equal(generations(s, a), 1);
+	assert_int_equal(generations(s, b), 2);
+}
+
 static void what_two_tapes_share_stays_with_the_other(void **state)
 {
 	struct store *s = *state;
@@ -209,6 +255,7 @@ int main(void)
 		ON_A_STORE(an_overwritten_tape_is_kept_for_its_time),
 		ON_A_STORE(nothing_is_freed_while_gc_is_off),
 		ON_A_STORE(the_space_of_a_deleted_tape_comes_back),
+		ON_A_STORE(what_a_dry_run_tells_is_what_a_run_gives),
 		ON_A_STORE(what_two_tapes_share_stays_with_the_other),
 		ON_A_STORE(a_tape_that_is_being_written_loses_nothing),
 		ON_A_STORE(a_written_tape_does_not_stay_scratch),

@@ -439,6 +439,36 @@ static void a_dry_run_tells_the_same_and_changes_nothing(void **state)
 	assert_int_equal(done.freed_packs, 2);
 }
 
+/* Also of generations that nobody dropped yet: those that go as a whole, and parts of packs that others share. */
+static void a_dry_run_foresees_what_generations_would_give(void **state)
+{
+	struct store *s = *state;
+	const struct tape_gc_ended ended[] = { { 3, UINT64_MAX }, { VOLUME, UINT64_MAX }, { 99, UINT64_MAX } };
+	const struct tape_gc_config cfg = { .live_percent = 50, .merge_packs = NEVER, .dry_run = true,
+					    .ended = ended, .ended_count = ARRAY_LEN(ended) };
+	struct tape_gc_report dry, done;
+	int before;
+
+	write_generation(s, 0, 500, 10);
+	write_generation(s, 0, 100, 40);
+	write_generation(s, 5, 200, 20);
+	write_generation(s, 18, 300, 3);
+	before = count_rows(s);
+	assert_int_equal(tape_gc(s->shelf, &cfg, &dry), 0);
+	assert_int_equal(count_rows(s), before);
+	assert_int_equal(dry.candidates, 2);
+	drop_old(s);
+	done = gc_live(s, 50);
+	assert_int_equal(dry.candidates, done.candidates);
+	assert_int_equal(dry.garbage_bytes, done.garbage_bytes);
+	assert_int_equal(dry.copy_bytes, done.copy_bytes);
+	assert_int_equal(done.copied_bytes, done.copy_bytes);
+	rewind_tape(s);
+	assert_records(s, 100, 5);
+	assert_records(s, 200, 13);
+	assert_records(s, 300, 3);
+}
+
 /* Two volumes, three generations, one pack: it is copied once, and they share the copy. */
 static void what_is_shared_is_copied_once(void **state)
 {
@@ -907,6 +937,7 @@ int main(void)
 		with_store(a_pack_is_looked_at_once),
 		with_store(a_large_pack_all_in_use_is_looked_at_again_when_something_is_taken),
 		with_store(a_dry_run_tells_the_same_and_changes_nothing),
+		with_store(a_dry_run_foresees_what_generations_would_give),
 		with_store(what_is_shared_is_copied_once),
 		with_store(many_small_packs_become_one),
 		with_store(a_page_may_become_many),
