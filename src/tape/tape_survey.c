@@ -252,21 +252,24 @@ static int put_look(struct kv_batch *b, const struct round_pack *rp, const struc
 	return r ? r : kv_batch_put(b, KV_MAP, key.b, key.len, value.data, value.len);
 }
 
-static bool all_in_use(const struct round_pack *rp)
+static uint32_t slots_in_use(const struct round_pack *rp)
 {
-	uint32_t i = 0;
+	uint32_t n = 0;
 
-	while (i < rp->slots && rp->live[i / 8] >> i % 8 & 1)
-		i++;
-	return i == rp->slots;
+	for (uint32_t i = 0; i < rp->slots; i++)
+		n += rp->live[i / 8] >> i % 8 & 1;
+	return n;
 }
 
-/* Of a pack that is all in use the table of contents tells no more, unless it is small: then it may be copied. */
+/* Of a pack that is all in use, or not at all, the table of contents tells no more; but a small one may be copied. */
 static int weigh(struct survey *s, const struct round_pack *rp, struct candidate *c)
 {
-	if (c->file_bytes < SMALL_BYTES || !all_in_use(rp))
+	uint32_t used = slots_in_use(rp);
+
+	if (used && (used < rp->slots || c->file_bytes < SMALL_BYTES))
 		return chunk_pack_live(s->g->cs, rp->pack, rp->live, rp->slots / 8 + 1, &c->live, &c->all);
-	c->live = c->all = c->file_bytes;
+	c->all = c->file_bytes;
+	c->live = used ? c->all : 0;
 	return 0;
 }
 
