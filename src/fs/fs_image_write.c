@@ -1,152 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fs_image_write: one writing session on an image, from its first write to the close (image_state.h says what becomes
- * of it).  Bytes are written front to back; a parser turns them into objects as they come, so nothing is kept twice
- * and a broken image is known by its first wrong byte.
+ * fs_image_write: one writing session on an image, from its first write to the close: where what is written goes, and
+ * what becomes of it (the table in image_state.h).  How bytes become objects is fs_image_feed.c's.
  */
 #include <errno.h>
 #include <stdio.h>
 
 #include "fs/fs_errno.h"
-#include "fs/image_state.h"
+#include "fs/image_session.h"
 #include "fs/tree.h"
 
-#define COPY_BYTES (1u << 20)
-/* A hole is at most a record of zeros and some filemarks: more is a mistake that would become millions of marks. */
-#define HOLE_MAX (TAPE_RECORD_MAX + 65536u)
-
-enum session_kind {
-	SESSION_APPEND,		/* to the volume of the image itself: incoming, or a tape written at its end */
-	SESSION_COPY,		/* to a hidden volume that takes its place */
-};
-
-struct image_session {
-	enum session_kind kind;
-	bool incoming;			/* the image is no tape yet */
-	uint64_t target;		/* where objects go, claimed for writing */
-	struct volume *vol;
-	struct image_tap *tap;		/* reads target */
-	struct image_parser *parser;
-	uint64_t begin_object;		/* SESSION_APPEND: what was there before */
-	uint64_t pos;			/* bytes of the image so far */
-	bool has_source;		/* old bytes stand for what is not written */
-	bool final_set;
-	uint64_t final;			/* ftruncate(2) */
-	bool eom;
-	int error;			/* no tape can be made of this any more */
-};
-
-/* ---- objects --------------------------------------------------------------------------------------------------- */
-
-static int on_record(void *ctx, const void *p, size_t n)
-{
-	return fs_errno(volume_append_record(((struct image_session *)ctx)->vol, 0, p, n));
-}
-
-static int on_mark(void *ctx)
-{
-	return fs_errno(volume_append_filemark(((struct image_session *)ctx)->vol, 0));
-}
-
-static int on_end(void *ctx)
-{
-	((struct image_session *)ctx)->eom = true;
-	return 0;
-}
-
-static const struct image_events events = { on_record, on_mark, on_end };
-
-static int feed(struct image_session *s, const void *p, size_t n)
-{
-	int r = s->error;
-
-	if (!r)
-		r = image_parser_feed(s->parser, p, n);
-	if (r) {
-		s->error = r == -EUCLEAN || r == -EPROTONOSUPPORT ? -EINVAL : fs_errno(r);
-		return s->error;
-	}
-	s->pos += n;
-	return 0;
-}
-
-/* Up to @end, from the old image. */
-static int feed_source(struct image *img, uint64_t end, uint8_t *buf)
-{
-	struct image_session *s = img->session;
-	size_t n, got = 0;
-	int r = 0;
-
-	while (!r && s->pos < end) {
-		n = end - s->pos < COPY_BYTES ? (size_t)(end - s->pos) : COPY_BYTES;
-		r = image_source_read(img, s->pos, buf, n, &got);
-		if (!r)
-			r = got ? feed(s, buf, got) : err_origin(-EUCLEAN);
-	}
-	return fs_errno(r);
-}
-
-/* Up to @end, zeros: cp leaves out those that a record of zeros has. */
-static int feed_zeros(struct image_session *s, uint64_t end, uint8_t *buf)
-{
-	size_t n;
-	int r = 0;
-
-	if (end - s->pos > HOLE_MAX)
-		return -EINVAL;
-	memset(buf, 0, COPY_BYTES);
-	while (!r && s->pos < end) {
-		n = end - s->pos < COPY_BYTES ? (size_t)(end - s->pos) : COPY_BYTES;
-		r = feed(s, buf, n);
-	}
-	return r;
-}
-
-/* What nobody wrote up to @end: the old bytes as far as they go, then a hole. */
-static int feed_gap(struct image *img, uint64_t end)
-{
-	struct image_session *s = img->session;
-	uint64_t old = s->has_source ? image_source_size(img) : 0;
-	uint8_t *buf;
-	int r;
-
-	if (s->pos >= end)
-		return 0;
-	buf = malloc(COPY_BYTES);
-	if (!buf)
-		return err_origin(-ENOMEM);
-	r = feed_source(img, old < end ? old : end, buf);
-	if (!r && s->pos < end)
-		r = feed_zeros(s, end, buf);
-	free(buf);
-	return r;
-}
-
 /* ---- begin ----------------------------------------------------------------------------------------------------- */
-
-static void session_free(struct image_session *s)
-{
-	image_tap_free(s->tap);
-	image_parser_free(s->parser);
-	free(s);
-}
-
-static int session_new(enum session_kind kind, bool incoming, struct image_session **out)
-{
-	struct image_session *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s)
-		return err_origin(-ENOMEM);
-	s->kind = kind;
-	s->incoming = incoming;
-	r = image_parser_new(IMAGE_TAP, &events, s, &s->parser);
-	if (r)
-		free(s);
-	else
-		*out = s;
-	return r;
-}
 
 static int session_claim(struct image *img, struct image_session *s, uint64_t target)
 {
@@ -174,7 +38,7 @@ static int begin_append(struct image *img, bool incoming)
 	CLEANUP(buf_fini) struct buf tail = BUF_INIT;
 	struct image_session *s = NULL;
 	uint64_t tap_size = img->tap_size;
-	int r = session_new(SESSION_APPEND, incoming, &s);
+	int r = image_session_new(SESSION_APPEND, incoming, &s);
 
 	if (!r)
 		r = fs_errno(buf_append(&tail, img->tail.data, img->tail.len));
@@ -183,12 +47,12 @@ static int begin_append(struct image *img, bool incoming)
 	image_unclaim(img);
 	r = session_claim(img, s, img->volume);
 	if (r) {
-		session_free(s);
+		image_session_free(s);
 		return r;
 	}
 	img->session = s;
 	s->pos = tap_size;
-	return tail.len ? feed(s, tail.data, tail.len) : 0;
+	return tail.len ? image_feed(s, tail.data, tail.len) : 0;
 }
 
 static void hidden_name(const struct image *img, char out[BARCODE_MAX + 1])
@@ -220,7 +84,7 @@ static int begin_copy(struct image *img, const struct catalog_volume *v, bool tr
 	int r = fs_errno(library_may_overwrite(img->fs->lib, v->id));
 
 	if (!r)
-		r = session_new(SESSION_COPY, v->state == STATE_INCOMING, &s);
+		r = image_session_new(SESSION_COPY, v->state == STATE_INCOMING, &s);
 	if (r)
 		return r;
 	r = make_hidden(img, v, &hidden);
@@ -230,7 +94,7 @@ static int begin_copy(struct image *img, const struct catalog_volume *v, bool tr
 			library_volume_delete(img->fs->lib, hidden.id);
 	}
 	if (r) {
-		session_free(s);
+		image_session_free(s);
 		return r;
 	}
 	s->has_source = !truncated;
@@ -261,7 +125,7 @@ static int session_begin(struct image *img, uint64_t off, bool truncated)
 	return at_end ? begin_append(img, v.state == STATE_INCOMING) : begin_copy(img, &v, truncated);
 }
 
-/* ---- write and read -------------------------------------------------------------------------------------------- */
+/* ---- write ----------------------------------------------------------------------------------------------------- */
 
 int image_session_write(struct image *img, uint64_t off, const void *buf, size_t n, bool truncated)
 {
@@ -278,18 +142,8 @@ int image_session_write(struct image *img, uint64_t off, const void *buf, size_t
 			img->session->error = -EINVAL;
 		return -EINVAL;
 	}
-	r = feed_gap(img, off);
-	return r ? r : feed(img->session, buf, n);
-}
-
-uint64_t image_session_size(const struct image *img)
-{
-	const struct image_session *s = img->session;
-	uint64_t old = s->has_source ? image_source_size(img) : 0;
-
-	if (s->final_set)
-		return s->final;
-	return s->pos > old ? s->pos : old;
+	r = image_feed_gap(img, off);
+	return r ? r : image_feed(img->session, buf, n);
 }
 
 int image_session_truncate(struct image *img, uint64_t size, bool truncated)
@@ -311,39 +165,6 @@ int image_session_truncate(struct image *img, uint64_t size, bool truncated)
 		return -EINVAL;
 	img->session->final = size;
 	img->session->final_set = true;
-	return 0;
-}
-
-/* What has been written, then the old bytes behind it. */
-int image_session_read(struct image *img, uint64_t off, void *buf, size_t n, size_t *got)
-{
-	struct image_session *s = img->session;
-	struct tape_tally end;
-	const uint8_t *tail;
-	uint64_t in_tap;
-	size_t len;
-	int r;
-
-	*got = 0;
-	if (off >= s->pos)
-		return s->has_source ? image_source_read(img, off, buf, n, got) : 0;
-	if (n > s->pos - off)
-		n = (size_t)(s->pos - off);
-	r = fs_errno(volume_end(s->vol, 0, &end));
-	if (r)
-		return r;
-	in_tap = image_tap_size(&end, false);
-	if (off < in_tap)
-		return fs_errno(image_tap_read(s->tap, off, buf, n, got));
-	tail = image_parser_tail(s->parser, &len);
-	off -= in_tap;
-	if (off < len) {
-		*got = len - off < n ? len - (size_t)off : n;
-		memcpy(buf, tail + off, *got);
-	} else if (s->eom) {
-		*got = n < 4 ? n : 4;
-		memset(buf, 0xff, *got);
-	}
 	return 0;
 }
 
@@ -473,13 +294,13 @@ int image_session_end(struct image *img, bool keep_mtime)
 	if (!s)
 		return 0;
 	if (!s->error)
-		r = feed_gap(img, image_session_size(img));
+		r = image_feed_gap(img, image_session_size(img));
 	if (r && !s->error)
 		s->error = r;
 	image_parser_tail(s->parser, &tail_len);
 	incoming = s->incoming;
 	r = s->kind == SESSION_APPEND ? end_append(img) : end_copy(img, tail_len, keep_mtime);
-	session_free(s);
+	image_session_free(s);
 	img->session = NULL;
 	image_unclaim(img);
 	if (r)

@@ -59,9 +59,9 @@ uint64_t image_source_size(const struct image *img);	/* claimed */
 int image_source_read(struct image *img, uint64_t off, void *buf, size_t n, size_t *got);
 
 /* "A0001" of "A0001.tap"; false if that is no image of a volume. */
-bool image_volume_name(const char *name, char out[BARCODE_MAX + 1]);
+bool image_volume_name(const char *name, char out[BARCODE_MAX + 1]);	/* fs_image_name.c */
 
-/* ---- fs_image_write.c; all with img->lock ---- */
+/* ---- fs_image_write.c, fs_image_feed.c; all with img->lock ---- */
 
 /* @truncated: the file was opened with O_TRUNC and nothing has been written since: the old bytes do not count. */
 int image_session_write(struct image *img, uint64_t off, const void *buf, size_t n, bool truncated);

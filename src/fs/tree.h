@@ -79,7 +79,7 @@ int archive_content(struct fs *fs, uint64_t volume, uint64_t file, uint32_t *out
 /* Is it an archive that is shown? */
 bool archive_is_shown(const struct contents_file *f);
 
-/* ---- fs_image.c: images as names and sizes ---- */
+/* ---- fs_image_name.c, fs_image.c: images as names and sizes ---- */
 
 int image_lookup(struct fs *fs, uint32_t pool, const char *name, struct node *out);
 int image_size(struct fs *fs, const struct catalog_volume *v, const struct volume_stat *st, uint64_t *out);
