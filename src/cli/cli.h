@@ -128,6 +128,8 @@ int listing_row(void *listing, const char *key, json_t *value);
 struct listing *listing_free(struct listing *l);			/* prints what is left to print */
 /* Request, rows, output: a whole verb. */
 int listing_of(const struct args *a, json_t *request, const struct column *columns, size_t n);
+/* The same of properties, of a pool or of the store. */
+int listing_of_props(const struct args *a, json_t *request);
 /* One object: its columns as "head: value" lines. */
 void print_object(const json_t *o, const struct column *columns, size_t n);
 void print_json(const json_t *o);
@@ -146,6 +148,9 @@ void progress_begin(struct progress *p, const struct args *a, const char *what);
 void progress_update(struct progress *p, uint64_t done, uint64_t total, bool bytes);
 void progress_end(struct progress *p);
 int progress_each(void *progress, const char *key, json_t *value);	/* an @each of store_call() */
+/* store_call(), and store_ask(), with progress: "creating: ...". */
+int progress_call(struct store *s, const struct args *a, const char *what, json_t *request, int fd, json_t **ok);
+int progress_ask(const struct args *a, const char *what, json_t *request, int fd, json_t **ok);
 
 /* ---- when.c: moments ------------------------------------------------------------------------------------ */
 

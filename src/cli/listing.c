@@ -203,6 +203,18 @@ int listing_of(const struct args *a, json_t *request, const struct column *colum
 	return r;
 }
 
+int listing_of_props(const struct args *a, json_t *request)
+{
+	static const struct column columns[] = {
+		{ "PROPERTY", "property", COL_TEXT },
+		{ "VALUE", "value", COL_TEXT },
+		{ "VALUES", "values", COL_TEXT },
+		{ "MEANING", "help", COL_TEXT },
+	};
+
+	return listing_of(a, request, columns, ARRAY_LEN(columns));
+}
+
 void print_object(const json_t *o, const struct column *columns, size_t n)
 {
 	size_t width = 0;

@@ -96,3 +96,28 @@ int progress_each(void *progress, const char *key, json_t *value)
 				(uint64_t)json_integer_value(json_object_get(value, "total")), false);
 	return 0;
 }
+
+int progress_call(struct store *s, const struct args *a, const char *what, json_t *request, int fd, json_t **ok)
+{
+	struct progress p;
+	int r;
+
+	progress_begin(&p, a, what);
+	r = store_call(s, request, fd, progress_each, &p, ok);
+	progress_end(&p);
+	return r;
+}
+
+int progress_ask(const struct args *a, const char *what, json_t *request, int fd, json_t **ok)
+{
+	struct store s;
+	int r;
+
+	r = store_open(a, &s);
+	if (r)
+		json_decref(request);
+	else
+		r = progress_call(&s, a, what, request, fd, ok);
+	store_close(&s);
+	return r;
+}

@@ -225,12 +225,10 @@ int store_ask(const struct args *a, json_t *request, int (*each)(void *ctx, cons
 	int r;
 
 	r = store_open(a, &s);
-	if (r) {
+	if (r)
 		json_decref(request);
-		store_close(&s);
-		return r;
-	}
-	r = store_call(&s, request, -1, each, ctx, ok);
+	else
+		r = store_call(&s, request, -1, each, ctx, ok);
 	store_close(&s);
 	return r;
 }

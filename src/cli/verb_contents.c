@@ -32,14 +32,11 @@ int verb_contents_status(const struct args *a)
 static int settle(const struct args *a, bool forget)
 {
 	json_t *request = json_pack("{s:s, s:b}", "verb", "contents.settle", "forget", forget), *ok = NULL;
-	struct progress p;
 	int r;
 
 	if (request && a->operands)
 		json_object_set_new(request, "names", json_words(a->operand, a->operands));
-	progress_begin(&p, a, "looking");
-	r = store_ask(a, request, progress_each, &p, &ok);
-	progress_end(&p);
+	r = progress_ask(a, "looking", request, -1, &ok);
 	return r ? r : print_status(a, ok);
 }
 

@@ -11,25 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int transfer(const struct args *a, const char *what, json_t *request, int fd, json_t **ok)
-{
-	struct progress p;
-	struct store s;
-	int r;
-
-	r = store_open(a, &s);
-	if (r) {
-		json_decref(request);
-		store_close(&s);
-		return r;
-	}
-	progress_begin(&p, a, what);
-	r = store_call(&s, request, fd, progress_each, &p, ok);
-	progress_end(&p);
-	store_close(&s);
-	return r;
-}
-
 /* On standard error: standard output may be the image. */
 static void tell(const char *what, const json_t *ok)
 {
@@ -57,7 +38,7 @@ int verb_import(const struct args *a)
 		return err_explain(-errno, "%s: %s", from_stdin ? "standard input" : file, strerror(errno));
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_explain(-EISDIR, "%s is a folder", file);
-	r = transfer(a, "importing",
+	r = progress_ask(a, "importing",
 		     json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:b}", "verb", "import", "volume", a->operand[1], "pool",
 			       a->value[OPT_POOL], "format", a->value[OPT_FORMAT], "file", from_stdin ? NULL : file,
 			       "overwrite", args_has(a, OPT_OVERWRITE)),
@@ -142,7 +123,7 @@ int verb_export(const struct args *a)
 		signal(SIGHUP, remove_part);
 	}
 	if (!r)
-		r = transfer(a, "exporting",
+		r = progress_ask(a, "exporting",
 			     json_pack("{s:s, s:s, s:s?, s:s}", "verb", "export", "volume", a->operand[0], "format",
 				       a->value[OPT_FORMAT], "file", out.file),
 			     out.fd, &ok);

@@ -14,13 +14,6 @@ static const struct column pool_columns[] = {
 	{ "KEEP", "properties.keep", COL_TEXT },
 };
 
-static const struct column prop_columns[] = {
-	{ "PROPERTY", "property", COL_TEXT },
-	{ "VALUE", "value", COL_TEXT },
-	{ "VALUES", "values", COL_TEXT },
-	{ "MEANING", "help", COL_TEXT },
-};
-
 int verb_pool_list(const struct args *a)
 {
 	return listing_of(a, json_pack("{s:s, s:o}", "verb", "pool.list", "names", json_words(a->operand, a->operands)),
@@ -29,9 +22,8 @@ int verb_pool_list(const struct args *a)
 
 int verb_pool_get(const struct args *a)
 {
-	return listing_of(a, json_pack("{s:s, s:s, s:o}", "verb", "pool.get", "name", a->operand[0], "props",
-				       json_words(a->operand + 1, a->operands - 1)),
-			  prop_columns, ARRAY_LEN(prop_columns));
+	return listing_of_props(a, json_pack("{s:s, s:s, s:o}", "verb", "pool.get", "name", a->operand[0], "props",
+					     json_words(a->operand + 1, a->operands - 1)));
 }
 
 int verb_pool_create(const struct args *a)

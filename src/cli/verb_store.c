@@ -194,17 +194,9 @@ int verb_stats(const struct args *a)
 
 /* ---- properties ---------------------------------------------------------------------------------------- */
 
-static const struct column prop_columns[] = {
-	{ "PROPERTY", "property", COL_TEXT },
-	{ "VALUE", "value", COL_TEXT },
-	{ "VALUES", "values", COL_TEXT },
-	{ "MEANING", "help", COL_TEXT },
-};
-
 int verb_get(const struct args *a)
 {
-	return listing_of(a, json_pack("{s:s, s:o}", "verb", "get", "props", json_words(a->operand, a->operands)),
-			  prop_columns, ARRAY_LEN(prop_columns));
+	return listing_of_props(a, json_pack("{s:s, s:o}", "verb", "get", "props", json_words(a->operand, a->operands)));
 }
 
 int verb_set(const struct args *a)

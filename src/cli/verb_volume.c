@@ -142,32 +142,6 @@ int verb_volume_restore(const struct args *a)
 
 /* ---- changing ------------------------------------------------------------------------------------------ */
 
-/* One request on an open store, with progress. */
-static int change(struct store *s, const struct args *a, const char *what, json_t *request)
-{
-	struct progress p;
-	int r;
-
-	progress_begin(&p, a, what);
-	r = store_call(s, request, -1, progress_each, &p, NULL);
-	progress_end(&p);
-	return r;
-}
-
-static int change_alone(const struct args *a, const char *what, json_t *request)
-{
-	struct store s;
-	int r;
-
-	r = store_open(a, &s);
-	if (r)
-		json_decref(request);
-	else
-		r = change(&s, a, what, request);
-	store_close(&s);
-	return r;
-}
-
 /* How much would go. */
 struct loss {
 	uint64_t volumes, with_data, bytes;
@@ -214,7 +188,7 @@ static int change_after_asking(const struct args *a, const char *verb, const cha
 		r = confirm(a, "%s %llu volumes, %llu of them with data (%s)", question,
 			    (unsigned long long)loss.volumes, (unsigned long long)loss.with_data, size);
 	if (!r)
-		r = change(&s, a, what, json_pack("{s:s, s:O}", "verb", verb, "names", names));
+		r = progress_call(&s, a, what, json_pack("{s:s, s:O}", "verb", verb, "names", names), -1, NULL);
 	json_decref(names);
 	store_close(&s);
 	return r;
@@ -234,14 +208,14 @@ int verb_volume_move(const struct args *a)
 {
 	int n = a->operands - 1;
 
-	return change_alone(a, "moving", json_pack("{s:s, s:o, s:s}", "verb", "volume.move", "names",
-						   json_words(a->operand, n), "pool", a->operand[n]));
+	return progress_ask(a, "moving", json_pack("{s:s, s:o, s:s}", "verb", "volume.move", "names",
+						   json_words(a->operand, n), "pool", a->operand[n]), -1, NULL);
 }
 
 int verb_volume_rename(const struct args *a)
 {
-	return change_alone(a, "renaming", json_pack("{s:s, s:s, s:s}", "verb", "volume.rename", "name", a->operand[0],
-						     "to", a->operand[1]));
+	return store_ask(a, json_pack("{s:s, s:s, s:s}", "verb", "volume.rename", "name", a->operand[0], "to",
+				      a->operand[1]), NULL, NULL, NULL);
 }
 
 static json_t *properties(char **word, int n, int *r)
@@ -281,6 +255,7 @@ int verb_volume_set(const struct args *a)
 		json_decref(set);
 		return r;
 	}
-	return change_alone(a, "setting", json_pack("{s:s, s:o, s:o, s:b}", "verb", "volume.set", "names",
-						    json_words(a->operand, names), "set", set, "takeover", takes));
+	return progress_ask(a, "setting", json_pack("{s:s, s:o, s:o, s:b}", "verb", "volume.set", "names",
+						    json_words(a->operand, names), "set", set, "takeover", takes), -1,
+			    NULL);
 }

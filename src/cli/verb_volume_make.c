@@ -90,24 +90,6 @@ static int list_of_file(const char *path, struct list *l)
 
 /* ---- the verb ------------------------------------------------------------------------------------------ */
 
-static int create(const struct args *a, json_t *request, json_t **ok)
-{
-	struct progress p;
-	struct store s;
-	int r;
-
-	r = store_open(a, &s);
-	if (r) {
-		json_decref(request);
-	} else {
-		progress_begin(&p, a, "creating");
-		r = store_call(&s, request, -1, progress_each, &p, ok);
-		progress_end(&p);
-	}
-	store_close(&s);
-	return r;
-}
-
 /* The names that were made are news only where they were not given. */
 static void say_made(const json_t *ok)
 {
@@ -144,7 +126,7 @@ int verb_volume_create(const struct args *a)
 	} else {
 		json_object_set_new(request, "names", json_words(a->operand, a->operands));
 	}
-	r = create(a, request, &ok);
+	r = progress_ask(a, "creating", request, -1, &ok);
 	if (!r)
 		say_made(ok);
 	json_decref(ok);
