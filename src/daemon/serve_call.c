@@ -90,16 +90,27 @@ int call_volume(const struct call *c, const char *name, struct catalog_volume *o
 	return call_fold(catalog_volume_get(c->s->cat, name, out), "volume", name);
 }
 
-int call_assignment(const char *word, char *prop, size_t cap, const char **value)
+int call_assignments(const json_t *set, int (*take)(void *ctx, const char *prop, const char *value), void *ctx)
 {
-	const char *eq = strchr(word, '=');
+	const json_t *word;
+	char prop[64];
+	size_t i;
+	int r = 0;
 
-	if (!eq || eq == word || (size_t)(eq - word) >= cap)
-		return err_explain(-EINVAL, "\"%s\" is not PROPERTY=VALUE", word);
-	memcpy(prop, word, (size_t)(eq - word));
-	prop[eq - word] = '\0';
-	*value = eq + 1;
-	return 0;
+	json_array_foreach(set, i, word) {
+		const char *text = json_string_value(word), *eq = text ? strchr(text, '=') : NULL;
+
+		if (!text)
+			return err_explain(-EINVAL, "a property is no word");
+		if (!eq || eq == text || (size_t)(eq - text) >= sizeof(prop))
+			return err_explain(-EINVAL, "\"%s\" is not PROPERTY=VALUE", text);
+		memcpy(prop, text, (size_t)(eq - text));
+		prop[eq - text] = '\0';
+		r = take(ctx, prop, eq + 1);
+		if (r)
+			break;
+	}
+	return r;
 }
 
 int call_pool_word(const char *prop, const char *value, struct catalog_pool *out)

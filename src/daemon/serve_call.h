@@ -99,8 +99,9 @@ struct catalog_perm call_perm(uint32_t mode);
 int call_fold(int r, const char *noun, const char *name);
 int call_pool(const struct call *c, const char *name, struct catalog_pool *out);
 int call_volume(const struct call *c, const char *name, struct catalog_volume *out);
-/* "PROP=VALUE" cut in two.  -EINVAL with words. */
-int call_assignment(const char *word, char *prop, size_t cap, const char **value);
+/* Each "PROPERTY=VALUE" of @set, which may be NULL, in their order, until @take says that one is wrong.  @value is
+ * borrowed from @set.  -EINVAL with words. */
+int call_assignments(const json_t *set, int (*take)(void *ctx, const char *prop, const char *value), void *ctx);
 /* A word as the property of that name of a pool would take it: the rules are catalog/'s. */
 int call_pool_word(const char *prop, const char *value, struct catalog_pool *out);
 /* "nst0", "st0" or "0" of the request's "drive" (serve_drive.c). */

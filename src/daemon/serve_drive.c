@@ -162,31 +162,28 @@ static int stacker_parse(struct call *c, const char *value, struct catalog_stack
 	return r;
 }
 
-int serve_drive_set(struct call *c)
+struct drive_change { struct call *c; unsigned drive; };
+
+static int drive_prop_set(void *ctx, const char *prop, const char *value)
 {
-	const json_t *set, *word;
+	const struct drive_change *ch = ctx;
 	struct catalog_stacker s;
-	const char *value;
-	unsigned n = 0;
-	char prop[64];
-	size_t i;
 	int r;
 
-	r = call_drive(c, &n);
+	if (strcmp(prop, "stacker") != 0)
+		return err_explain(-ENOENT, "a drive has no property \"%s\"; it has stacker", prop);
+	r = stacker_parse(ch->c, value, &s);
+	return r ? r : err_fold(catalog_stacker_put(ch->c->s->cat, ch->drive, &s));
+}
+
+int serve_drive_set(struct call *c)
+{
+	struct drive_change ch = { .c = c };
+	const json_t *set;
+	int r;
+
+	r = call_drive(c, &ch.drive);
 	if (!r)
 		r = call_strings(c, "set", &set);
-	if (r)
-		return r;
-	json_array_foreach(set, i, word) {
-		r = call_assignment(json_string_value(word), prop, sizeof(prop), &value);
-		if (!r && strcmp(prop, "stacker") != 0)
-			r = err_explain(-ENOENT, "a drive has no property \"%s\"; it has stacker", prop);
-		if (!r)
-			r = stacker_parse(c, value, &s);
-		if (!r)
-			r = err_fold(catalog_stacker_put(c->s->cat, n, &s));
-		if (r)
-			return r;
-	}
-	return 0;
+	return r ? r : call_assignments(set, drive_prop_set, &ch);
 }

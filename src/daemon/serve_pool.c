@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define PROP_NAME_MAX 64u
-
 /* ---- looking ------------------------------------------------------------------------------------------- */
 
 /* To the catalog a site is a number. */
@@ -170,49 +168,44 @@ int serve_pool_get(struct call *c)
 
 /* ---- changing ------------------------------------------------------------------------------------------ */
 
-static int prop_apply(const struct call *c, struct catalog_pool *p, const char *prop, const char *value)
+/* .pool: a copy, so if a word is wrong nobody saw it.  .told: "compression=lz4 keep=7d". */
+struct pool_changes {
+	const struct call *c;
+	const json_t *set;
+	struct catalog_pool *pool;
+	struct buf told;
+};
+
+static int site_apply(const struct call *c, struct catalog_pool *p, const char *name)
 {
 	struct catalog_site s;
-	int r;
+	int r = call_fold(catalog_site_get(c->s->cat, name, &s), "site", name);
 
-	if (strcmp(prop, "site") != 0)
-		return catalog_pool_prop_set(p, prop, value);
-	r = call_fold(catalog_site_get(c->s->cat, value, &s), "site", value);
 	if (!r)
 		p->site = s.number;
 	return r;
 }
 
-/* All of @set in the copy @p, or an error and nobody saw it.  @told: "compression=lz4 keep=7d". */
-static int props_apply(const struct call *c, struct catalog_pool *p, const json_t *set, struct buf *told)
+static int prop_apply(void *ctx, const char *prop, const char *value)
 {
-	const json_t *word;
-	size_t i;
+	struct pool_changes *ch = ctx;
 	int r;
 
-	json_array_foreach(set, i, word) {
-		char prop[PROP_NAME_MAX];
-		const char *value, *text = json_string_value(word);
-		r = text ? call_assignment(text, prop, sizeof(prop), &value)
-			 : err_explain(-EINVAL, "a property is no word");
-		if (!r)
-			r = prop_apply(c, p, prop, value);
-		if (!r)
-			r = buf_printf(told, "%s%s", i ? " " : "", text);
-		if (r)
-			return r;
-	}
-	return 0;
+	if (!strcmp(prop, "site"))
+		r = site_apply(ch->c, ch->pool, value);
+	else
+		r = catalog_pool_prop_set(ch->pool, prop, value);
+	return r ? r : buf_printf(&ch->told, "%s%s=%s", ch->told.len ? " " : "", prop, value);
 }
-
-struct pool_changes { const struct call *c; const json_t *set; struct buf told; };
 
 static int pool_apply(struct catalog_pool *p, void *ctx)
 {
 	enum catalog_access was = p->access;
 	struct pool_changes *ch = ctx;
-	int r = props_apply(ch->c, p, ch->set, &ch->told);
+	int r;
 
+	ch->pool = p;
+	r = call_assignments(ch->set, prop_apply, ch);
 	if (!r && was != ACCESS_PRIMARY && p->access == ACCESS_PRIMARY && !call_flag(ch->c, "takeover"))
 		r = err_explain(-EPERM, "pool %s is another site's; to take it over, say so (--yes)", p->name);
 	return r;
@@ -220,7 +213,7 @@ static int pool_apply(struct catalog_pool *p, void *ctx)
 
 static int pool_change(struct call *c, const char *name, const json_t *set)
 {
-	struct pool_changes ch = { c, set, BUF_INIT };
+	struct pool_changes ch = { c, set, NULL, BUF_INIT };
 	int r;
 
 	r = call_fold(library_pool_change(c->s->lib, name, pool_apply, &ch), "pool", name);
@@ -246,10 +239,10 @@ int serve_pool_set(struct call *c)
 static int props_try(const struct call *c, const json_t *set)
 {
 	struct catalog_pool nobody = { .name = "" };
-	struct buf told = BUF_INIT;
-	int r = props_apply(c, &nobody, set, &told);
+	struct pool_changes ch = { c, set, &nobody, BUF_INIT };
+	int r = call_assignments(set, prop_apply, &ch);
 
-	buf_fini(&told);
+	buf_fini(&ch.told);
 	return r || !nobody.scratch[0] ? r : call_pool(c, nobody.scratch, &(struct catalog_pool){ .id = 0 });
 }
 

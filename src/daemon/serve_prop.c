@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#define PROP_NAME_MAX 64u
-
 /* Read, changed and written back: by one request at a time. */
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -50,11 +48,15 @@ int serve_get(struct call *c)
 	return r;
 }
 
+static int prop_set(void *ctx, const char *prop, const char *value)
+{
+	return catalog_store_prop_set(ctx, prop, value);
+}
+
 int serve_set(struct call *c)
 {
 	struct catalog_store s;
-	const json_t *set, *word;
-	size_t i;
+	const json_t *set;
 	int r;
 
 	r = call_strings(c, "set", &set);
@@ -62,13 +64,7 @@ int serve_set(struct call *c)
 		return r;
 	LOCK_SCOPE(&change_lock);
 	r = err_fold(catalog_store_get(c->s->cat, &s));
-	json_array_foreach(set, i, word) {
-		char prop[PROP_NAME_MAX];
-		const char *value;
-		if (!r)
-			r = call_assignment(json_string_value(word), prop, sizeof(prop), &value);
-		if (!r)
-			r = catalog_store_prop_set(&s, prop, value);
-	}
+	if (!r)
+		r = call_assignments(set, prop_set, &s);
 	return r ? r : err_fold(catalog_store_put(c->s->cat, &s));
 }

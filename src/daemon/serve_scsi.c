@@ -30,44 +30,32 @@ static int number_wish(const char *prop, const char *value, uint64_t max, uint32
 	return 0;
 }
 
-static int call_wish(const struct call *c, struct scsi_wish *w)
+static int wish_set(void *ctx, const char *prop, const char *value)
 {
-	const json_t *set = json_object_get(c->req, "set"), *word;
-	size_t i;
-	int r = 0;
+	struct scsi_wish *w = ctx;
 
-	*w = (struct scsi_wish){ "", "", "", UINT32_MAX, UINT32_MAX };
-	json_array_foreach(set, i, word) {
-		const char *value = "";
-		char prop[16];
-
-		r = json_is_string(word) ? call_assignment(json_string_value(word), prop, sizeof(prop), &value) :
-					   err_explain(-EINVAL, "the request's \"set\" holds something that is no word");
-		if (!r && !strcmp(prop, "drives"))
-			w->drives = value;
-		else if (!r && !strcmp(prop, "changer"))
-			w->changer = value;
-		else if (!r && !strcmp(prop, "fabric"))
-			w->fabric = value;
-		else if (!r && !strcmp(prop, "slots"))
-			r = number_wish(prop, value, LIBRARY_SLOTS_MAX, &w->slots);
-		else if (!r && !strcmp(prop, "ports"))
-			r = number_wish(prop, value, LIBRARY_PORTS_MAX, &w->ports);
-		else if (!r)
-			r = err_explain(-ENOENT, "there is no property \"%s\" (drives, changer, slots, ports, fabric)", prop);
-		if (r)
-			break;
-	}
-	return r;
+	if (!strcmp(prop, "slots"))
+		return number_wish(prop, value, LIBRARY_SLOTS_MAX, &w->slots);
+	if (!strcmp(prop, "ports"))
+		return number_wish(prop, value, LIBRARY_PORTS_MAX, &w->ports);
+	if (!strcmp(prop, "drives"))
+		w->drives = value;
+	else if (!strcmp(prop, "changer"))
+		w->changer = value;
+	else if (!strcmp(prop, "fabric"))
+		w->fabric = value;
+	else
+		return err_explain(-ENOENT, "there is no property \"%s\" (drives, changer, slots, ports, fabric)", prop);
+	return 0;
 }
 
 int serve_scsi_up(struct call *c)
 {
 	struct scsi_service *s;
-	struct scsi_wish wish;
+	struct scsi_wish wish = { "", "", "", UINT32_MAX, UINT32_MAX };
 	int r = call_scsi(c, &s);
 
-	r = r ? r : call_wish(c, &wish);
+	r = r ? r : call_assignments(json_object_get(c->req, "set"), wish_set, &wish);
 	return r ? r : scsi_service_up(s, &wish);
 }
 
@@ -123,28 +111,24 @@ int serve_scsi_models(struct call *c)
 	return r;
 }
 
+struct unit_change { struct scsi_service *s; const char *unit; };
+
+static int unit_set(void *ctx, const char *prop, const char *value)
+{
+	const struct unit_change *ch = ctx;
+
+	return scsi_service_set(ch->s, ch->unit, prop, value);
+}
+
 int serve_scsi_set(struct call *c)
 {
-	const json_t *set, *word;
-	struct scsi_service *s;
-	const char *unit;
-	size_t i;
-	int r = call_scsi(c, &s);
+	struct unit_change ch;
+	const json_t *set;
+	int r = call_scsi(c, &ch.s);
 
-	r = r ? r : call_string(c, "unit", &unit);
+	r = r ? r : call_string(c, "unit", &ch.unit);
 	r = r ? r : call_strings(c, "set", &set);
-	if (r)
-		return r;
-	json_array_foreach(set, i, word) {
-		const char *value = "";
-		char prop[16];
-
-		r = call_assignment(json_string_value(word), prop, sizeof(prop), &value);
-		r = r ? r : scsi_service_set(s, unit, prop, value);
-		if (r)
-			break;
-	}
-	return r;
+	return r ? r : call_assignments(set, unit_set, &ch);
 }
 
 /* ---- places ----------------------------------------------------------------------------------------------------- */

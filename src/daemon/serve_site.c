@@ -102,14 +102,11 @@ int serve_site_clashes(struct call *c)
 
 /* ---- changing ------------------------------------------------------------------------------------------ */
 
-static int site_prop_set(struct catalog_site *s, const char *word)
+static int site_prop_set(void *ctx, const char *prop, const char *value)
 {
-	const char *value;
-	char prop[32];
-	int r = call_assignment(word, prop, sizeof(prop), &value);
+	struct catalog_site *s = ctx;
+	int r;
 
-	if (r)
-		return r;
 	if (!strcmp(prop, "note"))
 		return copy_word(s->note, sizeof(s->note), value, "a site's note");
 	if (strcmp(prop, "id") != 0)
@@ -119,20 +116,6 @@ static int site_prop_set(struct catalog_site *s, const char *word)
 	r = copy_word(s->id, sizeof(s->id), value, "a site's id");
 	for (char *p = s->id; !r && *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	return r;
-}
-
-static int site_props_set(struct catalog_site *s, const json_t *set)
-{
-	const json_t *word;
-	size_t i;
-	int r = 0;
-
-	json_array_foreach(set, i, word) {
-		if (!r)
-			r = json_is_string(word) ? site_prop_set(s, json_string_value(word))
-						 : err_explain(-EINVAL, "a property is no word");
-	}
 	return r;
 }
 
@@ -156,7 +139,7 @@ int serve_site_add(struct call *c)
 	if (!r)
 		r = copy_word(s.name, sizeof(s.name), name, "a site's name");
 	if (!r)
-		r = site_props_set(&s, json_object_get(c->req, "set"));
+		r = call_assignments(json_object_get(c->req, "set"), site_prop_set, &s);
 	if (!r)
 		r = site_put(c, &s);
 	if (!r)
@@ -173,7 +156,7 @@ int serve_site_set(struct call *c)
 	if (!r)
 		r = call_strings(c, "set", &set);
 	if (!r)
-		r = site_props_set(&s, set);
+		r = call_assignments(set, site_prop_set, &s);
 	if (!r)
 		r = site_put(c, &s);
 	if (!r)

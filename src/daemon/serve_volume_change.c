@@ -179,15 +179,12 @@ static int state_parse(const char *value, struct volume_changes *ch)
 	return err_explain(-EINVAL, "\"%s\" is no state that is set by hand: scratch, assigned, error", value);
 }
 
-static int change_parse(const char *word, struct volume_changes *ch)
+static int change_parse(void *ctx, const char *prop, const char *value)
 {
 	struct catalog_pool as = { .id = 0 };
-	const char *value;
-	char prop[64];
-	int r = call_assignment(word, prop, sizeof(prop), &value);
+	struct volume_changes *ch = ctx;
+	int r = 0;
 
-	if (r)
-		return r;
 	if (!strcmp(prop, "expires"))
 		return expires_parse(value, ch);
 	if (!strcmp(prop, "state"))
@@ -277,17 +274,11 @@ static int set_one(struct call *c, uint64_t id, const void *arg)
 int serve_volume_set(struct call *c)
 {
 	struct volume_changes ch = { 0 };
-	const json_t *set, *word;
-	size_t i;
+	const json_t *set;
 	int r;
 
 	r = call_strings(c, "set", &set);
-	if (r)
-		return r;
-	json_array_foreach(set, i, word) {
-		r = change_parse(json_string_value(word), &ch);
-		if (r)
-			return r;
-	}
-	return for_each_named(c, set_one, &ch);
+	if (!r)
+		r = call_assignments(set, change_parse, &ch);
+	return r ? r : for_each_named(c, set_one, &ch);
 }
