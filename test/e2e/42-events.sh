@@ -75,8 +75,8 @@ vtape hook off all
 vtape volume create A4
 vtape hook on all
 vtape volume create A5
-wait_until 10 grep -q A5 "$scratch/all.json"
-! grep -q A4 "$scratch/all.json" || fail 'a hook that is off ran'
+wait_until 10 grep -q default/A5 "$scratch/all.json"
+! grep -q default/A4 "$scratch/all.json" || fail 'a hook that is off ran'
 hook says 'echo to out; echo to err >&2; exit 9'
 vtape hook set says "$scratch/says" --event clash
 exits 1 'to out' vtape hook test says
