@@ -12,7 +12,7 @@
 #include "contents/find.h"
 #include "contents/glob.h"
 #include "contents/list.h"
-#include "fuzz/fuzz.h"
+#include "fuzz/rows.h"
 
 /* ---- every list is on a tape ---- */
 
@@ -267,27 +267,12 @@ static void try_all(const uint8_t *p, size_t n)
 	kv_close(kv);
 }
 
-static const struct {
-	char letter;
-	void (*try)(const uint8_t *p, size_t n);
-} parsers[] = {
+static const struct fuzz_row parsers[] = {
 	{ 'F', try_file },   { 'V', try_volume }, { 'C', try_list }, { 'S', try_counter }, { 'B', try_block },
 	{ 'X', try_told },   { 'N', try_posting }, { 'p', try_path }, { 'q', try_pattern }, { 'a', try_all },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	CLEANUP(freep) uint8_t *row = NULL;
-	size_t n = size - 1;
-
-	if (size < 1)
-		return 0;
-	log_set_level(LOG_LEVEL_ERROR);
-	row = malloc(n ? n : 1);
-	fuzz_require(row);
-	memcpy(row, data + 1, n);
-	for (size_t i = 0; i < ARRAY_LEN(parsers); i++)
-		if (parsers[i].letter == (char)data[0])
-			parsers[i].try(row, n);
-	return 0;
+	return fuzz_one_row(parsers, ARRAY_LEN(parsers), data, size);
 }

@@ -13,7 +13,7 @@
 #include "catalog/catalog_rows.h"
 #include "chunk/chunk_index_format.h"
 #include "daemon/store.h"
-#include "fuzz/fuzz.h"
+#include "fuzz/rows.h"
 #include "library/holding.h"
 
 static bool taken(int r)
@@ -488,34 +488,17 @@ static void try_catalog(const uint8_t *rows, size_t n)
 	kv_close(kv);
 }
 
-static const struct {
-	char letter;
-	void (*try)(const uint8_t *p, size_t n);
-} parsers[] = {
+static const struct fuzz_row parsers[] = {
 	{ 'P', try_pool },	{ 'V', try_volume },	{ 'F', try_file },	{ 'E', try_event },
 	{ 'S', try_schema },	{ 'N', try_number },	{ 'X', try_store },	{ 'R', try_clock },
 	{ 'W', try_scrub },	{ 'L', try_place },	{ 'A', try_mam },	{ 'I', try_unit },
 	{ 'B', try_scsi },	{ 'C', try_catalog },	{ 'i', try_index_value }, { 'k', try_pack_key },
 	{ 'b', try_slot_key },	{ 'l', try_lost_chunk }, { 'p', try_tally },	{ 't', try_totals },
-	{ 'h', try_head },	{ 'K', try_site },	{ 'c', try_clash },	{ 'H', try_hook },
+	{ 'h', try_head, true }, { 'K', try_site },	{ 'c', try_clash },	{ 'H', try_hook },
 	{ 'Y', try_stacker },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	CLEANUP(freep) uint8_t *row = NULL;
-	size_t n = size - 1;
-
-	if (size < 1)
-		return 0;
-	log_set_level(LOG_LEVEL_ERROR);
-	row = malloc(n ? n : 1);
-	fuzz_require(row);
-	memcpy(row, data + 1, n);
-	if ((data[0] & 0x80) && n == STORE_HEAD_LEN)
-		put_le64(row + n - 8, sum64(row, n - 8));
-	for (size_t i = 0; i < ARRAY_LEN(parsers); i++)
-		if (parsers[i].letter == (char)(data[0] & 0x7f))
-			parsers[i].try(row, n);
-	return 0;
+	return fuzz_one_row(parsers, ARRAY_LEN(parsers), data, size);
 }

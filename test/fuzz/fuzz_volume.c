@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is (h, O, C, D, L, U) and, in its top bit,
- * whether the sum at the end is to be made right before, since a fuzzer does not find it by itself; the rest
- * is the value.
+ * Rows of KV_MAP of foreign bytes.  The first byte of the input says which row it is, the rest is the value.
  *
  * What is taken must hold together, and must come back the same when it is packed again.
  */
-#include <string.h>
-
-#include "fuzz/fuzz.h"
+#include "fuzz/rows.h"
 #include "tape/volume_format.h"
 
 #define MAP 0x6d6170
@@ -91,42 +87,22 @@ static void try_use(const uint8_t *p, size_t n)
 	fuzz_require((use_unpack(p, n, &bytes) == 0) == (n == 8));
 }
 
+static void try_objects(const uint8_t *p, size_t n)
+{
+	try_page(PAGE_OBJECTS, p, n);
+}
+
+static void try_chunks(const uint8_t *p, size_t n)
+{
+	try_page(PAGE_CHUNKS, p, n);
+}
+
+static const struct fuzz_row rows[] = {
+	{ 'h', try_head, true }, { 'O', try_objects, true }, { 'C', try_chunks, true }, { 'D', try_drop, true },
+	{ 'L', try_look, true }, { 'U', try_use, true },
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *row;
-	size_t n;
-
-	if (size < 1)
-		return 0;
-	n = size - 1;
-	row = malloc(size);
-	if (!row)
-		return 0;
-	memcpy(row, data + 1, n);
-	if ((data[0] & 0x80) && n >= 8) {
-		CLEANUP(buf_fini) struct buf sum = BUF_INIT;
-
-		fuzz_require(buf_put_le64(&sum, sum64(row, n - 8)) == 0);
-		memcpy(row + n - 8, sum.data, 8);
-	}
-	switch (data[0] & 0x7f) {
-	case 'h':
-		try_head(row, n);
-		break;
-	case 'O':
-	case 'C':
-		try_page((enum page_kind)(data[0] & 0x7f), row, n);
-		break;
-	case 'D':
-		try_drop(row, n);
-		break;
-	case 'L':
-		try_look(row, n);
-		break;
-	case 'U':
-		try_use(row, n);
-		break;
-	}
-	free(row);
-	return 0;
+	return fuzz_one_row(rows, ARRAY_LEN(rows), data, size);
 }

@@ -1,27 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_contents: rows as a small list leaves them, paths and patterns.  seed_contents FOLDER */
-#include <stdio.h>
-
 #include "contents/format.h"
-
-static const char *dir = ".";
-
-static void must(int r)
-{
-	if (r)
-		abort();
-}
-
-static void save(const char *name, char parser, const void *p, size_t n)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	if (!f || fputc(parser, f) == EOF || fwrite(p, 1, n, f) != n || fclose(f))
-		abort();
-}
+#include "seed.h"
 
 static void add(struct contents_list *l, const char *path, char type, const char *link)
 {
@@ -68,9 +48,9 @@ static void save_rows(struct kv *kv)
 
 		snprintf(name, sizeof(name), "row-%c", key[0]);
 		if (key[0] == 'N')
-			save(name, 'N', key, klen);
+			seed_row(name, 'N', key, klen);
 		else
-			save(name, (char)key[0], val, vlen);
+			seed_row(name, key[0], val, vlen);
 		if (klen > 255 || vlen > 255)
 			continue;
 		must(buf_put_u8(&all, (uint8_t)klen));
@@ -78,27 +58,26 @@ static void save_rows(struct kv *kv)
 		must(buf_put_u8(&all, (uint8_t)vlen));
 		must(buf_append(&all, val, vlen));
 	}
-	save("all", 'a', all.data, all.len);
+	seed_row("all", 'a', all.data, all.len);
 }
 
 int main(int argc, char **argv)
 {
-	const struct volume_row v = { .generation = 2, .objects = 9, .marks = 1, .files = 1, .done = true, .expires_ns = 1,
+	const struct volume_row v = { .generation = 2, .objects = 9, .stretch = 3, .files = 1, .done = true, .expires_ns = 1,
 				      .vol1 = { .kind = LABEL_IBM, .volume = "A00001", .owner = "ANN" } };
 	static const char pattern[] = "a*[!b]/**/c?\0a/x/y/cd", regex[] = "^a(b|c){2,3}$\0abc";
 	struct contents *c;
 	struct kv *kv;
 
-	if (argc > 1)
-		dir = argv[1];
+	seed_into(argc, argv);
 	must(kv_mem_new(&kv));
 	must(contents_open(kv, NULL, NULL, &c));
 	make_list(c);
 	must(volume_row_put(c, 0x6161616161616161, &v));
 	save_rows(kv);
-	save("path", 'p', "/a/./../b//c/", 13);
-	save("pattern", 'q', pattern, sizeof(pattern) - 1);
-	save("regex", 'q', regex, sizeof(regex) - 1);
+	seed_row("path", 'p', "/a/./../b//c/", 13);
+	seed_row("pattern", 'q', pattern, sizeof(pattern) - 1);
+	seed_row("regex", 'q', regex, sizeof(regex) - 1);
 	contents_close(c);
 	kv_close(kv);
 	return 0;

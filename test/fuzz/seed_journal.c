@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_journal: seed_journal test/data/fuzz/journal */
-#include <stdio.h>
-
 #include "kv/kv_journal.h"
+#include "seed.h"
 
 #define SUMS 7
 #define IS_CHECKPOINT 8
 #define TWO_LOGS 16
-
-static void must(int r)
-{
-	if (r == 0)
-		return;
-	fprintf(stderr, "%s\n", err_text(r));
-	exit(1);
-}
 
 static void write_rows(struct kv *kv, int n)
 {
@@ -51,16 +42,9 @@ static void take(struct kv *kv, enum journal_kind kind, uint64_t number, struct 
 }
 
 /* @b less its last @cut bytes, behind the byte that says what it is. */
-static void save(const char *dir, const char *name, const struct buf *b, uint8_t which, size_t cut)
+static void save(const char *name, const struct buf *b, uint8_t which, size_t cut)
 {
-	struct buf file = BUF_INIT;
-	char path[4096];
-
-	must(buf_put_u8(&file, which));
-	must(buf_append(&file, b->data, b->len - cut));
-	must(io_path(path, sizeof(path), "%s/%s", dir, name));
-	must(io_replace(path, file.data, file.len, 0644));
-	buf_fini(&file);
+	seed_row(name, which, b->data, b->len - cut);
 }
 
 int main(int argc, char **argv)
@@ -68,8 +52,7 @@ int main(int argc, char **argv)
 	struct buf log = BUF_INIT, checkpoint = BUF_INIT, logs = BUF_INIT;
 	struct kv *base, *kv;
 
-	if (argc != 2)
-		return 2;
+	seed_into(argc, argv);
 	must(kv_mem_new(&base));
 	must(kv_journal_mem_open(base, &kv));
 	write_rows(kv, 6);
@@ -81,15 +64,15 @@ int main(int argc, char **argv)
 	write_rows(kv, 6);
 	take(kv, JOURNAL_LOG, 7, &logs);
 	kv_close(kv);
-	save(argv[1], "log", &log, 0, 0);
-	save(argv[1], "log-sums", &log, SUMS, 0);
-	save(argv[1], "log-torn", &log, 0, 9);
-	save(argv[1], "log-empty", &log, SUMS, log.len - JOURNAL_HEADER_BYTES);
-	save(argv[1], "logs", &logs, TWO_LOGS, 0);
-	save(argv[1], "logs-sums", &logs, TWO_LOGS | SUMS, 0);
-	save(argv[1], "checkpoint", &checkpoint, IS_CHECKPOINT, 0);
-	save(argv[1], "checkpoint-sums", &checkpoint, IS_CHECKPOINT | SUMS, 0);
-	save(argv[1], "checkpoint-no-end", &checkpoint, IS_CHECKPOINT, JOURNAL_END_BYTES + 1);
+	save("log", &log, 0, 0);
+	save("log-sums", &log, SUMS, 0);
+	save("log-torn", &log, 0, 9);
+	save("log-empty", &log, SUMS, log.len - JOURNAL_HEADER_BYTES);
+	save("logs", &logs, TWO_LOGS, 0);
+	save("logs-sums", &logs, TWO_LOGS | SUMS, 0);
+	save("checkpoint", &checkpoint, IS_CHECKPOINT, 0);
+	save("checkpoint-sums", &checkpoint, IS_CHECKPOINT | SUMS, 0);
+	save("checkpoint-no-end", &checkpoint, IS_CHECKPOINT, JOURNAL_END_BYTES + 1);
 	buf_fini(&log);
 	buf_fini(&checkpoint);
 	buf_fini(&logs);

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_pack: seed_pack test/data/fuzz/pack */
-#include <stdio.h>
-
 #include "pack/backing.h"
+#include "seed.h"
 
 #define ALL_SUMS 31
-
-static void must(int r)
-{
-	if (r == 0)
-		return;
-	fprintf(stderr, "%s\n", err_text(r));
-	exit(1);
-}
 
 /* Pack 1 with chunks of these lengths. */
 static void build(struct packs *ps, const uint32_t *lens, uint32_t n, bool seal)
@@ -35,22 +26,18 @@ static void build(struct packs *ps, const uint32_t *lens, uint32_t n, bool seal)
 }
 
 /* The pack less its last @cut bytes, behind the byte that says which sums the driver makes right. */
-static void save(struct packs *ps, const char *dir, const char *name, uint8_t sums, uint64_t cut)
+static void save(struct packs *ps, const char *name, uint8_t sums, uint64_t cut)
 {
-	struct buf b = BUF_INIT;
+	CLEANUP(buf_fini) struct buf b = BUF_INIT;
 	struct pack_file *f;
-	char path[4096];
 	uint64_t size;
 
 	must(ps->ops->open(ps, 1, false, &f));
 	must(f->ops->size(f, &size));
-	must(buf_put_u8(&b, sums));
 	must(buf_reserve(&b, size));
-	must(f->ops->pread(f, b.data + 1, size - cut, 0));
-	must(io_path(path, sizeof(path), "%s/%s", dir, name));
-	must(io_replace(path, b.data, 1 + size - cut, 0644));
+	must(f->ops->pread(f, b.data, size - cut, 0));
+	seed_row(name, sums, b.data, size - cut);
 	f->ops->release(f);
-	buf_fini(&b);
 }
 
 int main(int argc, char **argv)
@@ -58,25 +45,22 @@ int main(int argc, char **argv)
 	static const uint32_t lens[] = { 1, 100, 17, 300, 2 };
 	struct packs *ps;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: seed_pack FOLDER\n");
-		return 2;
-	}
+	seed_into(argc, argv);
 	clock_set(1000000000); /* the same bytes every time */
 	must(packs_mem_new(&ps));
 	build(ps, lens, 0, true);
-	save(ps, argv[1], "sealed-empty", 0, 0);
+	save(ps, "sealed-empty", 0, 0);
 	build(ps, lens, 1, true);
-	save(ps, argv[1], "sealed-1", 0, 0);
-	save(ps, argv[1], "sealed-1-sums", ALL_SUMS, 0);
+	save(ps, "sealed-1", 0, 0);
+	save(ps, "sealed-1-sums", ALL_SUMS, 0);
 	build(ps, lens, ARRAY_LEN(lens), true);
-	save(ps, argv[1], "sealed-5", 0, 0);
-	save(ps, argv[1], "sealed-5-sums", ALL_SUMS, 0);
-	save(ps, argv[1], "sealed-5-no-trailer", 0, 64);
+	save(ps, "sealed-5", 0, 0);
+	save(ps, "sealed-5-sums", ALL_SUMS, 0);
+	save(ps, "sealed-5-no-trailer", 0, 64);
 	build(ps, lens, ARRAY_LEN(lens), false);
-	save(ps, argv[1], "open-5", 0, 0);
-	save(ps, argv[1], "open-5-sums", ALL_SUMS, 0);
-	save(ps, argv[1], "open-5-torn", 0, 30);
+	save(ps, "open-5", 0, 0);
+	save(ps, "open-5-sums", ALL_SUMS, 0);
+	save(ps, "open-5-torn", 0, 30);
 	packs_close(ps);
 	return 0;
 }

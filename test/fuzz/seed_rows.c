@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_rows: one file for each parser.  seed_rows FOLDER */
-#include <stdio.h>
-
 #include "catalog/catalog_rows.h"
 #include "chunk/chunk_index_format.h"
 #include "daemon/store.h"
 #include "library/holding.h"
-
-static const char *dir = ".";
-
-static void save(const char *name, char parser, const void *p, size_t n)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	if (!f || fputc(parser, f) == EOF || fwrite(p, 1, n, f) != n || fclose(f))
-		abort();
-}
+#include "seed.h"
 
 static void save_row(const char *name, char parser, int r, const struct buf *row)
 {
-	if (r)
-		abort();
-	save(name, parser, row->data, row->len);
+	must(r);
+	seed_row(name, (uint8_t)parser, row->data, row->len);
 }
 
 static const struct catalog_perm perm = { 0644, 1000, 1000, 1700000000000000000, 1700000000000000001 };
@@ -49,7 +34,7 @@ static const struct catalog_event event = { .time_ns = 1, .number = EVENT_LOADED
 static void save_old(const char *name, char parser, uint8_t version, struct buf *row, size_t without)
 {
 	row->data[0] = version;
-	save(name, parser, row->data, row->len - without);
+	seed_row(name, (uint8_t)parser, row->data, row->len - without);
 }
 
 static void save_catalog_rows(void)
@@ -114,23 +99,23 @@ static void save_chunk_rows(void)
 	uint8_t row[64] = { 0 };
 
 	index_value_pack(row, ref, 1000, &d);
-	save("index", 'i', row, INDEX_VALUE_LEN);
+	seed_row("index", 'i', row, INDEX_VALUE_LEN);
 	pack_key_pack(row, PACK_KEY_DOOMED, ref.pack);
-	save("key", 'k', row, PACK_KEY_LEN);
+	seed_row("key", 'k', row, PACK_KEY_LEN);
 	bad_key_pack(row, ref);
-	save("bad", 'b', row, BAD_KEY_LEN);
+	seed_row("bad", 'b', row, BAD_KEY_LEN);
 	lost_key_pack(row, ref);
-	save("lost", 'b', row, BAD_KEY_LEN);
+	seed_row("lost", 'b', row, BAD_KEY_LEN);
 	lost_chunk_pack(row, &lost);
-	save("lost-chunk", 'l', row, LOST_LEN);
+	seed_row("lost-chunk", 'l', row, LOST_LEN);
 	memset(row, 0, sizeof(row));
 	pack_tally_pack(row, &tally);
-	save("tally", 'p', row, PACK_TALLY_LEN);
+	seed_row("tally", 'p', row, PACK_TALLY_LEN);
 	for (unsigned i = 0; i < 3; i++)
 		put_le16(row + PACK_TALLY_LEN + (size_t)i * LEN_BYTES, 1000);
-	save("tally-lens", 'p', row, PACK_TALLY_LEN + (size_t)3 * LEN_BYTES);
+	seed_row("tally-lens", 'p', row, PACK_TALLY_LEN + (size_t)3 * LEN_BYTES);
 	totals_pack(row, &totals);
-	save("totals", 't', row, TOTALS_LEN);
+	seed_row("totals", 't', row, TOTALS_LEN);
 }
 
 static void save_head(void)
@@ -139,7 +124,7 @@ static void save_head(void)
 	uint8_t bytes[STORE_HEAD_LEN];
 
 	store_head_pack(&head, bytes);
-	save("head", (char)('h' | 0x80), bytes, sizeof(bytes));
+	seed_row("head", 'h' | 0x80, bytes, sizeof(bytes));
 }
 
 /* ---- a whole catalog: a pool, two volumes, the names of files, what is loaded, an event, places, SCSI units ---- */
@@ -201,7 +186,7 @@ static void save_catalog(void)
 
 int main(int argc, char **argv)
 {
-	dir = argc > 1 ? argv[1] : dir;
+	seed_into(argc, argv);
 	save_catalog_rows();
 	save_scsi_rows();
 	save_chunk_rows();

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_scsi: what clients send, one file for each.  seed_scsi FOLDER */
-#include <stdio.h>
-
-#include <vtape/util.h>
+#include "seed.h"
 
 #define DRIVE 0
 #define CHANGER 2	/* bit 1 of a command's first byte */
@@ -157,26 +155,22 @@ static void put_step(struct buf *b, const struct step *s)
 		abort();
 }
 
-static void save(const char *dir, const struct seed *s)
+static void save(const struct seed *s)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT;
-	char path[512];
-	FILE *f;
 
 	put(&b, s->drive);
 	put(&b, s->changer);
 	put(&b, s->start);
 	for (const struct step *step = s->step; step->cdb || step->event; step++)
 		put_step(&b, step);
-	snprintf(path, sizeof(path), "%s/%s", dir, s->name);
-	f = fopen(path, "w");
-	if (!f || fwrite(b.data, 1, b.len, f) != b.len || fclose(f))
-		abort();
+	seed_bytes(s->name, b.data, b.len);
 }
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(seeds); i++)
-		save(argv[1], &seeds[i]);
-	return argc != 2;
+	seed_into(argc, argv);
+	for (size_t i = 0; i < ARRAY_LEN(seeds); i++)
+		save(&seeds[i]);
+	return 0;
 }

@@ -2,11 +2,8 @@
 /* Writes the corpus of fuzz_tarball: a small archive of each kind.  seed_tarball FOLDER */
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdio.h>
 
-#include <vtape/util.h>
-
-static const char *dir = ".";
+#include "seed.h"
 
 static void add(struct archive *a, const char *path, unsigned type, const char *text, const char *link)
 {
@@ -47,9 +44,9 @@ static void add_sparse(struct archive *a)
 static void save(const char *format, const char *filter, bool sparse)
 {
 	struct archive *a = archive_write_new();
-	char path[512], name[200];
+	char path[64], name[200];
 
-	snprintf(path, sizeof(path), "%s/%s%s%s%s", dir, format, *filter ? "-" : "", filter, sparse ? "-sparse" : "");
+	snprintf(path, sizeof(path), "%s%s%s%s", format, *filter ? "-" : "", filter, sparse ? "-sparse" : "");
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	if (archive_write_set_format_by_name(a, format) || (*filter && archive_write_add_filter_by_name(a, filter)))
@@ -76,7 +73,7 @@ int main(int argc, char **argv)
 	static const char *formats[] = { "v7tar", "ustar", "pax", "gnutar", "odc", "newc", "bin", "arsvr4", "arbsd", "zip" };
 	static const char *filters[] = { "gzip", "bzip2", "xz", "lzma", "lzip", "zstd", "lz4", "compress" };
 
-	dir = argc > 1 ? argv[1] : dir;
+	seed_into(argc, argv);
 	for (unsigned i = 0; i < ARRAY_LEN(formats); i++)
 		save(formats[i], "", false);
 	for (unsigned i = 0; i < ARRAY_LEN(filters); i++)

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes the corpus of fuzz_volume: one file for each kind of row.  seed_volume FOLDER */
-#include <stdio.h>
-
+#include "seed.h"
 #include "tape/volume_format.h"
-
-static void save(const char *dir, const char *name, char kind, const struct buf *b)
-{
-	char path[512];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	if (!f || fputc(kind | 0x80, f) == EOF || fwrite(b->data, 1, b->len, f) != b->len || fclose(f))
-		abort();
-}
 
 int main(int argc, char **argv)
 {
-	const char *dir = argc > 1 ? argv[1] : ".";
 	struct page *o = page_new(PAGE_OBJECTS, 0x6d6170, &(struct tape_tally){ 0 });
 	struct page *c = page_new(PAGE_CHUNKS, 0x6d6170, &(struct tape_tally){ 0 });
 	const struct drop d = { 5, 1000, 1 << 20 };
@@ -25,6 +12,7 @@ int main(int argc, char **argv)
 	struct head h = { .generation = 1, .begun_ns = 1, .partitions = 2 };
 	struct buf b = BUF_INIT;
 
+	seed_into(argc, argv);
 	for (uint32_t i = 0; i < 20; i++) {
 		const struct chunk_run run = { .pack = i % 3, .slot = i, .slots = 1 + i, .bytes = 1000 * (i + 1) };
 
@@ -37,29 +25,23 @@ int main(int argc, char **argv)
 			if (head_partition_new_map(&h.part[p]))
 				abort();
 		}
-	if (head_pack(&h, &b))
-		abort();
-	save(dir, "head", 'h', &b);
+	must(head_pack(&h, &b));
+	seed_row("head", 'h' | 0x80, b.data, b.len);
 	b.len = 0;
-	if (page_pack(o, &b))
-		abort();
-	save(dir, "objects", 'O', &b);
+	must(page_pack(o, &b));
+	seed_row("objects", 'O' | 0x80, b.data, b.len);
 	b.len = 0;
-	if (page_pack(c, &b))
-		abort();
-	save(dir, "chunks", 'C', &b);
+	must(page_pack(c, &b));
+	seed_row("chunks", 'C' | 0x80, b.data, b.len);
 	b.len = 0;
-	if (drop_pack(&d, &b))
-		abort();
-	save(dir, "drop", 'D', &b);
+	must(drop_pack(&d, &b));
+	seed_row("drop", 'D' | 0x80, b.data, b.len);
 	b.len = 0;
-	if (look_pack(&l, &b))
-		abort();
-	save(dir, "look", 'L', &b);
+	must(look_pack(&l, &b));
+	seed_row("look", 'L' | 0x80, b.data, b.len);
 	b.len = 0;
-	if (use_pack(123456789, &b))
-		abort();
-	save(dir, "use", 'U', &b);
+	must(use_pack(123456789, &b));
+	seed_row("use", 'U' | 0x80, b.data, b.len);
 	buf_fini(&b);
 	head_fini(&h);
 	page_free(o);
