@@ -16,13 +16,6 @@
 #include <unistd.h>
 #include <vtape/kv.h>
 
-/* RocksDB is not built for the thread sanitizer, which then sees its data but not its locks. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-	return "called_from_lib:librocksdb.so\ncalled_from_lib:libstdc++.so\ncalled_from_lib:liblz4.so\nrace:librocksdb\nrace:libstdc++\n";
-}
-
 #define TEST_CACHE_BYTES (8u << 20)
 
 struct scratch {
