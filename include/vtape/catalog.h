@@ -103,7 +103,8 @@ int catalog_pool_get(struct catalog *c, const char *name, struct catalog_pool *o
 int catalog_pool_by_id(struct catalog *c, uint32_t id, struct catalog_pool *out);		/* _NONE */
 int catalog_pool_put(struct catalog *c, const struct catalog_pool *p);	/* by id; a new name must be free: _EXISTS */
 int catalog_pool_destroy(struct catalog *c, uint32_t id);		/* _NOT_EMPTY */
-/* In order of name; non-zero from @each stops and is returned. */
+/* In order of name; non-zero from @each stops and is returned.  One whose row is damaged is passed over, the check tells
+ * of it. */
 int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx);
 
 /* The properties as words, for `vtape pool set/get`.  -ENOENT unknown, -EINVAL bad value, both with words. */
@@ -122,7 +123,8 @@ int catalog_volume_by_id(struct catalog *c, uint64_t id, struct catalog_volume *
 /* By id; name and pool may change: _EXISTS. */
 int catalog_volume_put(struct catalog *c, const struct catalog_volume *v, struct kv_batch *with);
 int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with);
-/* Volumes of a pool in order of name, from the first name > @after ("" for all).  Non-zero from @each stops. */
+/* Volumes of a pool in order of name, from the first name > @after ("" for all).  Non-zero from @each stops.  Of one
+ * whose row is damaged nothing is known but id, pool and name; STATE_ERROR, protected, locked. */
 int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 			int (*each)(void *ctx, const struct catalog_volume *v), void *ctx);
 

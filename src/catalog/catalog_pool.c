@@ -167,10 +167,8 @@ int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct cat
 	int r;
 
 	while (row_walk_next(c, &w)) {
-		if (w.row_len != 4)
-			return err_explain(-EUCLEAN, "catalog: a name row of a pool is damaged");
-		r = catalog_pool_by_id(c, get_be32(w.row), &p);
-		if (r == CATALOG_E_NONE) /* destroyed since the walk began */
+		r = w.row_len == 4 ? catalog_pool_by_id(c, get_be32(w.row), &p) : -EUCLEAN;
+		if (r == CATALOG_E_NONE || r == -EUCLEAN) /* destroyed since the walk began; or damaged */
 			continue;
 		if (!r)
 			r = each(ctx, &p);

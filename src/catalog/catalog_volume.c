@@ -56,6 +56,17 @@ int catalog_volume_get(struct catalog *c, const char *name, struct catalog_volum
 	return 0;
 }
 
+/* All that is known of a volume whose row is damaged; @member: its row among those of its pool. */
+static struct catalog_volume damaged_volume(uint32_t pool, uint64_t id, const uint8_t *member, size_t len)
+{
+	struct catalog_volume v = { .id = id, .pool = pool, .state = STATE_ERROR, .access = ACCESS_RESTRICTED,
+				    .protect = true, .locked_until_ns = CATALOG_NEVER };
+	size_t before = key_member(pool, "").len;
+
+	snprintf(v.name, sizeof(v.name), "%.*s", (int)(len - before), (const char *)member + before);
+	return v;
+}
+
 int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 			int (*each)(void *ctx, const struct catalog_volume *v), void *ctx)
 {
@@ -69,12 +80,15 @@ int catalog_volume_each(struct catalog *c, uint32_t pool, const char *after,
 	if (after[0])
 		from.b[from.len++] = 0;
 	while (row_walk_next(c, &w)) {
-		r = id_of_row(w.row, w.row_len, &id);
-		if (r)
-			return r;
+		if (id_of_row(w.row, w.row_len, &id)) /* the check tells of it */
+			continue;
 		r = catalog_volume_by_id(c, id, &v);
 		if (r == CATALOG_E_NONE) /* removed since the walk began */
 			continue;
+		if (r == -EUCLEAN) {
+			v = damaged_volume(pool, id, w.key, w.key_len);
+			r = 0;
+		}
 		if (!r)
 			r = each(ctx, &v);
 		if (r)

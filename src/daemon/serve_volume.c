@@ -99,6 +99,50 @@ static int volume_row(struct call *c, const struct catalog_volume *v, const stru
 	return ctl_reply_row(c->reply, row);
 }
 
+/* Of a volume whose own row is damaged its pool's row still has the name. */
+struct damaged { uint64_t id; uint32_t *pool; size_t pools; struct catalog_volume v; };
+
+static int note_pool(void *ctx, const struct catalog_pool *p)
+{
+	struct damaged *d = ctx;
+	uint32_t *more = reallocarray(d->pool, d->pools + 1, sizeof(*more));
+
+	if (!more)
+		return err_origin(-ENOMEM);
+	d->pool = more;
+	d->pool[d->pools++] = p->id;
+	return 0;
+}
+
+static int is_damaged(void *ctx, const struct catalog_volume *v)
+{
+	struct damaged *d = ctx;
+
+	if (v->id != d->id)
+		return 0;
+	d->v = *v;
+	return 1;
+}
+
+static int damaged_row(struct call *c, uint64_t id)
+{
+	struct damaged d = { .id = id };
+	struct catalog_pool pool;
+	json_t *row = NULL;
+	int r = catalog_pool_each(c->s->cat, note_pool, &d);
+
+	for (size_t i = 0; !r && i < d.pools; i++)
+		r = catalog_volume_each(c->s->cat, d.pool[i], "", is_damaged, &d);
+	free(d.pool);
+	if (r == 1 && !(r = catalog_pool_by_id(c->s->cat, d.v.pool, &pool)))
+		row = json_pack("{s:s, s:s, s:s, s:s}", "name", d.v.name, "pool", pool.name, "state", "error", "error",
+				"its row in the catalog is damaged");
+	if (row && is_wanted(c, row))
+		return ctl_reply_row(c->reply, row);
+	json_decref(row);
+	return r < 0 ? r : 0;
+}
+
 static int check_state_word(const struct call *c)
 {
 	const char *state = call_string_or(c, "state", NULL);
@@ -125,6 +169,8 @@ int serve_volume_list(struct call *c)
 		r = catalog_volume_by_id(c->s->cat, sel.id[i], &v);
 		if (r == CATALOG_E_NONE)
 			r = 0;	/* deleted in between */
+		else if (r == -EUCLEAN)
+			r = damaged_row(c, sel.id[i]);
 		else if (r == 0)
 			r = volume_row(c, &v, &drives);
 	}

@@ -270,6 +270,29 @@ static void properties_survive_a_restart(void **state)
 	assert_same_pool(&p, &q);
 }
 
+static int count_pool(void *ctx, const struct catalog_pool *p)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static void a_damaged_row_hides_no_other_pool(void **state)
+{
+	struct catalog_pool p, q;
+	struct row_key row, name = key_pool_name("second");
+	unsigned n = 0;
+
+	assert_int_equal(catalog_pool_create(cat_of(state), "first", &some_perm, &p), 0);
+	assert_int_equal(catalog_pool_create(cat_of(state), "second", &some_perm, &q), 0);
+	assert_int_equal(catalog_pool_create(cat_of(state), "third", &some_perm, &q), 0);
+	row = key_pool(p.id);
+	raw_put(state, &row, "damaged", 7);
+	raw_put(state, &name, "bad", 3);
+	assert_int_equal(catalog_pool_each(cat_of(state), count_pool, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(catalog_pool_get(cat_of(state), "first", &p), -EUCLEAN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +307,7 @@ int main(void)
 		ON_CATALOG(every_property_of_the_table_can_be_read),
 		ON_CATALOG(an_unknown_property_is_told_by_name),
 		ON_CATALOG(properties_survive_a_restart),
+		ON_CATALOG(a_damaged_row_hides_no_other_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,39 @@ static void *churn(void *arg)
 	return (void *)bad;
 }
 
+struct seen { unsigned count; struct catalog_volume v[3]; };
+
+static int see(void *ctx, const struct catalog_volume *v)
+{
+	struct seen *s = ctx;
+
+	s->v[s->count++] = *v;
+	return 0;
+}
+
+static void a_damaged_row_does_not_hide_the_volume_or_others(void **state)
+{
+	struct row_key row = key_volume(add_volume(state, default_pool(state), "A2")), name;
+	struct seen s = { 0 };
+	struct catalog_volume v;
+
+	add_volume(state, default_pool(state), "A1");
+	add_volume(state, default_pool(state), "A3");
+	raw_put(state, &row, "damaged", 7);
+	assert_int_equal(catalog_volume_each(cat_of(state), default_pool(state), "", see, &s), 0);
+	assert_int_equal(s.count, 3);
+	assert_string_equal(s.v[1].name, "A2");
+	assert_int_equal(s.v[1].state, STATE_ERROR);
+	assert_true(s.v[1].id == 1 && s.v[1].pool == default_pool(state) && s.v[1].protect);
+	assert_int_equal(s.v[2].state, STATE_SCRATCH);
+	assert_int_equal(catalog_volume_get(cat_of(state), "A2", &v), -EUCLEAN);
+	name = key_member(default_pool(state), "A3");
+	raw_put(state, &name, "bad", 3);
+	s.count = 0;
+	assert_int_equal(catalog_volume_each(cat_of(state), default_pool(state), "", see, &s), 0);
+	assert_int_equal(s.count, 2);
+}
+
 static void threads_leave_rows_that_agree(void **state)
 {
 	struct worker w[3] = { { state, 0 }, { state, 1 }, { state, 2 } };
@@ -326,6 +359,7 @@ int main(void)
 		ON_CATALOG(volumes_are_listed_by_name_from_any_on),
 		ON_CATALOG(a_walk_may_remove_what_it_finds),
 		ON_CATALOG(ten_thousand_volumes_are_listed_at_once),
+		ON_CATALOG(a_damaged_row_does_not_hide_the_volume_or_others),
 		ON_CATALOG(threads_leave_rows_that_agree),
 	};
 
