@@ -268,8 +268,9 @@ int held_refresh_all(struct library *lib);				/* the same for all that are open 
 /* ---- library_load.c: of a drive that the caller has marked busy ---- */
 
 unsigned bay_number(const struct library *lib, const struct bay *s);
-/* With `lock`: waits while the drive is on its way, and with patience while a program has it. False: it still has. */
-bool bay_await(struct library *lib, struct bay *s);
+/* Takes `lock` once the drive is not on its way, and no program has it, for which it waits with patience; and if the
+ * tape @leaves it, the drive is not locked.  -EBUSY with words, without the lock. */
+int bay_lock_idle(struct library *lib, struct bay *s, bool leaves);
 /* Without `lock`.  The tape into the drive, and out, which it is even if that fails; its place is the caller's. */
 int bay_insert(struct library *lib, struct bay *s, uint64_t volume);
 int bay_remove(struct library *lib, struct bay *s);

@@ -176,7 +176,8 @@ static int bay_unload(struct library *lib, struct bay *s)
 	return r ? r : placed;
 }
 
-bool bay_await(struct library *lib, struct bay *s)
+/* With `lock`: waits while it is on its way, and with patience while a program has it.  False: it still has. */
+static bool bay_await(struct library *lib, struct bay *s)
 {
 	uint64_t deadline = clock_mono_ns() + LIBRARY_PATIENCE_NS;
 	bool patient = true;
@@ -191,6 +192,21 @@ bool bay_await(struct library *lib, struct bay *s)
 		else
 			patient = library_wait(lib, deadline);
 	}
+}
+
+int bay_lock_idle(struct library *lib, struct bay *s, bool leaves)
+{
+	bool open, locked;
+
+	pthread_mutex_lock(&lib->lock);
+	open = !bay_await(lib, s);
+	locked = leaves && s->locked;
+	if (!open && !locked)
+		return 0;
+	pthread_mutex_unlock(&lib->lock);
+	if (open)
+		return err_explain(-EBUSY, "drive nst%u is in use by a program", bay_number(lib, s));
+	return err_explain(-EBUSY, "drive nst%u is locked (mt unlock lets go of the tape)", bay_number(lib, s));
 }
 
 unsigned library_drives(const struct library *lib)
@@ -238,11 +254,9 @@ int library_load(struct library *lib, unsigned n, uint64_t volume)
 		return r;
 	if (row.state == STATE_INCOMING)
 		return err_explain(-EBUSY, "volume %s is an image that is still being written", row.name);
-	pthread_mutex_lock(&lib->lock);
-	if (!bay_await(lib, s)) {
-		pthread_mutex_unlock(&lib->lock);
-		return err_explain(-EBUSY, "drive nst%u is in use by a program", n);
-	}
+	r = bay_lock_idle(lib, s, false);
+	if (r)
+		return r;
 	if (!s->held)
 		return bay_load(lib, s, volume);
 	other = s->held->id;
@@ -254,22 +268,16 @@ int library_load(struct library *lib, unsigned n, uint64_t volume)
 int library_unload(struct library *lib, unsigned n)
 {
 	struct bay *s = NULL;
-	bool open, locked;
 	int r;
 
 	r = bay_find(lib, n, &s);
+	if (!r)
+		r = bay_lock_idle(lib, s, true);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->lock);
-	open = !bay_await(lib, s);
-	locked = s->locked;
-	if (!open && !locked && s->held)
+	if (s->held)
 		return bay_unload(lib, s);
 	pthread_mutex_unlock(&lib->lock);
-	if (open)
-		return err_explain(-EBUSY, "drive nst%u is in use by a program", n);
-	if (locked)
-		return err_explain(-EBUSY, "drive nst%u is locked (mt unlock lets go of the tape)", n);
 	return 0;
 }
 
@@ -285,11 +293,9 @@ int library_drive_open(struct library *lib, unsigned n, bool write, struct drive
 	r = bay_find(lib, n, &s);
 	if (r)
 		return r;
-	pthread_mutex_lock(&lib->lock);
-	if (!bay_await(lib, s)) {
-		pthread_mutex_unlock(&lib->lock);
-		return err_explain(-EBUSY, "drive nst%u is in use by another program", n);
-	}
+	r = bay_lock_idle(lib, s, false);
+	if (r)
+		return r;
 	s->open = true;
 	s->write = write;
 	s->writer = (struct library_writer){ .door = LIBRARY_DOOR_UNKNOWN };

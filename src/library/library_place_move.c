@@ -92,22 +92,17 @@ static int journey_plan(struct journey *j)
 /* The drive is ours; @has: the tape that shall be in it, 0: none. */
 static int bay_engage(struct library *lib, struct bay *s, uint64_t has, bool leaves)
 {
-	unsigned n = bay_number(lib, s);
-	bool open, locked;
-	uint64_t is;
+	bool as_planned;
+	int r = bay_lock_idle(lib, s, leaves);
 
-	pthread_mutex_lock(&lib->lock);
-	open = !bay_await(lib, s);
-	locked = leaves && s->locked;
-	is = s->held ? s->held->id : 0;
-	if (!open && !locked && is == has)
+	if (r)
+		return r;
+	as_planned = has == (s->held ? s->held->id : 0);
+	if (as_planned)
 		s->busy = true;
 	pthread_mutex_unlock(&lib->lock);
-	if (open)
-		return err_explain(-EBUSY, "drive nst%u is in use by a program", n);
-	if (locked)
-		return err_explain(-EBUSY, "drive nst%u is locked (mt unlock lets go of the tape)", n);
-	return is == has ? 0 : err_explain(-EBUSY, "drive nst%u has been loaded or unloaded just now", n);
+	return as_planned ? 0 : err_explain(-EBUSY, "drive nst%u has been loaded or unloaded just now",
+					    bay_number(lib, s));
 }
 
 static int journey_engage(struct journey *j)
