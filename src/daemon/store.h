@@ -29,8 +29,13 @@ void store_head_pack(const struct store_head *h, uint8_t out[STORE_HEAD_LEN]);
 /* -EMEDIUMTYPE: not a store; -EPROTO: of a newer vtape; -EBADMSG: damaged. All with words. */
 int store_head_unpack(struct store_head *h, const uint8_t *p, size_t n);
 
-/* Makes the folder (or takes an empty one) and everything in it. -EEXIST, -ENOTEMPTY, -EINVAL, with words. */
-int store_init(const char *path, uint32_t chunk_avg);
+/*
+ * Makes a store in two steps, between which the caller makes its database.  The folder is made, or an empty one taken,
+ * or one in which a making did not end: that begins anew.  Only the second step makes it a store.  -EEXIST, -ENOTEMPTY,
+ * -EINVAL, -EBUSY, with words.  *lock_fd as of store_enter().
+ */
+int store_begin(const char *path, uint32_t chunk_avg, struct store_head *head, int *lock_fd);
+int store_finish(const char *path, const struct store_head *head);
 /* Takes the lock, reads the head. *lock_fd is returned; closing it gives the store free. -ENOENT, -EBUSY,
  * and as unpack.  Of vtape.store and vtape.store.copy one that is damaged or lost is made anew from the other; @told
  * says so, "" if there was nothing to do. */

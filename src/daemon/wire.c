@@ -119,15 +119,16 @@ int wire_open(struct wire *w, const char *store, unsigned drives)
 int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
 {
 	struct wire w = { .lock_fd = -1 };
+	CLEANUP(fd_closep) int lock_fd = -1;	/* until the store is whole */
 	struct catalog_pool pool;
 	enum chunk_codec codec;
 	int r = compression ? chunk_codec_parse(compression, &codec) : 0;
 
 	if (r < 0)
 		return err_explain(r, "unknown compression '%s' (none, lz4, zstd)", compression);
-	r = store_init(store, chunk_avg);
-	if (!r)
-		r = wire_enter(&w, store);
+	r = store_begin(store, chunk_avg, &w.head, &lock_fd);
+	if (!r && !realpath(store, w.path))
+		r = err_explain(-errno, "%s: %s", store, strerror(errno));
 	if (!r)
 		r = wire_build(&w, true, 1);
 	if (r < 0)
@@ -140,7 +141,7 @@ int wire_init(const char *store, uint32_t chunk_avg, const char *compression)
 	if (!r)
 		catalog_event(w.catalog, EVENT_STORE_CREATED, "", "store created at %s", w.path);
 	wire_close(&w);
-	return r;
+	return r ? r : store_finish(w.path, &w.head);
 }
 
 void wire_close(struct wire *w)
