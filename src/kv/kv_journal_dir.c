@@ -213,9 +213,9 @@ static int make(const char *path)
 	char parent[PATH_MAX];
 	int r;
 
-	if (mkdir(path, 0700))
-		return errno == EEXIST ? 0 : err_explain(-errno, "%s: cannot make the folder: %s", path,
-							 strerror(errno));
+	/* One that is there may be of a process that was killed at this line. */
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_explain(-errno, "%s: cannot make the folder: %s", path, strerror(errno));
 	r = io_path(parent, sizeof(parent), "%s/..", path);
 	return r ? r : io_fsync_dir(parent);
 }

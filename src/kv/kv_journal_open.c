@@ -54,6 +54,25 @@ static int read_row(struct opening *o)
 
 /* ---- what the journal has behind that ---- */
 
+/* What the process before has written may be in the system's cache only: it is synced, for what is read counts as synced
+ * from now on.  And what could not be synced then is in the cache as if it was: what is read is what the disk has. */
+static int settle_newest(struct opening *o)
+{
+	const struct journal_numbers *logs = &o->list.logs;
+	struct journal *j = o->j;
+	char name[JOURNAL_NAME_MAX];
+	int r;
+
+	if (!logs->count)
+		return 0;
+	journal_name(JOURNAL_LOG, logs->of[logs->count - 1], name);
+	r = j->dir->ops->open(j->dir, name, &j->log);
+	r = r ? r : j->log->ops->sync(j->log);
+	if (!r)
+		j->log->ops->forget(j->log);
+	return r;
+}
+
 static int write_batch(void *ctx, const struct journal_frame *f, const uint8_t *p, uint64_t log, uint64_t end)
 {
 	struct opening *o = ctx;
@@ -254,22 +273,6 @@ static uint64_t highest(const struct journal_numbers *n)
 	return n->count ? n->of[n->count - 1] : 0;
 }
 
-/* What this process reads may still be in the cache only; from now on it counts as synced. */
-static int sync_last(struct opening *o, struct jfile **out)
-{
-	CLEANUP(jfile_closep) struct jfile *f = NULL;
-	char name[JOURNAL_NAME_MAX];
-	int r;
-
-	journal_name(JOURNAL_LOG, o->last.number, name);
-	r = o->j->dir->ops->open(o->j->dir, name, &f);
-	if (!r)
-		r = f->ops->sync(f);
-	if (!r)
-		*out = STEAL(f);
-	return r;
-}
-
 /* Is batch @have the one right before @last_end? */
 static bool ends_with_have(const struct opening *o)
 {
@@ -284,15 +287,13 @@ static int go_on(struct opening *o)
 {
 	uint64_t logs = highest(&o->list.logs), checkpoints = highest(&o->list.checkpoints);
 	struct journal *j = o->j;
-	int r;
 
 	j->have = j->synced = o->have;
 	j->next = o->have + 1;
 	j->rotate = true;
-	if (o->last_good) {
-		r = sync_last(o, &j->log);
-		if (r)
-			return r;
+	if (!o->last_good) {
+		j->log = jfile_close(j->log);
+	} else {
 		j->log_number = o->last.number;
 		j->log_id = o->last.id;
 		j->end = j->synced_end = o->last_end;
@@ -339,6 +340,8 @@ static int make_one(struct opening *o)
 		r = read_row(o);
 	if (!r)
 		r = drop_unmade(o);
+	if (!r)
+		r = settle_newest(o);
 	if (!r)
 		r = catch_up(o);
 	if (!r)
