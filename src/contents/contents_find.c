@@ -152,12 +152,14 @@ static int read_wanted(struct search *s, uint32_t content, uint32_t number)
 	}
 	if (!r)
 		r = contents_member_of(s->c, content, &s->list, number, &s->m);
-	if (!r && (!member_fits(s, &s->m) || !pattern_fits_name(s->pattern, s->m.name, true)))
+	if (!r && !member_fits(s, &s->m))
 		r = CONTENTS_E_NONE;
 	if (!r)
+		r = pattern_fits_name(s->pattern, s->m.name, true);
+	if (!r)
 		r = paths_of(s->paths, &s->m, &s->path);
-	if (!r && !pattern_fits_path(s->pattern, (const char *)s->path.data))
-		r = CONTENTS_E_NONE;
+	if (!r)
+		r = pattern_fits_path(s->pattern, (const char *)s->path.data);
 	return r == -EUCLEAN ? CONTENTS_E_NONE : r;
 }
 
@@ -360,22 +362,31 @@ static int look_at_one(struct search *s)
 	return r;
 }
 
+/* The name that s->it is at, and on to the next. */
+static int look_at_next(struct search *s)
+{
+	int r = sign_of_life(s);
+
+	if (r)
+		return r;
+	if (!take_name(s)) {
+		kv_iter_next(s->it);
+		return 0;
+	}
+	r = pattern_fits_name(s->pattern, s->name, strlen(s->name) < CONTENTS_KEY_NAME);
+	if (r != CONTENTS_E_NONE)
+		return r ? r : look_at_one(s);
+	skip_name(s);
+	return 0;
+}
+
 static int look_at_all(struct search *s, const struct ckey *all)
 {
 	int r = 0;
 
 	kv_iter_seek(s->it, all->b, all->len);
-	while (!r && !is_enough(s) && kv_iter_in(s->it, all->b, all->len)) {
-		r = sign_of_life(s);
-		if (r)
-			break;
-		if (!take_name(s))
-			kv_iter_next(s->it);
-		else if (!pattern_fits_name(s->pattern, s->name, strlen(s->name) < CONTENTS_KEY_NAME))
-			skip_name(s);
-		else
-			r = look_at_one(s);
-	}
+	while (!r && !is_enough(s) && kv_iter_in(s->it, all->b, all->len))
+		r = look_at_next(s);
 	return r ? r : kv_iter_error(s->it);
 }
 

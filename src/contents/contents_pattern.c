@@ -2,20 +2,16 @@
 /*
  * What a query asks of names and paths, made ready: which names of the index may fit, and whether a name and a path
  * do. The index has the last parts of paths only, so of a pattern with '/' the last part goes to the index and the
- * whole to the paths of what it finds. Regular expressions are the C library's; those that would take it much
- * memory or time are refused.
+ * whole to the paths of what it finds.
  */
 #include "contents/find.h"
 #include "contents/glob.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 
 #define PATTERN_MAX 65536u
-#define REGEX_MAX 1024u		/* the C library recurses with each parenthesis */
-#define REPEATS_MAX 1000u	/* and writes repetitions out */
 
 struct pattern {
 	enum contents_match match;
@@ -28,15 +24,13 @@ struct pattern {
 	char *parent;			/* the name of the folder that it is in; "": the root; NULL: any */
 	char prefix[CONTENTS_KEY_WHOLE + 1];
 	bool exact;			/* @prefix... is the name: @name is literal */
-	regex_t regex;
-	bool has_regex;
+	struct regex *regex;
 };
 
 struct pattern *pattern_free(struct pattern *p)
 {
 	if (p) {
-		if (p->has_regex)
-			regfree(&p->regex);
+		regex_free(p->regex);
 		free(p->text);
 		free(p->name);
 		free(p->parent);
@@ -51,38 +45,6 @@ static void pattern_freep(struct pattern **p)
 }
 
 /* ---- regular expressions ---- */
-
-/* How often at most the "{" at @p repeats what is before it; 1: it is none. */
-static unsigned repeats(const char *p)
-{
-	unsigned long most = 0;
-
-	for (p++; isdigit((unsigned char)*p) || *p == ','; p++) {
-		unsigned long n = strtoul(p, NULL, 10);
-
-		most = n > most ? n : most;
-	}
-	return most > REPEATS_MAX ? REPEATS_MAX + 1 : most ? (unsigned)most : 1;
-}
-
-static int refuse_costly(const char *re)
-{
-	uint64_t product = 1;
-
-	if (strlen(re) > REGEX_MAX)
-		return err_explain(-EINVAL, "a regular expression of more than %u bytes", REGEX_MAX);
-	for (const char *p = re; *p; p++) {
-		if (p[0] == '\\' && p[1]) {
-			if (isdigit((unsigned char)*++p))
-				return err_explain(-EINVAL, "%s: a regular expression that refers back", re);
-		} else if (*p == '{') {
-			product *= repeats(p);
-			if (product > REPEATS_MAX)
-				return err_explain(-EINVAL, "%s: a regular expression with too many repetitions", re);
-		}
-	}
-	return 0;
-}
 
 /* "^name...": names begin so. */
 static void regex_prefix(struct pattern *p)
@@ -101,21 +63,13 @@ static void regex_prefix(struct pattern *p)
 
 static int compile_regex(struct pattern *p, const char *text)
 {
-	char words[128];
-	int r;
+	int r = regex_new(text, p->ignore_case, &p->regex);
 
-	r = refuse_costly(text);
 	if (r)
 		return r;
 	p->text = strdup(text);
 	if (!p->text)
 		return err_origin(-ENOMEM);
-	r = regcomp(&p->regex, text, REG_EXTENDED | REG_NOSUB | (p->ignore_case ? REG_ICASE : 0));
-	if (r) {
-		regerror(r, &p->regex, words, sizeof(words));
-		return err_explain(-EINVAL, "%s: %s", text, words);
-	}
-	p->has_regex = true;
 	p->by_path = strchr(text, '/');
 	p->slash_first = text[0] != '^' || text[1] == '/';
 	if (!p->by_path)
@@ -234,45 +188,46 @@ bool pattern_folders_only(const struct pattern *p)
 
 /* ---- does it fit? ---- */
 
-static bool words_fit(const struct pattern *p, const char *words, const char *s)
+static int words_fit(const struct pattern *p, const char *words, const char *s)
 {
-	if (p->match == MATCH_GLOB)
-		return glob_fits(words, s, p->ignore_case);
-	return !(p->ignore_case ? strcasecmp(words, s) : strcmp(words, s));
+	bool fits = p->match == MATCH_GLOB ? glob_fits(words, s, p->ignore_case) :
+					     !(p->ignore_case ? strcasecmp(words, s) : strcmp(words, s));
+
+	return fits ? 0 : CONTENTS_E_NONE;
 }
 
-bool pattern_fits_name(const struct pattern *p, const char *name, bool whole)
+int pattern_fits_name(const struct pattern *p, const char *name, bool whole)
 {
-	if (p->all || (p->has_regex && p->by_path) || !whole)
-		return true;
-	return p->has_regex ? !regexec(&p->regex, name, 0, NULL, 0) : words_fit(p, p->name, name);
+	if (p->all || (p->regex && p->by_path) || !whole)
+		return 0;
+	return p->regex ? regex_fits(p->regex, name) : words_fit(p, p->name, name);
 }
 
-static bool regex_fits_path(const struct pattern *p, const char *path)
+static int regex_fits_path(const struct pattern *p, const char *path)
 {
 	CLEANUP(freep) char *slashed = NULL;
 
 	if (!p->slash_first)
-		return !regexec(&p->regex, path, 0, NULL, 0);
+		return regex_fits(p->regex, path);
 	if (asprintf(&slashed, "/%s", path) < 0) {
 		slashed = NULL;
-		return false;
+		return err_origin(-ENOMEM);
 	}
-	return !regexec(&p->regex, slashed, 0, NULL, 0);
+	return regex_fits(p->regex, slashed);
 }
 
-bool pattern_fits_path(const struct pattern *p, const char *path)
+int pattern_fits_path(const struct pattern *p, const char *path)
 {
 	if (p->all || !p->by_path)
-		return true;
-	if (p->has_regex)
+		return 0;
+	if (p->regex)
 		return regex_fits_path(p, path);
 	if (p->whole_path)
 		return words_fit(p, p->text, path);
 	for (const char *s = path; s; s = strchr(s, '/')) {
 		s += *s == '/';
-		if (words_fit(p, p->text, s))
-			return true;
+		if (!words_fit(p, p->text, s))
+			return 0;
 	}
-	return false;
+	return CONTENTS_E_NONE;
 }

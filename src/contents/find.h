@@ -13,12 +13,21 @@ int pattern_new(const struct contents_query *q, struct pattern **out);
 struct pattern *pattern_free(struct pattern *p);
 const char *pattern_exact(const struct pattern *p);	/* the only name that it may be; NULL: more than one */
 const char *pattern_prefix(const struct pattern *p);	/* all names begin so */
-/* @whole: it is all of the name, not what a key has of a long one; then a match may only seem to be one. */
-bool pattern_fits_name(const struct pattern *p, const char *name, bool whole);
-bool pattern_fits_path(const struct pattern *p, const char *path);	/* of one whose name fits */
+/* CONTENTS_E_NONE: it does not fit; -EINVAL with words: a regular expression that takes too long on it.
+ * @whole: it is all of the name, not what a key has of a long one; then a match may only seem to be one. */
+int pattern_fits_name(const struct pattern *p, const char *name, bool whole);
+int pattern_fits_path(const struct pattern *p, const char *path);	/* of one whose name fits */
 /* The folder that it is in has this name, "" for the root; NULL: it may have more than one. */
 const char *pattern_parent(const struct pattern *p);
 bool pattern_folders_only(const struct pattern *p);			/* it ends with '/' */
+
+/* ---- contents_regex.c ---- */
+
+struct regex;
+int regex_new(const char *text, bool ignore_case, struct regex **out);	/* -EINVAL with words */
+struct regex *regex_free(struct regex *re);
+/* CONTENTS_E_NONE: it does not; -EINVAL with words: that takes too long.  One thread at a time. */
+int regex_fits(const struct regex *re, const char *s);
 
 /* ---- contents_find_path.c ---- */
 
