@@ -25,6 +25,7 @@
 #define POLL_NS SECOND_NS
 #define BUSY_NS (3 * SECOND_NS)			/* a tape that grew is being written for so long */
 #define RETRY_NS (60 * SECOND_NS)		/* after a failure that may pass */
+#define FULL_TELL_NS (3600 * SECOND_NS)
 #define REST_TIMES 15u				/* as long as it worked, while somebody writes */
 #define REST_MAX_NS (SECOND_NS / 2)
 #define SWEEP_ROWS 2000u
@@ -175,6 +176,17 @@ static int work_do(struct contents *c, struct work *w, const struct told *t, str
 	return r ? r : t->deleted ? LOOK_DONE : look_step(l, &w->v);
 }
 
+/* Once for all volumes that wait for it, and while it lasts now and then. */
+static void keeper_tell_full(struct keeper *k)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (k->full_told_ns && now - k->full_told_ns < FULL_TELL_NS)
+		return;
+	k->full_told_ns = now;
+	log_warn("contents: %s", err_text(-ENOSPC));
+}
+
 /* With the lock: what is to be done about @r.  True: the volume wants another step. */
 static bool work_judge(struct keeper *k, struct work *w, int r)
 {
@@ -188,7 +200,10 @@ static bool work_judge(struct keeper *k, struct work *w, int r)
 	/* Damage does not pass; what else fails does, or a start tries again. */
 	if (r != -EBADMSG && r != -EUCLEAN)
 		w->retry_ns = clock_mono_ns() + RETRY_NS;
-	log_warn("contents of volume number %llu: %s", (unsigned long long)w->volume, err_text(r));
+	if (r == -ENOSPC)
+		keeper_tell_full(k);
+	else
+		log_warn("contents of volume number %llu: %s", (unsigned long long)w->volume, err_text(r));
 	return false;
 }
 
@@ -289,8 +304,10 @@ static void keeper_sweep(struct keeper *k)
 	k->sweep = false;
 	k->claims++;
 	pthread_mutex_unlock(&k->lock);
-	r = contents_sweep(k->c, SWEEP_ROWS, &more);
-	if (r)
+	r = look_room(k->c, false);	/* deleting takes rows, too; the next step of a volume sweeps again */
+	if (!r)
+		r = contents_sweep(k->c, SWEEP_ROWS, &more);
+	if (r && r != -ENOSPC)
 		log_warn("contents: lists that nobody needs are not deleted: %s", err_text(r));
 	pthread_mutex_lock(&k->lock);
 	k->claims--;

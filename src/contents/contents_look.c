@@ -12,6 +12,9 @@
 #include <stdio.h>
 
 #define PACE_NS 4000000ull		/* so long somebody works before he looks up */
+/* Left for writers beside the reserve: what was put into the database has tables to be written and merged yet. */
+#define ROOM_BYTES (64ull << 20)
+#define ROOM_PART 8u			/* no more than that part of a small disk */
 #define LABELS_MAX 64u			/* records of a group of labels */
 #define LABEL_RECORD_MAX 2048u		/* longer ones are none */
 #define FIRST_BYTES 4096u		/* of a file that is no archive, for what it may be */
@@ -22,6 +25,21 @@ static const struct tarball_limits limits = {
 
 /* ---- pace ------------------------------------------------------------------------------------------------------ */
 
+int look_room(struct contents *c, bool begins)
+{
+	uint64_t avail, total, need;
+	char left[16];
+	int r = chunk_store_space(library_chunks(c->lib), &avail, &total);
+
+	if (r)
+		return r;
+	need = total / ROOM_PART < ROOM_BYTES ? total / ROOM_PART : ROOM_BYTES;
+	if (avail >= (begins ? need + need / 2 : need))
+		return 0;
+	return err_explain(-ENOSPC, "%s are left on the store's disk: what is on tapes is looked at when there is more",
+			   format_size(avail, left));
+}
+
 int look_pace(struct look *l, struct contents_source *s)
 {
 	int r;
@@ -31,6 +49,8 @@ int look_pace(struct look *l, struct contents_source *s)
 	if (s)
 		contents_source_let_go(s);
 	r = l->pace(l->ctx);
+	if (!r)
+		r = look_room(l->c, false);
 	l->since_ns = clock_mono_ns();
 	return r;
 }
@@ -268,7 +288,9 @@ static int look_next(struct look *l, struct look_volume *v)
 		return all_looked(l, v);
 	if (r < 0)
 		return r;
-	r = look_at_file(&k);
+	r = look_room(l->c, true);
+	if (!r)
+		r = look_at_file(&k);
 	if (!r)
 		looked(v, &k.f);
 	/* Written over meanwhile: the rows are made to agree again. */

@@ -15,7 +15,7 @@ static void keeper_status(const struct keeper *k, struct contents_status *out)
 
 	for (unsigned i = 0; i < KEEPER_BUCKETS; i++)
 		for (w = k->work[i]; w; w = w->next) {
-			out->volumes += w->queued || w->claimed;
+			out->volumes += w->queued || w->claimed || w->retry_ns;
 			out->files += w->files;
 			out->bytes += w->bytes;
 		}

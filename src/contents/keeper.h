@@ -44,6 +44,7 @@ struct keeper {
 	uint64_t poll_ns, busy_until_ns;
 	uint64_t now;			/* the thread looks at this volume */
 	uint64_t slice_ns;		/* the thread's: since when it works */
+	uint64_t full_told_ns;		/* that there is no room; 0: never */
 };
 
 /* ---- contents_keep.c: with the lock ---- */

@@ -53,6 +53,53 @@ static void before_anybody_looked_files_are_waiting(void **state)
 	assert_int_equal(find(t, "etc/3").n, 0);
 }
 
+/* What can be had again takes nothing of what commits need. */
+static void a_disk_that_is_nearly_full_is_left_alone(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_status st;
+
+	append_tar(t, id, "etc", 5);
+	packs_mem_set_space(t->s.packs, 90u << 20, 10ull << 30);	/* and there is no reserve here */
+	assert_refused(contents_settle(t->c, id, false, NULL, NULL), -ENOSPC, "90.0 MiB are left");
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	settle(t);
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	assert_int_equal(contents_pending(t->c, &st), 0);
+	packs_mem_set_space(t->s.packs, 97u << 20, 10ull << 30);
+	settle(t);
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_LISTED);
+	/* Of a small disk it is a smaller part. */
+	append_tar(t, id, "var", 5);
+	packs_mem_set_space(t->s.packs, 18u << 20, 100u << 20);
+	assert_refused(contents_settle(t->c, id, false, NULL, NULL), -ENOSPC, "18.0 MiB are left");
+	packs_mem_set_space(t->s.packs, 19u << 20, 100u << 20);
+	assert_int_equal(contents_settle(t->c, id, false, NULL, NULL), 0);
+	assert_int_equal(find(t, "var/3").n, 1);
+}
+
+/* Who waits for room counts as to be looked at, and is, by itself. */
+static void what_waits_for_room_is_pending(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = make(&t->s, "A00001");
+	struct contents_status st;
+
+	settle(t);
+	packs_mem_set_space(t->s.packs, 50u << 20, 10ull << 30);
+	append_tar(t, id, "etc", 5);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(contents_pending(t->c, &st), 0);
+		assert_int_equal(st.volumes, 1);
+		usleep(2000);
+	}
+	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
+	packs_mem_set_space(t->s.packs, UINT64_MAX, UINT64_MAX);
+	assert_int_equal(contents_settle(t->c, id, false, NULL, NULL), 0);
+	assert_int_equal(find(t, "etc/3").n, 1);
+}
+
 static void written_over_is_told_at_once(void **state)
 {
 	struct tapes *t = *state;
@@ -537,6 +584,8 @@ int main(void)
 		ON_TAPES(a_tar_is_listed),
 		ON_TAPES(what_is_no_archive_says_what_it_is),
 		ON_TAPES(before_anybody_looked_files_are_waiting),
+		ON_TAPES(a_disk_that_is_nearly_full_is_left_alone),
+		ON_KEPT_TAPES(what_waits_for_room_is_pending),
 		ON_TAPES(written_over_is_told_at_once),
 		ON_TAPES(a_restored_generation_is_known_without_reading_it),
 		ON_TAPES(dropped_generations_are_forgotten),
