@@ -351,6 +351,12 @@ static int check_volume(struct check *k, uint64_t volume)
 	return r || !k->cfg->progress ? r : k->cfg->progress(k->cfg->ctx, k->sum.volumes);
 }
 
+/* Nobody looks at such a row, and what it was for is not known. */
+static void no_kind(struct check *k, const uint8_t *key, size_t len)
+{
+	tape_check_fault(k, NULL, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, key[0]);
+}
+
 /* The number behind the first byte of the key, of the first row of @kind from @from on. */
 static int next_number(struct check *k, uint8_t kind, uint64_t from, uint64_t *number)
 {
@@ -359,17 +365,15 @@ static int next_number(struct check *k, uint8_t kind, uint64_t from, uint64_t *n
 	size_t len;
 
 	put_be64(key + 1, from);
-	kv_iter_seek(k->it, key, sizeof(key));
-	if (!kv_iter_in(k->it, &kind, 1)) {
-		int r = kv_iter_error(k->it);
-
-		return r ? r : KV_E_NONE;
+	for (kv_iter_seek(k->it, key, sizeof(key)); kv_iter_in(k->it, &kind, 1); kv_iter_next(k->it)) {
+		at = kv_iter_key(k->it, &len);
+		if (len >= sizeof(key)) {
+			*number = get_be64(at + 1);
+			return 0;
+		}
+		no_kind(k, at, len);
 	}
-	at = kv_iter_key(k->it, &len);
-	if (len < sizeof(key))
-		return err_explain(-EUCLEAN, "a key of the maps has %zu bytes", len);
-	*number = get_be64(at + 1);
-	return 0;
+	return kv_iter_error(k->it) ? kv_iter_error(k->it) : KV_E_NONE;
 }
 
 static int each_number(struct check *k, uint8_t kind, int (*each)(struct check *k, uint64_t number))
@@ -411,6 +415,34 @@ static void check_owners(struct check *k)
 		if (k->seen[i].map == k->seen[i - 1].map)
 			tape_check_fault(k, &(struct map_span){ .map = k->seen[i].map, .volume = k->seen[i].volume }, false,
 				    "it is also volume %" PRIu64 "'s", k->seen[i - 1].volume);
+}
+
+/* ---- rows of no kind ---------------------------------------------------------------------------------------------- */
+
+/* One of each first byte that there is is looked at; those of kinds that are walked are looked at there. */
+static int check_kinds(struct check *k)
+{
+	static const char known[] = { 'C', 'D', 'H', 'L', 'M', 'O', 'U' };
+	const uint8_t *key;
+	size_t len;
+
+	for (unsigned first = 0; first <= UINT8_MAX; first++) {
+		uint8_t b = (uint8_t)first;
+
+		kv_iter_seek(k->it, &b, 1);
+		if (!kv_iter_valid(k->it))
+			break;
+		key = kv_iter_key(k->it, &len);
+		first = key[0];
+		if (!memchr(known, key[0], sizeof(known)))
+			no_kind(k, key, len);
+	}
+	for (kv_iter_seek(k->it, "M", 1); kv_iter_in(k->it, "M", 1); kv_iter_next(k->it)) {
+		key = kv_iter_key(k->it, &len);
+		if (len != 9)
+			no_kind(k, key, len);
+	}
+	return kv_iter_error(k->it);
 }
 
 /* ---- the public face -------------------------------------------------------------------------------------------- */
@@ -455,6 +487,7 @@ int tape_check(struct shelf *sh, const struct tape_check_config *cfg, struct tap
 	r = r ? r : check_lone_maps(&k, PAGE_OBJECTS);
 	r = r ? r : check_lone_maps(&k, PAGE_CHUNKS);
 	r = r ? r : check_use_rows(&k);
+	r = r ? r : check_kinds(&k);
 	if (!r)
 		*out = k.sum;
 	return r;

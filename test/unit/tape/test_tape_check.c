@@ -691,6 +691,26 @@ static void a_drop_of_what_is_needed_is_found(void **state)
 
 struct writer { struct store *s; pthread_t thread; _Atomic bool stop; };
 
+static void rows_of_no_kind_are_found(void **state)
+{
+	static const char *const keys[] = { "z", "\x01\x02", "Mshort", "M9 bytes and more", "H\x01", "O\x80" };
+	struct store *s = *state;
+
+	tape(s);
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+		struct map_key k = { .len = strlen(keys[i]) };
+		CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+
+		memcpy(k.b, keys[i], k.len);
+		put_row(s, &k, "x", 1);
+		assert_fault_at(s, 0, "is of no kind", __LINE__);
+		assert_int_equal(kv_batch_new(&b), 0);
+		assert_int_equal(kv_batch_delete(b, KV_MAP, k.b, k.len), 0);
+		assert_int_equal(kv_write(s->kv, b, true), 0);
+	}
+	assert_clean(s);
+}
+
 static void *write_on(void *ctx)
 {
 	struct writer *w = ctx;
@@ -752,6 +772,7 @@ int main(void)
 		with_store(use_rows_are_made_true),
 		with_store(a_repair_makes_the_collector_look_again),
 		with_store(a_drop_of_what_is_needed_is_found),
+		with_store(rows_of_no_kind_are_found),
 		cmocka_unit_test_setup_teardown(it_runs_beside_a_writer_and_repairs_what_is_wrong, store_new_threads,
 						store_free),
 	};
