@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which volume is in which drive, and which program has the drive. */
+#include "library/holding.h"
 #include "store.h"
 
 static struct library_drive info(struct store *s, unsigned n)
@@ -261,29 +262,58 @@ static void an_image_that_is_arriving_is_not_loaded(void **state)
 	assert_refused(library_load(s->lib, 0, row.id), -EBUSY, "still being written");
 }
 
+struct leaver { struct store *s; uint64_t left_ns; };
+
 static void *close_soon(void *ctx)
 {
-	struct store *s = ctx;
+	struct leaver *l = ctx;
 
 	usleep(30000);
-	library_drive_close(s->lib, 0);
+	library_drive_close(l->s->lib, 0);
+	l->left_ns = clock_mono_ns();
 	return NULL;
+}
+
+/* What @ask says while the program that has drive 0 leaves it.  On a busy machine it may leave too late; then it opens
+ * it again. */
+static int while_one_leaves(struct store *s, int (*ask)(struct store *s))
+{
+	struct leaver l = { .s = s };
+	uint64_t begun;
+	pthread_t t;
+	int r;
+
+	do {
+		open_drive(s, 0, true);
+		begun = clock_mono_ns();
+		assert_int_equal(pthread_create(&t, NULL, close_soon, &l), 0);
+		r = ask(s);
+		pthread_join(t, NULL);
+	} while (r == -EBUSY && l.left_ns - begun > LIBRARY_PATIENCE_NS);
+	return r;
+}
+
+static int ask_to_open(struct store *s)
+{
+	struct drive *d;
+
+	return library_drive_open(s->lib, 0, true, &d);
+}
+
+static int ask_to_unload(struct store *s)
+{
+	return library_unload(s->lib, 0);
 }
 
 static void a_program_that_is_just_leaving_is_waited_for(void **state)
 {
 	struct store *s = *state;
 	uint64_t a = make(s, "A00001");
-	pthread_t t;
 
 	assert_int_equal(library_load(s->lib, 0, a), 0);
-	open_drive(s, 0, true);
-	assert_int_equal(pthread_create(&t, NULL, close_soon, s), 0);
-	open_drive(s, 0, true);
-	pthread_join(t, NULL);
-	assert_int_equal(pthread_create(&t, NULL, close_soon, s), 0);
-	assert_int_equal(library_unload(s->lib, 0), 0);
-	pthread_join(t, NULL);
+	assert_int_equal(while_one_leaves(s, ask_to_open), 0);
+	assert_int_equal(library_drive_close(s->lib, 0), 0);
+	assert_int_equal(while_one_leaves(s, ask_to_unload), 0);
 }
 
 int main(void)
