@@ -171,18 +171,51 @@ static bool list_stands(struct check *k, uint32_t content)
 	return contents_row_get(k->c, &going, &row) == CONTENTS_E_NONE && !contents_row_get(k->c, &list, &row);
 }
 
-struct members { struct check *k; uint32_t count; bool nameless; };
+struct members {
+	struct check *k;
+	uint32_t count, dir, block;	/* the last two: of the member before */
+	const char *wrong;		/* NULL: nothing */
+};
+
+static bool has_name(struct members *s, const struct contents_member *m)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct ckey name = ckey_named(m->name, m->content, m->dir, m->number);
+
+	return !contents_row_get(s->k->c, &name, &row) && row.len == (m->type == 'd') &&
+	       (!row.len || *(const char *)row.data == 'd');
+}
+
+/* Its folder knows the block that it is in; mostly that was asked for the member before. */
+static bool is_in_folder(struct members *s, const struct contents_member *m)
+{
+	uint32_t block = (m->number - 1) / CONTENTS_BLOCK;
+	struct ckey key = ckey_dir(m->content, m->dir, block);
+
+	if (s->count > 1 && s->dir == m->dir && s->block == block)
+		return true;
+	s->dir = m->dir;
+	s->block = block;
+	return kv_any(s->k->c->kv, KV_CONTENTS, key.b, key.len) != KV_E_NONE;
+}
 
 static int check_member(void *ctx, const struct contents_member *m)
 {
-	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct members *s = ctx;
-	struct ckey name = ckey_named(m->name, m->content, m->dir, m->number);
 
 	s->count++;
-	if (contents_row_get(s->k->c, &name, &row))
-		s->nameless = true;
+	if (!has_name(s, m))
+		s->wrong = "members of it cannot be found by name";
+	else if (!is_in_folder(s, m))
+		s->wrong = "a folder does not have all that is in it";
 	return 0;
+}
+
+static bool told_is_there(struct check *k, uint32_t content)
+{
+	struct ckey told = ckey_of_list('X', content);
+
+	return kv_any(k->c->kv, KV_CONTENTS, told.b, told.len) != KV_E_NONE;
 }
 
 static int queue_list(struct check *k, uint32_t content)
@@ -233,8 +266,10 @@ static int check_list(struct check *k, uint32_t content, const struct list_row *
 		return r;
 	if (r || m.count != l->members)
 		return list_is_wrong(k, content, l, r ? err_text(r) : "members of it are not there");
-	if (m.nameless)
-		return list_is_wrong(k, content, l, "members of it cannot be found by name");
+	if (m.wrong)
+		return list_is_wrong(k, content, l, m.wrong);
+	if (l->told && !told_is_there(k, content))
+		return list_is_wrong(k, content, l, "what its archive said later of a folder is not there");
 	if (file_row_remembered(k->c, l->volume, l->stretch, l->last, &f) || f.content != content)
 		return list_is_wrong(k, content, l, "no tape file names it");
 	return 0;
@@ -264,8 +299,7 @@ static int check_lists(struct check *k)
 	return r ? r : kv_iter_error(it);
 }
 
-/* ---- rows of lists that are not there
- * ------------------------------------------------------------------------------ */
+/* ---- rows of lists that are not there ---------------------------------------------------------------------------- */
 
 /* A list is there from its row G on; so one that has neither G nor C is nobody's. */
 static bool list_is_known(struct check *k, uint32_t content)
@@ -307,19 +341,122 @@ static int check_orphans(struct check *k, char letter)
 	return r ? r : kv_iter_error(it);
 }
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- rows of no kind --------------------------------------------------------------------------------------------- */
+
+/* How long their keys are; of a name it depends. */
+static size_t key_len(char letter)
+{
+	switch (letter) {
+	case 'F': return 21;
+	case 'O': return 25;
+	case 'V': case 'B': case 'X': return 9;
+	case 'C': case 'G': return 5;
+	case 'T': return 13;
+	case 'S': return 2;
+	default: return 0;
+	}
+}
+
+static bool is_key(const uint8_t *key, size_t len)
+{
+	const size_t behind = 1 + 4 + 4 + 4;	/* a name ends with NUL, and then has three numbers */
+
+	if (len && key[0] == 'N')
+		return len > 1 + behind && memchr(key + 1, 0, len - 1) == key + len - behind;
+	return len && len == key_len((char)key[0]);
+}
+
+static int drop_row(struct check *k, const uint8_t *key, size_t len)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	r = r ? r : kv_batch_delete(b, KV_CONTENTS, key, len);
+	return r ? r : contents_write(k->c, b);
+}
+
+static int check_keys(struct check *k)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	int r = kv_iter_new(k->c->kv, KV_CONTENTS, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, "", 0); !r && kv_iter_valid(it); kv_iter_next(it)) {
+		size_t len;
+		const uint8_t *key = kv_iter_key(it, &len);
+
+		if (is_key(key, len))
+			continue;
+		tell(k, k->repair, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
+		r = k->repair ? drop_row(k, key, len) : 0;
+	}
+	return r ? r : kv_iter_error(it);
+}
+
+/* ---- counters ---------------------------------------------------------------------------------------------------- */
+
+static int count_lists(struct check *k, uint64_t *lists, uint64_t *members)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	int r = kv_iter_new(k->c->kv, KV_CONTENTS, &it);
+
+	*lists = *members = 0;
+	if (r)
+		return r;
+	for (kv_iter_seek(it, "C", 1); kv_iter_in(it, "C", 1); kv_iter_next(it)) {
+		struct list_row l;
+		size_t len;
+		const uint8_t *row = kv_iter_value(it, &len);
+
+		if (list_row_decode(row, len, &l))
+			continue;
+		++*lists;
+		*members += l.members;
+	}
+	return kv_iter_error(it);
+}
+
+static int put_counts(struct check *k, uint64_t lists, uint64_t members)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	r = r ? r : contents_counter_put(b, 'l', lists);
+	r = r ? r : contents_counter_put(b, 'm', members);
+	return r ? r : contents_write(k->c, b);
+}
+
+/* With the lock held no list comes or goes.  After the rest: what was mended there is counted as it is now. */
+static int check_counts(struct check *k)
+{
+	uint64_t lists, members, l = 0, m = 0;
+	int r, damaged;
+
+	LOCK_SCOPE(&k->c->lock);
+	r = count_lists(k, &lists, &members);
+	damaged = contents_counts(k->c, &l, &m);
+	if (r || (damaged && damaged != -EUCLEAN))
+		return r ? r : damaged;
+	if (!damaged && l == lists && m == members)
+		return 0;
+	tell(k, k->repair, "%" PRIu64 " lists with %" PRIu64 " members are there, and were not counted so", lists, members);
+	return k->repair ? put_counts(k, lists, members) : 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired),
 		   void *ctx, struct contents_checked *out)
 {
 	struct check k = { .c = c, .repair = repair, .found = found, .ctx = ctx };
-	int r = check_volumes(&k);
+	int r = check_keys(&k);
 
-	if (!r)
-		r = check_lists(&k);
+	r = r ? r : check_volumes(&k);
+	r = r ? r : check_lists(&k);
 	for (const char *letter = "BTX"; !r && *letter; letter++)
 		r = check_orphans(&k, *letter);
+	r = r ? r : check_counts(&k);
 	*out = k.done;
 	return r;
 }

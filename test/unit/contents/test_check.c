@@ -148,6 +148,56 @@ static void parts_of_no_list_are_found(void **state)
 	assert_mended(t, id, "parts of a list of members 77777");
 }
 
+static void what_is_not_in_its_folder_is_found(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = three(t);
+	struct contents_member m = { .number = 0 };
+	uint32_t content = files_of(t, id).f[1].content;
+
+	assert_int_equal(contents_resolve(t->c, content, "two/99", &m), 0);
+	remove_row(t, ckey_dir(content, m.dir, 1));
+	assert_mended(t, id, "does not have all that is in it");
+	content = files_of(t, id).f[1].content;
+	assert_int_equal(contents_resolve(t->c, content, "two/99", &m), 0);
+	put_row(t, ckey_named("99", content, m.dir, m.number), "d");
+	assert_mended(t, id, "cannot be found by name");
+	contents_member_fini(&m);
+}
+
+static void rows_of_no_kind_are_found(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = three(t);
+	struct ckey list = ckey_of_list('C', files_of(t, id).f[1].content), unknown = { .b = "z1", .len = 2 };
+	struct ckey name = ckey_named("99", files_of(t, id).f[1].content, 1, 99), volume = ckey_of_volume('V', id);
+
+	put_row(t, unknown, "");
+	assert_mended(t, id, "is of no kind");
+	list.len = 4;
+	put_row(t, list, "x");
+	assert_mended(t, id, "is of no kind");
+	volume.b[volume.len++] = 0;
+	put_row(t, volume, "x");
+	assert_mended(t, id, "is of no kind");
+	name.b[name.len++] = 7;
+	put_row(t, name, "");
+	assert_mended(t, id, "is of no kind");
+}
+
+static void wrong_counts_are_found(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t id = three(t), lists, members;
+
+	put_row(t, ckey_counter('m'), "nonsense");
+	assert_mended(t, id, "were not counted so");
+	remove_row(t, ckey_counter('l'));
+	assert_mended(t, id, "were not counted so");
+	assert_int_equal(contents_counts(t->c, &lists, &members), 0);
+	assert_int_equal(lists, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +208,9 @@ int main(void)
 		ON_TAPES(a_name_that_is_not_indexed_is_found),
 		ON_TAPES(damaged_rows_are_found),
 		ON_TAPES(parts_of_no_list_are_found),
+		ON_TAPES(what_is_not_in_its_folder_is_found),
+		ON_TAPES(rows_of_no_kind_are_found),
+		ON_TAPES(wrong_counts_are_found),
 		ON_KEPT_TAPES(a_missing_file_is_found),
 		ON_KEPT_TAPES(members_that_are_not_there_are_found),
 		ON_KEPT_TAPES(damaged_rows_are_found),
