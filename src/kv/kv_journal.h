@@ -90,6 +90,8 @@ struct jdir_ops {
 	int (*remove)(struct jdir *d, const char *name);
 	int (*sync)(struct jdir *d);
 	uint64_t (*disk_bytes)(struct jdir *d);
+	/* May what can wait take @bytes more?  -ENOSPC with words: commits may need what is left. */
+	int (*room)(struct jdir *d, uint64_t bytes);
 	int (*cut)(struct jdir *d, struct kv *base, uint64_t seed, struct jdir **out);	/* in memory only */
 	void (*close)(struct jdir *d);
 };

@@ -10,7 +10,8 @@
  * 5. the old checkpoints and logs are removed				   the new one, the new logs
  *
  * It goes gently unless somebody waits for it: at a bounded rate, with nothing left for one long sync at the end, and
- * writers wait for step 1 only.  Memory: one block, or one row if that is longer.
+ * writers wait for step 1 only; and on a disk that is nearly full not at all, it comes when there is room again.
+ * Memory: one block, or one row if that is longer.
  */
 #include "kv/kv_journal.h"
 
@@ -55,6 +56,11 @@ static int pause_for_rate(struct checkpoint *c, uint64_t bytes)
 
 /* ---- writing ---- */
 
+static int has_room(struct checkpoint *c, uint64_t bytes)
+{
+	return c->j->hurry ? 0 : c->j->dir->ops->room(c->j->dir, bytes);
+}
+
 static int block_begin(struct checkpoint *c)
 {
 	uint8_t head[JOURNAL_FRAME_BYTES] = { 0 };
@@ -80,8 +86,9 @@ static int block_end(struct checkpoint *c, enum journal_frame_kind kind)
 	if (c->end - c->begun_sync >= SYNC_BYTES) {
 		c->f->ops->begin_sync(c->f);
 		c->begun_sync = c->end;
+		r = has_room(c, SYNC_BYTES);	/* until it is asked again */
 	}
-	return pause_for_rate(c, c->block.len);
+	return r ? r : pause_for_rate(c, c->block.len);
 }
 
 static int write_row(struct checkpoint *c, size_t s)
@@ -207,6 +214,8 @@ static int make_file(struct checkpoint *c)
 	int r;
 
 	r = d->ops->remove(d, JOURNAL_TMP_NAME);
+	if (!r)
+		r = has_room(c, c->j->checkpoint_bytes);
 	if (!r)
 		r = d->ops->create(d, JOURNAL_TMP_NAME, &c->f);
 	if (!r)

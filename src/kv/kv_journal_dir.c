@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct disk_dir {
@@ -173,6 +174,28 @@ static int disk_dir_sync(struct jdir *d)
 	return 0;
 }
 
+/* Half of what the store keeps back for commits, for closing tapes and for collecting, and never used by a writer. */
+#define KEPT_BYTES (128ull << 20)
+#define KEPT_PART 40u
+
+static int disk_room(struct jdir *d, uint64_t bytes)
+{
+	uint64_t left, kept;
+	struct statvfs st;
+	char text[16];
+
+	if (fstatvfs(dir_fd(d), &st))
+		return 0;	/* the write will tell */
+	left = (uint64_t)st.f_bavail * st.f_frsize;
+	kept = (uint64_t)st.f_blocks * st.f_frsize / KEPT_PART;
+	if (kept > KEPT_BYTES)
+		kept = KEPT_BYTES;
+	if (left >= kept && left - kept >= bytes)
+		return 0;
+	return err_explain(-ENOSPC, "%s: %s are left on the disk, too little for a checkpoint", d->path,
+			   format_size(left, text));
+}
+
 static uint64_t disk_bytes(struct jdir *d)
 {
 	DIR *dir = opendir(d->path);
@@ -204,6 +227,7 @@ static const struct jdir_ops disk_dir_ops = {
 	.remove = disk_remove,
 	.sync = disk_dir_sync,
 	.disk_bytes = disk_bytes,
+	.room = disk_room,
 	.close = disk_close,
 };
 

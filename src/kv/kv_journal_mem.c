@@ -309,6 +309,11 @@ static uint64_t mem_disk_bytes(struct jdir *d)
 	return 0;
 }
 
+static int mem_room(struct jdir *d, uint64_t bytes)
+{
+	return 0;
+}
+
 static void mem_close(struct jdir *d)
 {
 	struct mem_dir *m = mem_dir_of(d);
@@ -380,6 +385,7 @@ static const struct jdir_ops mem_dir_ops = {
 	.remove = mem_remove,
 	.sync = mem_dir_sync,
 	.disk_bytes = mem_disk_bytes,
+	.room = mem_room,
 	.cut = mem_dir_cut,
 	.close = mem_close,
 };

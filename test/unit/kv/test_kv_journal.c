@@ -628,6 +628,40 @@ static void a_full_disk_stops_writes_until_there_is_space(void **state)
 	assert_int_equal(umount(s->scratch.dir), 0);
 }
 
+/* A checkpoint would be as large as what is there. */
+static void a_checkpoint_that_can_wait_leaves_room_for_commits(void **state)
+{
+	struct store *s = *state;
+	struct journal *j;
+	struct kv *base;
+	unsigned n = 0;
+
+	if (mount("none", s->scratch.dir, "tmpfs", 0, "size=32m"))
+		skip();
+	assert_int_equal(kv_mem_new(&base), 0);
+	assert_int_equal(kv_journal_open(base, s->journal, &s->kv), 0);
+	j = journal_of(s->kv);
+	while (n < 300)
+		assert_int_equal(write_big(s->kv, n++), 0);
+	assert_int_equal(j->dir->ops->room(j->dir, 16 << 20), 0);
+	assert_int_equal(j->dir->ops->room(j->dir, 17 << 20), -ENOSPC);
+	shell(s, "head -c 8000000 /dev/zero >%s/ballast");
+	/* Half-way through, it sees that there will not be enough; somebody who waits for it gets what there is. */
+	assert_int_equal(journal_checkpoint(j), -ENOSPC);
+	assert_non_null(strstr(err_text(-ENOSPC), "too little for a checkpoint"));
+	assert_int_equal(count_files(s, "checkpoint.new"), 0);
+	assert_int_equal(kv_checkpoint(s->kv), -ENOSPC);
+	assert_non_null(strstr(err_text(-ENOSPC), "No space left on device"));
+	shell(s, "rm %s/ballast");
+	assert_int_equal(kv_checkpoint(s->kv), 0);
+	/* Now it is known how large it will be. */
+	shell(s, "head -c 16000000 /dev/zero >%s/ballast");
+	assert_int_equal(journal_checkpoint(j), -ENOSPC);
+	assert_int_equal(write_big(s->kv, n), 0);
+	close_store(s);
+	assert_int_equal(umount(s->scratch.dir), 0);
+}
+
 struct writer {
 	struct kv *kv;
 	unsigned first;
@@ -687,6 +721,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_damaged_journal_is_told_and_written_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_journal_stays_short, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_stops_writes_until_there_is_space, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_checkpoint_that_can_wait_leaves_room_for_commits, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_write_while_checkpoints_and_checks_are_made, setup, teardown),
 	};
 	struct store other = { .kv = NULL };
