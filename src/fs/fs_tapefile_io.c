@@ -159,26 +159,44 @@ static int writing_sync(struct file *f)
 	return r ? r : fs_errno(drive_flush(t->drive));
 }
 
+/* Its end, and its name. */
+static int writing_close(struct writing *t)
+{
+	struct fs *fs = t->file.fs;
+	struct catalog_file row;
+	int r = fs_errno(drive_write_filemarks(t->drive, 1, false));
+
+	if (r)
+		return t->error = r;
+	t->marked = true;
+	pthread_mutex_lock(&fs->lock);
+	row = t->row;
+	pthread_mutex_unlock(&fs->lock);
+	row.perm.ctime_ns = clock_now_ns();
+	return tapefile_put(fs, drive_volume(t->drive), t->file.node.volume, &row);
+}
+
+/* Are whole records of it on the tape? */
+static bool has_begun(struct writing *t)
+{
+	struct tape_pos pos;
+
+	return !drive_position(t->drive, &pos) && pos.block;
+}
+
+/* What found no more room is a tape file all the same, as far as it goes: it has an end, and its name. */
 static int writing_flush(struct file *f)
 {
 	struct writing *t = (struct writing *)f;
-	struct catalog_file row;
 	int r;
 
 	LOCK_SCOPE(&t->lock);
-	if (t->marked || t->error)
+	if (!t->marked && !t->error)
+		write_record(t);
+	if (t->marked || (t->error && (t->error != -ENOSPC || !has_begun(t))))
 		return t->error;
-	r = write_record(t);
-	if (!r)
-		r = t->error = fs_errno(drive_write_filemarks(t->drive, 1, false));
-	if (r)
-		return r;
-	t->marked = true;
-	pthread_mutex_lock(&f->fs->lock);
-	row = t->row;
-	pthread_mutex_unlock(&f->fs->lock);
-	row.perm.ctime_ns = clock_now_ns();
-	return tapefile_put(f->fs, drive_volume(t->drive), f->node.volume, &row);
+	r = writing_close(t);
+	return t->error ? t->error : r;
 }
 
 static void writing_attr(struct file *f, struct stat *out)

@@ -288,6 +288,43 @@ static void a_full_tape_says_so_and_keeps_what_was_there(void **state)
 	assert_file(m, "a", "AA");
 }
 
+static void what_finds_no_more_room_has_an_end_and_a_name(void **state)
+{
+	struct mount *m = *state;
+	static char data[1 << 18];
+	uint64_t seed = 3, off = 0;
+	struct file *f;
+	struct stat st;
+	int r = 0;
+
+	make_tape(m);
+	put_file(m, "a", "AA");
+	f = must_open(m, "files/default/A/b", FILE_WRITE);
+	packs_mem_set_space(m->store.packs, 30u << 20, 1u << 30);
+	while (!r && off < (64u << 20)) {
+		chance_bytes(&seed, data, sizeof(data));
+		r = put(f, data, sizeof(data), off);
+		off += r ? 0 : sizeof(data);
+	}
+	assert_int_equal(r, -ENOSPC);
+	assert_true(off > 8u << 20);
+	assert_int_equal(put(f, data, 1, off), -ENOSPC);
+	assert_int_equal(close_file(f), -ENOSPC);
+	assert_string_equal(list(m, "files/default/A", 9), "a b");
+	st = stat_path(m, "files/default/A/b");
+	assert_int_equal(st.st_size, off);
+	assert_int_equal(stat_of(&m->store, 1).end.marks, 2);
+	/* Of the next there is nothing, and then there is one behind it. */
+	f = must_open(m, "files/default/A/c", FILE_WRITE);
+	assert_int_equal(put(f, data, sizeof(data), 0), -ENOSPC);
+	assert_int_equal(close_file(f), -ENOSPC);
+	assert_string_equal(list(m, "files/default/A", 9), "a b");
+	packs_mem_set_space(m->store.packs, 1ull << 40, 1ull << 40);
+	put_file(m, "c", "CC");
+	assert_file(m, "c", "CC");
+	assert_string_equal(list(m, "files/default/A", 9), "a b c");
+}
+
 #define MOUNTED(f) cmocka_unit_test_setup_teardown(f, mount_new, mount_free)
 
 int main(void)
@@ -307,6 +344,7 @@ int main(void)
 		MOUNTED(a_file_being_written_can_be_looked_at),
 		MOUNTED(times_and_modes_are_kept),
 		MOUNTED(a_full_tape_says_so_and_keeps_what_was_there),
+		MOUNTED(what_finds_no_more_room_has_an_end_and_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
