@@ -29,7 +29,7 @@ struct contents;
 int contents_open(struct kv *kv, struct catalog *cat, struct library *lib, struct contents **out);
 struct contents *contents_close(struct contents *c);	/* contents_stop() first */
 
-/* ---- level two: tape files ---------------------------------------------------------------------------------------- */
+/* ---- level two: tape files --------------------------------------------------------------------------------------- */
 
 /* Standard labels (ANSI X3.27, ISO 1001, IBM) that stand before a tape file, as far as they are there. */
 enum contents_label_kind { LABEL_NONE, LABEL_ANSI, LABEL_IBM /* the same in EBCDIC */ };
@@ -47,7 +47,7 @@ struct contents_label {
 enum contents_how {
 	CONTENTS_WAITING,	/* not looked at yet */
 	CONTENTS_LISTED,	/* an archive, all of its members are known */
-	CONTENTS_BROKEN,	/* an archive that could be read in part: damaged, cut off, or too large for the limits */
+	CONTENTS_BROKEN,	/* an archive that could be read in part: damaged, cut off, or beyond the limits */
 	CONTENTS_NO_ARCHIVE,
 	CONTENTS_LABELS,	/* a group of labels, of the file behind it or before it */
 	CONTENTS_OFF,		/* the pool's property contents is off */
@@ -63,13 +63,14 @@ struct contents_file {
 	uint64_t stretch;		/* volume_stretch() of @last */
 	uint64_t offset, bytes, records;	/* in the stream */
 	uint32_t record_bytes;		/* of its first record */
-	uint64_t written_ns;		/* when it was seen to be there: within seconds */
+	uint64_t written_ns;		/* when it was seen to be there, within seconds; if it was seen late, not after
+					 * the tape was last written */
 	struct library_writer writer;
 	enum contents_how how;
 	uint32_t content;		/* number of its list of members, never used again; 0: none */
 	uint64_t members;
 	bool compressed;
-	char format[64];		/* libarchive's words; for plain data what its first bytes are, as far as known, or "" */
+	char format[64];		/* libarchive's words; of plain data what its first bytes are, or "" */
 	uint8_t magic[16];		/* its first bytes */
 	uint8_t magic_len;
 	struct contents_label label;
@@ -98,7 +99,7 @@ int contents_volume_label(struct contents *c, uint64_t volume, struct contents_l
  * cannot say, then nothing is written; TAPE_E_PROTECTED, TAPE_E_FULL. */
 int contents_label_write(struct volume *v, const struct contents_label *label, bool overwrite);
 
-/* ---- level three: members ----------------------------------------------------------------------------------------- */
+/* ---- level three: members ---------------------------------------------------------------------------------------- */
 
 /*
  * Members of one list have numbers in the order of the archive, from 1; 0 is the root of its tree, which has no
@@ -119,7 +120,7 @@ struct contents_member {
 	uint32_t mtime_ns;
 	uint64_t from, to, data;	/* tarball_member's */
 	uint64_t before, missing;	/* so are these */
-	uint64_t nth;			/* members of the archive before it: not its number, which counts implied ones too */
+	uint64_t nth;			/* members of the archive before it; its number counts implied ones too */
 	char user[64], group[64];	/* "": not said; cut if longer */
 	struct buf link;		/* target of 'l' and 'h', NUL behind; len 0: none */
 	struct buf raw;			/* odd: the path as the archive has it, NUL behind; cut if longer than 64 KiB */
@@ -155,13 +156,13 @@ struct contents_list *contents_list_free(struct contents_list *l);	/* not ended:
 /* The row of a tape file without a list. */
 int contents_file_put(struct contents *c, const struct contents_file *f);
 
-/* ---- finding ------------------------------------------------------------------------------------------------------ */
+/* ---- finding ----------------------------------------------------------------------------------------------------- */
 
 enum contents_match { MATCH_GLOB, MATCH_REGEX, MATCH_EXACT };
 struct contents_query {
-	/* Without '/' it is about the last part of a path, else about all of it ("etc/passwd" is "*" "/etc/passwd" too; one
-	 * that begins with '/' is about the whole path).  A glob is fnmatch(3)'s, where '*' stays within a part and "**" does
-	 * not.  NULL or "": everything. */
+	/* Without '/' it is about the last part of a path, else about all of it ("etc/passwd" is "*" "/etc/passwd" too;
+	 * one that begins with '/' is about the whole path).  A glob is fnmatch(3)'s, where '*' stays within a part
+	 * and "**" does not.  NULL or "": everything. */
 	const char *pattern;
 	enum contents_match match;
 	bool ignore_case;
@@ -188,7 +189,7 @@ struct contents_hit {
 int contents_find(struct contents *c, const struct contents_query *q,
 		  int (*each)(void *ctx, const struct contents_hit *hit), void *ctx);
 
-/* ---- keeping it true ---------------------------------------------------------------------------------------------- */
+/* ---- keeping it true --------------------------------------------------------------------------------------------- */
 
 /*
  * The keeper: a thread at low priority that looks at what has been written.  A tape that is being written is looked
@@ -197,8 +198,11 @@ int contents_find(struct contents *c, const struct contents_query *q,
  */
 int contents_start(struct contents *c);
 void contents_stop(struct contents *c);
-struct contents_status { uint64_t volumes, files, bytes; /* still to be looked at */ uint64_t lists, members; /* known */
-			 uint64_t volume; /* looked at now; 0: none */ };
+struct contents_status {
+	uint64_t volumes, files, bytes;		/* still to be looked at */
+	uint64_t lists, members;		/* known */
+	uint64_t volume;			/* looked at now; 0: none */
+};
 int contents_pending(struct contents *c, struct contents_status *out);
 /* Looks at @volume (0: all) before the others, and waits until it is done; @forget: as if nothing were known of
  * it. What does not agree with its writer yet (a tape file that he has not closed) is not waited for.  @progress
@@ -208,10 +212,10 @@ int contents_settle(struct contents *c, uint64_t volume, bool forget,
 /* Beside everything else: rows that do not fit each other.  @repair: what is wrong is forgotten, and looked at
  * again. */
 struct contents_checked { uint64_t files, lists, members, faults, repaired; };
-int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired), void *ctx,
-		   struct contents_checked *out);
+int contents_check(struct contents *c, bool repair, void (*found)(void *ctx, const char *what, bool repaired),
+		   void *ctx, struct contents_checked *out);
 
-/* ---- reading what is found ---------------------------------------------------------------------------------------- */
+/* ---- reading what is found --------------------------------------------------------------------------------------- */
 
 /* A tape file as an archive is read from: through library_look(), so in nobody's way.  -ESTALE from reads once the
  * tape has been written over.  *source is valid until contents_source_free(). */

@@ -140,6 +140,14 @@ static int look_new(struct agree *a, uint32_t p)
 	return r ? r : ended;
 }
 
+/* The tape's own time is not forgotten with this catalog; what is appended later moves it on. */
+static uint64_t written_ns(const struct agree *a)
+{
+	uint64_t now = clock_now_ns();
+
+	return a->tape.written_ns && a->tape.written_ns < now ? a->tape.written_ns : now;
+}
+
 /* A row for what lies there: what is remembered of it, or it is waiting. */
 static int put_new(struct agree *a, struct contents_file *f)
 {
@@ -151,7 +159,7 @@ static int put_new(struct agree *a, struct contents_file *f)
 	if (!r) {
 		*f = known;
 	} else {
-		f->written_ns = clock_now_ns();
+		f->written_ns = written_ns(a);
 		if (a->v->wrote && a->v->seen)
 			library_writer(a->l->c->lib, a->v->id, &f->writer);
 	}

@@ -560,6 +560,25 @@ static void a_start_finds_what_was_deleted_meanwhile(void **state)
 	assert_int_equal(st.volumes, 0);
 }
 
+static void what_is_looked_at_late_was_written_when_the_tape_was(void **state)
+{
+	struct tapes *t = *state;
+	uint64_t first, second;
+
+	clock_set(1000);
+	first = make(&t->s, "A00001");
+	append_tar(t, first, "one", 2);
+	clock_set(2000);
+	second = make(&t->s, "A00002");
+	append_tar(t, second, "one", 2);
+	clock_set(9000);
+	assert_int_equal(contents_settle(t->c, second, false, NULL, NULL), 0);
+	settle(t);
+	clock_set(0);
+	assert_int_equal(files_of(t, first).f[0].written_ns, 1000);
+	assert_int_equal(files_of(t, second).f[0].written_ns, 2000);
+}
+
 static void forgetting_looks_at_everything_again(void **state)
 {
 	struct tapes *t = *state;
@@ -596,6 +615,7 @@ int main(void)
 		ON_TAPES(appending_looks_at_the_new_file_alone),
 		ON_TAPES(a_file_without_a_mark_is_listed_and_listed_again),
 		ON_TAPES(a_mark_that_is_taken_back_unmakes_its_file),
+		ON_TAPES(what_is_looked_at_late_was_written_when_the_tape_was),
 		ON_TAPES(a_power_cut_is_made_good),
 		ON_TAPES(a_pool_can_be_left_out_and_taken_in_again),
 		ON_TAPES(labels_say_whose_the_file_behind_them_is),
