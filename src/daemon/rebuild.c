@@ -358,7 +358,8 @@ static int prove(struct rebuild *re)
 {
 	const struct library_check_config cfg = { .repair = true, .found = check_found, .progress = check_progress,
 						  .ctx = re };
-	int r = wire_build(re->w, false, 0);
+	/* With every drive that there can be: of one that is not there what it has would go into a slot. */
+	int r = wire_build(re->w, false, LIBRARY_DRIVES_MAX);
 
 	if (r)
 		return r;
