@@ -124,4 +124,30 @@ static inline void rig_settle(struct rig *g)
 		;
 }
 
+/* Any CDB of one of @codes with any list, but for what @shape makes likely: an answer within bounds.  What is behind
+ * the room stays as it is. */
+static inline void rig_whatever_comes(struct rig *g, const uint8_t *codes, size_t count,
+				      void (*shape)(uint8_t cdb[16], uint8_t *data))
+{
+	uint64_t noise = 4711;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		uint8_t cdb[16];
+		size_t room;
+
+		chance_bytes(&noise, cdb, sizeof(cdb));
+		chance_bytes(&noise, g->data, 512);
+		room = cdb[15] & 1 ? cdb[14] : 256u + cdb[14];
+		cdb[0] = codes[cdb[0] % count];
+		shape(cdb, g->data);
+		memset(g->data + room, 0xee, 16);
+		rig_run(g, cdb, op_cdb_len(cdb[0]), room);
+		assert_true(g->t.data_in <= room);
+		for (unsigned k = 0; k < 16; k++)
+			assert_int_equal(g->data[room + k], 0xee);
+		assert_true(g->t.status == SCSI_GOOD || g->t.status == SCSI_CHECK_CONDITION);
+	}
+	rig_settle(g);
+}
+
 #endif

@@ -243,4 +243,25 @@ static inline const struct tarball_member *seen_find(const struct seen *s, const
 	return NULL;
 }
 
+/* ---- an archive of files, each of a size and bytes of its own --------------------------------------------------- */
+
+#define ARCHIVE_FILES 12u
+
+static inline uint64_t size_of(unsigned i)
+{
+	return i * 20011u;
+}
+
+static inline void make_members(struct bytes *b, const char *format, int filter)
+{
+	struct archive *a = make_begin(b, 8u << 20, format, filter);
+	char path[16];
+
+	for (unsigned i = 0; i < ARCHIVE_FILES; i++) {
+		snprintf(path, sizeof(path), "m%02u", i);
+		make_add(a, make_entry(path, AE_IFREG, size_of(i)), i);
+	}
+	make_end(a);
+}
+
 #endif

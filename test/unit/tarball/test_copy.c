@@ -2,33 +2,13 @@
 /* tarball_copy: members as another archive, whole or damaged, of archives that are compressed or not. */
 #include "unit/tarball/archives.h"
 
-#define ROOM (8u << 20)
-#define MEMBERS 12u
-
-struct rows { struct tarball_member m[MEMBERS + 4]; char path[MEMBERS + 4][32]; unsigned n; };
-
-static uint64_t size_of(unsigned i)
-{
-	return i * 20011u;
-}
-
-static void make(struct bytes *b, const char *format, int filter)
-{
-	struct archive *a = make_begin(b, ROOM, format, filter);
-	char path[16];
-
-	for (unsigned i = 0; i < MEMBERS; i++) {
-		snprintf(path, sizeof(path), "m%02u", i);
-		make_add(a, make_entry(path, AE_IFREG, size_of(i)), i);
-	}
-	make_end(a);
-}
+struct rows { struct tarball_member m[ARCHIVE_FILES + 4]; char path[ARCHIVE_FILES + 4][32]; unsigned n; };
 
 static int take_row(void *ctx, const struct tarball_member *m)
 {
 	struct rows *r = ctx;
 
-	if (r->n < MEMBERS + 4) {
+	if (r->n < ARCHIVE_FILES + 4) {
 		r->m[r->n] = *m;
 		snprintf(r->path[r->n++], sizeof(r->path[0]), "%s", m->path);
 	}
@@ -115,7 +95,7 @@ static void chosen_members_are_copied_from_every_kind_of_archive(void **state)
 		struct archive *a;
 		char path[16];
 
-		make(&from, kinds[k].format, kinds[k].filter);
+		make_members(&from, kinds[k].format, kinds[k].filter);
 		copy_some(&from, &to, which, ARRAY_LEN(which));
 		a = open_copy(&to);
 		for (size_t i = 0; i < ARRAY_LEN(which); i++) {
@@ -135,7 +115,7 @@ static void one_member_costs_its_own_bytes(void **state)
 	struct bytes from, to = { 0 };
 	uint64_t before;
 
-	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	make_members(&from, "gnutar", ARCHIVE_FILTER_NONE);
 	copy_some(&from, &to, NULL, 0);
 	before = from.read;
 	from.read = 0;
@@ -172,7 +152,7 @@ static void zeros_stand_for_what_is_damaged_and_what_follows_is_whole(void **sta
 	struct hurt hurt;
 	uint64_t good = 0;
 
-	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	make_members(&from, "gnutar", ARCHIVE_FILTER_NONE);
 	src = source_of(&from);
 	assert_int_equal(tarball_each(&src, NULL, NULL, take_row, &rows), 0);
 	hurt = (struct hurt){ &from, rows.m[8].data + 100000, rows.m[8].data + 100512 };
@@ -356,7 +336,7 @@ static void who_takes_it_can_end_it(void **state)
 	struct tarball_writer *w;
 	struct tarball_source src;
 
-	make(&from, "gnutar", ARCHIVE_FILTER_NONE);
+	make_members(&from, "gnutar", ARCHIVE_FILTER_NONE);
 	src = source_of(&from);
 	assert_int_equal(tarball_each(&src, NULL, NULL, take_row, &rows), 0);
 	assert_int_equal(tarball_writer_new(take_bytes, &to, &w), 0);

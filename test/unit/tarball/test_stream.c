@@ -3,24 +3,6 @@
 #include "unit/tarball/archives.h"
 
 #define ROOM (8u << 20)
-#define MEMBERS 12u
-
-static uint64_t size_of(unsigned i)
-{
-	return i * 20011u;
-}
-
-static void make(struct bytes *b, const char *format, int filter)
-{
-	struct archive *a = make_begin(b, ROOM, format, filter);
-	char path[16];
-
-	for (unsigned i = 0; i < MEMBERS; i++) {
-		snprintf(path, sizeof(path), "m%02u", i);
-		make_add(a, make_entry(path, AE_IFREG, size_of(i)), i);
-	}
-	make_end(a);
-}
 
 static int number_of(void *ctx, const struct tarball_member *m)
 {
@@ -60,12 +42,12 @@ static void members_are_counted_as_they_were_told(void **state)
 	};
 
 	for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
-		unsigned numbers[3 * MEMBERS], *next = numbers, told = 0;
+		unsigned numbers[3 * ARCHIVE_FILES], *next = numbers, told = 0;
 		struct tarball_source src;
 		struct tarball_stream *s;
 		struct bytes b;
 
-		make(&b, kinds[k].format, kinds[k].filter);
+		make_members(&b, kinds[k].format, kinds[k].filter);
 		src = source_of(&b);
 		assert_int_equal(tarball_each(&src, NULL, NULL, number_of, &next), 0);
 		for (unsigned i = 0; i < next - numbers; i++) {
@@ -73,7 +55,7 @@ static void members_are_counted_as_they_were_told(void **state)
 			if (numbers[i] != UINT32_MAX)
 				check(&src, i, numbers[i]);
 		}
-		assert_int_equal(told, MEMBERS);
+		assert_int_equal(told, ARCHIVE_FILES);
 		assert_int_equal(tarball_stream_new(&src, 0, (uint64_t)(next - numbers), &s), TARBALL_E_NONE);
 		bytes_fini(&b);
 	}
@@ -88,7 +70,7 @@ static void a_stream_that_is_skipped_goes_on_behind(void **state)
 	uint64_t some;
 	size_t got;
 
-	make(&b, "gnutar", ARCHIVE_FILTER_GZIP);
+	make_members(&b, "gnutar", ARCHIVE_FILTER_GZIP);
 	src = source_of(&b);
 	assert_int_equal(tarball_stream_new(&src, 0, 11, &s), 0);
 	assert_int_equal(tarball_stream_skip(s, 100003, &some), 0);
@@ -111,7 +93,7 @@ static void damage_gives_what_came_before_it_and_then_an_error(void **state)
 	uint8_t *p = malloc(ROOM);
 	size_t got;
 
-	make(&b, "gnutar", ARCHIVE_FILTER_GZIP);
+	make_members(&b, "gnutar", ARCHIVE_FILTER_GZIP);
 	b.n = b.n * 95 / 100;
 	src = source_of(&b);
 	check(&src, 5, 5);
@@ -139,7 +121,7 @@ static void the_errors_of_the_source_are_told(void **state)
 	size_t got;
 
 	for (unsigned i = 0; i < 2; i++) {
-		make(&b, "gnutar", i ? ARCHIVE_FILTER_GZIP : ARCHIVE_FILTER_NONE);
+		make_members(&b, "gnutar", i ? ARCHIVE_FILTER_GZIP : ARCHIVE_FILTER_NONE);
 		src = source_of(&b);
 		assert_int_equal(tarball_stream_new(&src, 0, 11, &s), 0);
 		b.error = -ESTALE;
@@ -237,14 +219,14 @@ static void all_that_lies_before_a_hurt_place_of_the_tape_is_given(void **state)
 		struct tarball_source hurt = { read_hurt, &h, 0 }, cut;
 		uint64_t whole = 0, at_hand = 0;
 
-		make(&h.b, "ustar", filters[k]);
+		make_members(&h.b, "ustar", filters[k]);
 		hurt.size = h.b.n;
 		h.hurt = h.b.n * 2 / 3 / 512 * 512;
-		for (unsigned i = 0; i < MEMBERS; i++)
+		for (unsigned i = 0; i < ARCHIVE_FILES; i++)
 			whole += length_of(&hurt, i);
 		h.b.n = h.hurt;
 		cut = source_of(&h.b);
-		for (unsigned i = 0; i < MEMBERS; i++)
+		for (unsigned i = 0; i < ARCHIVE_FILES; i++)
 			at_hand += length_of(&cut, i);
 		assert_true(at_hand > ROOM / 100);
 		assert_int_equal(whole, at_hand);
