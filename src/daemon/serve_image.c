@@ -133,6 +133,19 @@ static enum image_format guess_format(const struct call *c)
 	return image_guess(head, n > 0 ? (size_t)n : 0, call_string_or(c, "file", NULL));
 }
 
+/* What arrives has no end of medium of its own: it is the disk's. */
+static int import_met_the_end(struct call *c, uint64_t incoming)
+{
+	uint64_t avail = 0, total;
+	char left[16];
+
+	library_no_space(c->s->lib, incoming);
+	if (chunk_store_space(library_chunks(c->s->lib), &avail, &total))
+		avail = 0;
+	return err_explain(-ENOSPC, "the store's disk is full: %s are left for writers, the image is longer",
+			   format_size(avail, left));
+}
+
 static int import_into(struct call *c, uint64_t incoming)
 {
 	const struct library_writer who = {
@@ -159,7 +172,8 @@ static int import_into(struct call *c, uint64_t incoming)
 	library_writer_is(c->s->lib, incoming, &who);
 	r = err_fold(image_import(c->fd, format, vol, &pr));
 	released = err_fold(library_release(c->s->lib, incoming, CLAIM_WRITE));
-	return r ? r : released;
+	r = r ? r : released;
+	return r == -ENOSPC ? import_met_the_end(c, incoming) : r;
 }
 
 int serve_import(struct call *c)
