@@ -27,7 +27,7 @@ mounted+=("$scratch/mnt2")
 J=$scratch/mnt2/images/default
 rsync -a plain/ "$J/"
 diff -r plain "$J"
-assert_eq "$(rsync -ai plain/ "$J/")" ""
+assert_says "" rsync -ai plain/ "$J/"
 tar -df "$scratch/mnt2/tapes/default/T1" -b 128
 assert_eq "$(cat "$scratch/mnt2/files/default/T1/0002")" "tape 1"
 mkdir "$scratch/mnt2/images/other"
@@ -38,7 +38,7 @@ for f in "$I"/*.tap; do
   cmp "$f" "$scratch/mnt2/images/other/X${f##*/}"
   assert_eq "$(stat -c '%s %y %a' "$f")" "$(stat -c '%s %y %a' "$scratch/mnt2/images/other/X${f##*/}")"
 done
-assert_eq "$(rsync -ai --inplace "$I/" "$J/")" ""
+assert_says "" rsync -ai --inplace "$I/" "$J/"
 
 # A tape that changed: whole, in place, and appended to
 tar -cf "$T/T1" -b 128 src/numbers

@@ -103,11 +103,11 @@ vtape hook remove fails
 
 # ---- what happened, as one asks for it ----
 assert_eq "$(names --event loaded,unloaded)" 'loaded unloaded '
-assert_eq "$(names --severity error)" ''
+assert_says '' names --severity error
 assert_eq "$(vtape events -n 0 --json --about default/A2 | jq -r .name | tr '\n' ' ')" 'volume-created '
 [ "$(names --about default | wc -w)" -gt 20 ]
 assert_eq "$(names --since '1h ago' --event mounted)" 'mounted '
-assert_eq "$(names --since 2100-01-01)" ''
+assert_says '' names --since 2100-01-01
 seq=$(vtape events --json --event loaded | jq .seq)
 assert_eq "$(names --since "$seq" --event loaded,mounted)" 'loaded '
 exits 2 'is not a time' vtape events --since yesterday-ish

@@ -11,6 +11,7 @@
 #   crash_store                     kill -9, and the dead mount is taken away
 #   cleanup_fn CMD [ARG]...         done at the end, last one first, after the store was stopped
 #   fail WORDS, skip WORDS, assert_eq GOT WANT, assert_fails CMD..., wait_until SECONDS CMD...
+#   assert_says WANT CMD...         it succeeds and says just that ("$(CMD)" may be empty because it failed)
 set -euE -o pipefail
 
 fail() {
@@ -46,6 +47,13 @@ vtape() {
 
 assert_eq() {
   [ "$1" = "$2" ] || fail "line ${BASH_LINENO[0]}: got '$1', not '$2'"
+}
+
+assert_says() {
+  local want=$1 said
+  shift
+  said=$("$@") || fail "line ${BASH_LINENO[0]}: failed: $*"
+  [ "$said" = "$want" ] || fail "line ${BASH_LINENO[0]}: '$*' says '$said', not '$want'"
 }
 
 assert_fails() {
