@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Do the rows tell one story?  A walk over all keys; each row is judged by itself, with the rows that it speaks of as
- * they are at that moment and under the lock of those who change them, so the walk runs beside everything else and finds
- * nothing that is only on its way.
+ * they are at that moment and under the lock of those who change them, so the walk runs beside everything else and
+ * finds nothing that is only on its way.
  *
  * Mended is what another row tells: names, members, counts, numbers, what speaks of things that are gone.  The row of a
  * pool or of a volume itself is never touched: nothing else has what is in it.
@@ -232,16 +232,12 @@ static int check_number(struct check *k, struct counter *n, uint64_t highest, co
 
 static int count_members(struct check *k, uint32_t pool, uint64_t *out)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_member(pool, "");
-	int r = kv_iter_new(k->c->kv, KV_CATALOG, &it);
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
 
-	*out = 0;
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it))
+	for (*out = 0; row_walk_next(k->c, &w);)
 		++*out;
-	return kv_iter_error(it);
+	return w.error;
 }
 
 static int mend_count(struct check *k, struct catalog_pool *p, uint64_t members)

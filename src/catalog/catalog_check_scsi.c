@@ -85,23 +85,19 @@ struct all_places {
 
 static int each_drive(struct all_places *all, bool store)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	size_t n = 0, len;
-	const uint8_t *row;
-	int r = kv_iter_new(all->k->c->kv, KV_CATALOG, &it);
+	struct row_key prefix = key_of('D');
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
+	size_t n = 0;
 
-	if (r)
-		return r;
-	for (kv_iter_seek(it, "D", 1); kv_iter_in(it, "D", 1); kv_iter_next(it)) {
-		row = kv_iter_value(it, &len);
-		if (len != 8)
+	while (row_walk_next(all->k->c, &w)) {
+		if (w.row_len != 8)
 			continue;
 		if (store)
-			all->loaded[n] = get_be64(row);
+			all->loaded[n] = get_be64(w.row);
 		n++;
 	}
 	all->loaded_count = n;
-	return kv_iter_error(it);
+	return w.error;
 }
 
 static int collect_drives(struct all_places *all)

@@ -149,26 +149,17 @@ static int event_store(struct catalog *c, const struct catalog_event *e)
 static int event_trim(struct catalog *c, uint64_t below)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
 	struct row_key prefix = key_events(), end = key_event(below);
-	const uint8_t *key;
-	size_t len;
-	int r;
+	CLEANUP(row_walk_end) struct row_walk w = ROW_WALK(&prefix);
+	int r = kv_batch_new(&b);
 
-	r = kv_batch_new(&b);
-	if (!r)
-		r = kv_iter_new(c->kv, KV_CATALOG, &it);
-	if (r)
-		return r;
-	for (kv_iter_seek(it, prefix.b, prefix.len); kv_iter_in(it, prefix.b, prefix.len); kv_iter_next(it)) {
-		key = kv_iter_key(it, &len);
-		if (len != end.len || memcmp(key, end.b, len) >= 0)
+	while (!r && row_walk_next(c, &w)) {
+		if (w.key_len != end.len || memcmp(w.key, end.b, end.len) >= 0)
 			break;
-		r = kv_batch_delete(b, KV_CATALOG, key, len);
-		if (r)
-			return r;
+		r = kv_batch_delete(b, KV_CATALOG, w.key, w.key_len);
 	}
-	r = kv_iter_error(it);
+	if (!r)
+		r = w.error;
 	return r || !kv_batch_count(b) ? r : kv_write(c->kv, b, false);
 }
 

@@ -31,6 +31,8 @@ struct catalog {
 	struct clock_row clock;		/* as at the last tick, or at the start */
 };
 
+/* ---- catalog_row.c ---- */
+
 int row_get(struct catalog *c, const struct row_key *key, struct buf *out);	/* CATALOG_E_NONE */
 int row_put(struct kv_batch *b, const struct row_key *key, const struct buf *row);
 int row_delete(struct kv_batch *b, const struct row_key *key);
@@ -56,8 +58,11 @@ struct row_walk {
 bool row_walk_next(struct catalog *c, struct row_walk *w);	/* false: the end, or .error */
 void row_walk_end(struct row_walk *w);
 
+/* @n as it is on disk, to be given out in blocks of @block. */
+int counter_load(struct catalog *c, struct counter *n, enum number which, uint64_t block);
 /* A number nobody had; the lock that guards @n is held. */
 int counter_take(struct catalog *c, struct counter *n, uint64_t *out);
+void counter_store(struct catalog *c, const struct counter *n);		/* at an orderly end */
 
 /* catalog_pool.c: the pool's row with other contents, as part of @b; c->lock is held. */
 int pool_stage(struct kv_batch *b, const struct catalog_pool *p);

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* ---- places ---- */
+/* ---- drives and places ---- */
 
 int catalog_drive_stage(struct kv_batch *b, uint32_t drive, uint64_t volume)
 {
@@ -31,6 +31,34 @@ int catalog_write(struct catalog *c, struct kv_batch *b)
 {
 	LOCK_SCOPE(&c->lock);
 	return kv_write(c->kv, b, true);
+}
+
+int catalog_drive_put(struct catalog *c, uint32_t drive, uint64_t volume)
+{
+	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+	int r = kv_batch_new(&b);
+
+	if (!r)
+		r = catalog_drive_stage(b, drive, volume);
+	return r ? r : catalog_write(c, b);
+}
+
+int catalog_drive_get(struct catalog *c, uint32_t drive, uint64_t *volume)
+{
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
+	struct row_key key = key_drive(drive);
+	int r;
+
+	r = row_get(c, &key, &row);
+	if (r == CATALOG_E_NONE) {
+		*volume = 0;
+		return 0;
+	}
+	if (!r && row.len != 8)
+		r = err_explain(-EUCLEAN, "catalog: the row of drive %u is damaged", drive);
+	if (!r)
+		*volume = get_be64(row.data);
+	return r;
 }
 
 int catalog_place_put(struct catalog *c, uint64_t volume, const struct catalog_place *p)
