@@ -54,7 +54,7 @@ const struct option_row options[OPTS] = {
 	[OPT_ID]            = { 0, "id", "VOLID", "of the label: 1 to 6 of A-Z 0-9 (the volume's name)" },
 	[OPT_OWNER]         = { 0, "owner", "NAME", "of a file: name or number; of a label: up to 14 letters" },
 	[OPT_IBM]           = { 0, "ibm", NULL, "an IBM label, in EBCDIC (ANSI)" },
-	[OPT_REGEX]         = { 0, "regex", NULL, "PATTERN is an extended regular expression" },
+	[OPT_REGEX]         = { 0, "regex", NULL, "PATTERN is a regular expression" },
 	[OPT_EXACT]         = { 0, "exact", NULL, "PATTERN is the name itself" },
 	[OPT_IGNORE_CASE]   = { 'i', "ignore-case", NULL, "capital letters or not" },
 	[OPT_SIZE]          = { 0, "size", "SIZE", "+10M and more, -10M and less, 10M..1G" },
@@ -189,6 +189,16 @@ int args_size(const struct args *a, enum opt o, json_t **out)
 	if (!r)
 		*out = json_integer((json_int_t)v);
 	return r;
+}
+
+int args_pass(const struct args *a, enum opt o, const char *as, const char *argv[], int n)
+{
+	if (!args_has(a, o))
+		return n;
+	argv[n++] = as;
+	if (options[o].value)
+		argv[n++] = a->value[o];
+	return n;
 }
 
 /* How many letters must be changed, added or left out; more than 63 letters are far from everything. */

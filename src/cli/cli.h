@@ -68,6 +68,9 @@ static inline bool args_has(const struct args *a, enum opt o) { return a->value[
 int args_number(const struct args *a, enum opt o, uint64_t max, uint64_t *out);
 /* The same for a size, as the number that a request carries: NULL if it is not given. */
 int args_size(const struct args *a, enum opt o, json_t **out);
+/* An option that is given, as another program's @as, with its value behind it; @n words are in @argv, and then
+ * returned. */
+int args_pass(const struct args *a, enum opt o, const char *as, const char *argv[], int n);
 /* The name nearest to a misspelt one, NULL if none is near. */
 const char *nearest(const char *word, const char *(*name)(size_t i), size_t n);
 

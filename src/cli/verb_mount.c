@@ -157,18 +157,10 @@ static int run_vtaped(const struct args *a, const char *store, const char *mount
 	argv[n++] = store;
 	argv[n++] = "--mount";
 	argv[n++] = mountpoint;
-	if (args_has(a, OPT_DRIVES)) {
-		argv[n++] = "--drives";
-		argv[n++] = a->value[OPT_DRIVES];
-	}
-	if (args_has(a, OPT_MOUNT_OPTIONS)) {
-		argv[n++] = "-o";
-		argv[n++] = a->value[OPT_MOUNT_OPTIONS];
-	}
-	if (args_has(a, OPT_ALLOW_OTHER))
-		argv[n++] = "--allow-other";
-	if (args_has(a, OPT_FOREGROUND))
-		argv[n++] = "--foreground";
+	n = args_pass(a, OPT_DRIVES, "--drives", argv, n);
+	n = args_pass(a, OPT_MOUNT_OPTIONS, "-o", argv, n);
+	n = args_pass(a, OPT_ALLOW_OTHER, "--allow-other", argv, n);
+	n = args_pass(a, OPT_FOREGROUND, "--foreground", argv, n);
 	argv[n] = NULL;
 	if (!args_has(a, OPT_FOREGROUND))
 		return spawn_wait(argv);

@@ -27,14 +27,8 @@ int verb_init(const struct args *a)
 	argv[n++] = "--store";
 	argv[n++] = a->operand[0];
 	argv[n++] = "--init";
-	if (args_has(a, OPT_CHUNK_AVG)) {
-		argv[n++] = "--chunk-avg";
-		argv[n++] = a->value[OPT_CHUNK_AVG];
-	}
-	if (args_has(a, OPT_COMPRESSION)) {
-		argv[n++] = "--compression";
-		argv[n++] = a->value[OPT_COMPRESSION];
-	}
+	n = args_pass(a, OPT_CHUNK_AVG, "--chunk-avg", argv, n);
+	n = args_pass(a, OPT_COMPRESSION, "--compression", argv, n);
 	argv[n] = NULL;
 	r = spawn_wait(argv);
 	if (r)
@@ -123,7 +117,8 @@ static void print_drives(const json_t *st)
 		printf("%-11s  %s%s%s%s\n", name, volume ? volume : "-",
 		       json_is_true(json_object_get(d, "open")) ? ", open" : "",
 		       json_is_true(json_object_get(d, "locked")) ? ", locked" : "",
-		       json_is_true(json_object_get(d, "out")) ? ", unloaded by its host, for the changer to fetch" : "");
+		       json_is_true(json_object_get(d, "out"))
+			       ? ", unloaded by its host, for the changer to fetch" : "");
 	}
 }
 
@@ -196,7 +191,8 @@ int verb_stats(const struct args *a)
 
 int verb_get(const struct args *a)
 {
-	return listing_of_props(a, json_pack("{s:s, s:o}", "verb", "get", "props", json_words(a->operand, a->operands)));
+	return listing_of_props(a, json_pack("{s:s, s:o}", "verb", "get",
+					     "props", json_words(a->operand, a->operands)));
 }
 
 int verb_set(const struct args *a)
