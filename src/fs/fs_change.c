@@ -65,16 +65,22 @@ static int delete_volume(struct fs *fs, uint64_t id)
 	return fs_errno(library_volume_delete(fs->lib, id));
 }
 
+/* What is in an archive only goes with its tape. */
+static int lookup_to_remove(struct fs *fs, const struct node *dir, const char *name, struct node *out)
+{
+	int r = tree_lookup(fs, dir, name, out);
+
+	return r || !node_is_archived(out) ? r : -EROFS;
+}
+
 int tree_rmdir(struct fs *fs, const struct node *dir, const char *name)
 {
 	struct volume_stat st;
 	struct node n;
-	int r = tree_lookup(fs, dir, name, &n);
+	int r = lookup_to_remove(fs, dir, name, &n);
 
 	if (r)
 		return r;
-	if (node_is_archived(&n))
-		return -EROFS;
 	if (n.kind == NODE_POOL)
 		return fs_errno(library_pool_destroy(fs->lib, name, false));
 	if (n.kind != NODE_VOLUME)
@@ -88,12 +94,10 @@ int tree_rmdir(struct fs *fs, const struct node *dir, const char *name)
 int tree_unlink(struct fs *fs, const struct node *dir, const char *name)
 {
 	struct node n;
-	int r = tree_lookup(fs, dir, name, &n);
+	int r = lookup_to_remove(fs, dir, name, &n);
 
 	if (r)
 		return r;
-	if (node_is_archived(&n))
-		return -EROFS;
 	if (node_is_dir(&n))
 		return -EISDIR;
 	/* A tape only shrinks from its end, and what is on it was meant to stay: one tape file cannot be removed. */
