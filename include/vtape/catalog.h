@@ -103,8 +103,8 @@ int catalog_pool_get(struct catalog *c, const char *name, struct catalog_pool *o
 int catalog_pool_by_id(struct catalog *c, uint32_t id, struct catalog_pool *out);		/* _NONE */
 int catalog_pool_put(struct catalog *c, const struct catalog_pool *p);	/* by id; a new name must be free: _EXISTS */
 int catalog_pool_destroy(struct catalog *c, uint32_t id);		/* _NOT_EMPTY */
-/* In order of name; non-zero from @each stops and is returned.  One whose row is damaged is passed over, the check tells
- * of it. */
+/* In order of name; non-zero from @each stops and is returned.  One whose row is damaged is passed over, the check
+ * tells of it. */
 int catalog_pool_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_pool *p), void *ctx);
 
 /* The properties as words, for `vtape pool set/get`.  -ENOENT unknown, -EINVAL bad value, both with words. */
@@ -209,11 +209,11 @@ int catalog_scsi_get(struct catalog *c, struct catalog_scsi *out);	/* never set:
 
 /* Properties of the store as a whole, by the names of the table in catalog_store.c, for `vtape set/get`. */
 struct catalog_store {
-	uint64_t scrub_every_s;		/* scrub-every: how old the last whole scrub may get; 30 days; 0: never by itself */
+	uint64_t scrub_every_s;		/* scrub-every: age the last scrub may have; 30 days; 0: never by itself */
 	uint64_t scrub_rate_bytes;	/* scrub-rate: in a second; 32 MiB */
 	uint64_t gc_rate_bytes;		/* gc-rate: copied in a second; 64 MiB; 0: as fast as it goes */
 	uint32_t gc_live_percent;	/* gc-live: packs with less than this in use are copied forward; 70 */
-	bool gc_off;			/* gc: nothing is freed; set when the database was made anew and maps were lost */
+	bool gc_off;			/* gc: nothing is freed; set when a database was made anew and maps were lost */
 };
 int catalog_store_get(struct catalog *c, struct catalog_store *out);
 int catalog_store_put(struct catalog *c, const struct catalog_store *s);
@@ -323,6 +323,7 @@ int catalog_hook_get(struct catalog *c, const char *name, struct catalog_hook *o
 int catalog_hook_remove(struct catalog *c, const char *name);					/* _NONE */
 /* In order of name; one whose row is damaged is passed over, the check tells of it. */
 int catalog_hook_each(struct catalog *c, int (*each)(void *ctx, const struct catalog_hook *h), void *ctx);
-bool catalog_hook_wants(const struct catalog_hook *h, const struct catalog_event *e);	/* never of itself: hook-failed */
+/* Never hook-failed, which would be of itself. */
+bool catalog_hook_wants(const struct catalog_hook *h, const struct catalog_event *e);
 
 #endif

@@ -199,14 +199,15 @@ void chunk_copier_end_commit(struct chunk_copier *c, bool written);
 struct chunk_scrubbed { uint64_t bytes; uint32_t chunks, damaged; };	/* damaged: and not healed */
 int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbed *out);
 
-/* Proves that packs, their rows, the index and the totals tell the same story.  @data: reads every chunk and every header
- * as well; what fails is dealt with as a reader would.  @found gets words about each fault and whether it was mended;
+/* Proves that packs, their rows, the index and the totals tell the same story.  @data: reads every chunk and every
+ * header as well; what fails is dealt with as a reader would.  @found gets words about each fault and whether it was
+ * mended;
  * @repair mends what loses nothing: rows of the index and of packs, totals, tables of contents, headers; never a chunk.
  * Runs beside writers and readers, not beside chunk_gc_pack().  Takes 30 MiB whatever the size of the store. */
 struct chunk_checked {
 	uint64_t packs, chunks, bytes, faults, repaired;
-	/* Chunks that no row of the index leads to: they are not shared.  No fault: of a chunk that is in two packs the row
-	 * leads to one, and goes when that is removed.  @repair gives them one. */
+	/* Chunks that no row of the index leads to: they are not shared.  No fault: of a chunk that is in two packs
+	 * the row leads to one, and goes when that is removed.  @repair gives them one. */
 	uint64_t unindexed;
 };
 struct chunk_check_config {
@@ -220,8 +221,8 @@ int chunk_store_check(struct chunk_store *cs, const struct chunk_check_config *c
 /* Makes KV_INDEX anew, and KV_PACK as far as packs tell it, before the store is opened: from the packs alone.  What a
  * journal brought back of KV_PACK (damaged chunks, packs that are missing) is kept.  Packs that were not sealed are
  * finished.  Numbers of packs go on far beyond those known.  @unreadable: packs that are missing or of which nothing
- * can be read; @found is told, and of those that can be read in part.  Of @cfg nothing else but @progress counts.  If it
- * was stopped it must be done again before the store is opened. */
+ * can be read; @found is told, and of those that can be read in part.  Of @cfg nothing else but @progress counts.  If
+ * it was stopped it must be done again before the store is opened. */
 struct chunk_rebuilt { uint64_t packs, chunks, unreadable; };
 int chunk_store_rebuild(struct kv *kv, struct packs *packs, const struct chunk_check_config *cfg,
 			struct chunk_rebuilt *out);

@@ -20,8 +20,8 @@ int ctl_send(int sock, const json_t *msg, int fd);			/* fd -1: none */
 /* -EPIPE: the other side closed.  *msg is the caller's, and *fd too; -1 if none came. */
 int ctl_recv(int sock, json_t **msg, int *fd);
 
-/* ctl_bytes.c: a name that need not be UTF-8 as member @key; then its bytes in hex are member @raw_key.  Its end is a NUL,
- * behind len in @out.  -EINVAL with words: hex that is none. */
+/* ctl_bytes.c: a name that need not be UTF-8 as member @key; then its bytes in hex are member @raw_key.  Its end is a
+ * NUL, behind len in @out.  -EINVAL with words: hex that is none. */
 int ctl_put_bytes(json_t *o, const char *key, const char *raw_key, const char *s);
 int ctl_get_bytes(const json_t *o, const char *key, const char *raw_key, struct buf *out);
 

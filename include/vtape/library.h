@@ -40,27 +40,30 @@ int library_look(struct library *lib, uint64_t volume, struct volume **vol);
 int library_look_end(struct library *lib, uint64_t volume);
 
 /* Through which door a volume is written, and by whom: for whoever wants to know what is on it. */
-enum library_door { LIBRARY_DOOR_UNKNOWN, LIBRARY_DOOR_TAPES, LIBRARY_DOOR_FILES, LIBRARY_DOOR_IMAGES, LIBRARY_DOOR_DRIVE,
-		    LIBRARY_DOOR_SCSI, LIBRARY_DOOR_COMMAND };
-const char *library_door_name(enum library_door d);	/* "tapes", "files", "images", "drive", "scsi", "command", "unknown" */
+enum library_door {
+	LIBRARY_DOOR_UNKNOWN, LIBRARY_DOOR_TAPES, LIBRARY_DOOR_FILES, LIBRARY_DOOR_IMAGES, LIBRARY_DOOR_DRIVE,
+	LIBRARY_DOOR_SCSI, LIBRARY_DOOR_COMMAND
+};
+/* "tapes", "files", "images", "drive", "scsi", "command", "unknown" */
+const char *library_door_name(enum library_door d);
 struct library_writer {
 	enum library_door door;
 	uint32_t uid;			/* of the program; UINT32_MAX: not known */
 	char program[16];		/* its name (comm); "": not known */
 	int32_t drive;			/* -1: none */
 };
-/* Said by a door once it has a write claim, or a drive open for writing (@volume 0 if that is empty), for what is written
- * from then on: in a drive also for what is loaded later, until it is closed. */
+/* Said by a door once it has a write claim, or a drive open for writing (@volume 0 if that is empty), for what is
+ * written from then on: in a drive also for what is loaded later, until it is closed. */
 void library_writer_is(struct library *lib, uint64_t volume, const struct library_writer *w);
 /* The last one since the start; .door LIBRARY_DOOR_UNKNOWN if nobody wrote. */
 void library_writer(struct library *lib, uint64_t volume, struct library_writer *out);
 /* Who wants to know what happens to contents.  Called without a lock that the library's calls take, from any thread; it
- * must be quick, and may not call the library.  One watcher; NULL: none any more (then it does not run, nor will it). */
+ * must be quick, and may not call the library.  One watcher; NULL: none any more, and it does not run. */
 enum library_watch {
 	WATCH_WRITING,		/* a writer has begun */
 	WATCH_WRITTEN,		/* he is gone, all is committed */
-	WATCH_CHANGED,		/* erased, replaced, restored, moved to another pool; with LIBRARY_EVERY_VOLUME: a pool's
-				 * property contents is another */
+	WATCH_CHANGED,		/* erased, replaced, restored, moved to another pool; of LIBRARY_EVERY_VOLUME: a
+				 * pool has another property contents */
 	WATCH_DROPPED,		/* old generations are gone */
 	WATCH_DELETED,
 };
@@ -148,7 +151,8 @@ int library_pool_create(struct library *lib, const char *name, const struct cata
 			struct catalog_pool *out);
 int library_pool_destroy(struct library *lib, const char *name, bool with_volumes);
 int library_pool_rename(struct library *lib, const char *from, const char *to);
-/* Changes its properties and modes. @change edits the struct; name, number and lock stay as they are; < 0 from it ends it. */
+/* Changes its properties and modes. @change edits the struct; name, number and lock stay as they are; < 0 from it ends
+ * it. */
 int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
 			void *ctx);
 /* @perm NULL: root's, 0644.  A name of its own for each; *out may be NULL.  With @incoming any name up to BARCODE_MAX
@@ -190,10 +194,9 @@ static inline uint64_t library_mtime_ns(const struct catalog_volume *v, const st
  * neither expires nor is it given to who asks for a scratch.
  *
  * Its date is on the retention clock: the one said by hand; else, where the pool has a time, that long after it was
- * last written (or became assigned, or its content began, whichever is latest; a wall clock that was behind makes nothing
- * older); and with expire-label, not before the
- * latest date in its labels, which alone is a date too.  A date said by hand is for what was on it then: a new
- * generation forgets it, but CATALOG_NEVER.
+ * last written (or became assigned, or its content began, whichever is latest; a wall clock that was behind makes
+ * nothing older); and with expire-label, not before the latest date in its labels, which alone is a date too.  A date
+ * said by hand is for what was on it then: a new generation forgets it, but CATALOG_NEVER.
  */
 /* @label_ns: the latest date in its labels, 0: none.  CATALOG_NEVER: it does not expire. */
 uint64_t library_expires(const struct catalog_volume *v, const struct catalog_pool *p, const struct volume_stat *st,
@@ -205,7 +208,7 @@ struct library_expired {
 	const char *pool;
 	uint64_t expires_ns, bytes;
 	enum library_expire what;
-	const char *why;		/* kept, failed: "locked until ...", "loaded in drive nst0", ...; else where it goes */
+	const char *why;		/* kept, failed: "locked until ...", "loaded in ..."; else where it goes */
 };
 struct library_expire_config {
 	const uint32_t *pools;		/* numbers; NULL: all */
@@ -241,7 +244,7 @@ void library_stack(struct library *lib, unsigned n);
 /* ---- sites ------------------------------------------------------------------------------------------------------ */
 
 /* What another site writes is for reading, through every door: -EROFS with words. */
-enum catalog_access library_access(struct library *lib, const struct catalog_volume *v);	/* catalog_access_of() */
+enum catalog_access library_access(struct library *lib, const struct catalog_volume *v); /* catalog_access_of() */
 /* A volume of another site, which tells of it, or an operator for it. */
 struct library_registration {
 	const char *pool, *name;
@@ -250,8 +253,8 @@ struct library_registration {
 	enum catalog_access access;		/* secondary or restricted */
 	uint64_t generation, written_ns;	/* 0: not told */
 };
-/* One that was registered for that site before is told again.  -EEXIST with words: the label is another volume's; if that
- * has another serial, it is recorded as a clash, with an event.  *out may be NULL. */
+/* One that was registered for that site before is told again.  -EEXIST with words: the label is another volume's; if
+ * that has another serial, it is recorded as a clash, with an event.  *out may be NULL. */
 int library_volume_register(struct library *lib, const struct library_registration *reg, struct catalog_volume *out);
 /* May a volume get this name?  -EEXIST: who has it, here or at another site. */
 int library_label_free(struct library *lib, const char *name);
@@ -262,20 +265,20 @@ int library_volume_access(struct library *lib, uint64_t volume, enum catalog_acc
 /* ---- retention -------------------------------------------------------------------------------------------------- */
 
 /*
- * A lock lasts until a moment on the retention clock and only ever gets longer.  While it lasts, what is on the volume is
- * not written over, erased, replaced or restored over, the volume not deleted or moved to another pool, its old
- * generations not dropped, whoever asks and through whichever door: -EPERM with words.  It can be read, loaded, appended
- * to, renamed.  A locked pool has all its volumes locked, and is not destroyed.
+ * A lock lasts until a moment on the retention clock and only ever gets longer.  While it lasts, what is on the volume
+ * is not written over, erased, replaced or restored over, the volume not deleted or moved to another pool, its old
+ * generations not dropped, whoever asks and through whichever door: -EPERM with words.  It can be read, loaded,
+ * appended to, renamed.  A locked pool has all its volumes locked, and is not destroyed.
  */
-int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns);	/* -EPERM: it would get shorter */
+int library_volume_lock(struct library *lib, uint64_t volume, uint64_t until_ns); /* -EPERM: it would get shorter */
 int library_pool_lock(struct library *lib, const char *pool, uint64_t until_ns);
 /* The later one of the volume's and its pool's; 0: neither, or over. */
 uint64_t library_locked_until(struct library *lib, const struct catalog_volume *v);
 /* May what is on it be replaced or erased?  0, -EROFS, -EPERM; asked again by who does it, this is for whoever wants to
  * know before a long transfer. */
 int library_may_overwrite(struct library *lib, uint64_t volume);
-/* For a door at which the tape itself refused (TAPE_E_PROTECTED): was it for a lock?  Then the event is told, -EPERM with
- * words; else 0.  @done: "written over". */
+/* For a door at which the tape itself refused (TAPE_E_PROTECTED): was it for a lock?  Then the event is told, -EPERM
+ * with words; else 0.  @done: "written over". */
 int library_refused(struct library *lib, uint64_t volume, const char *done);
 /* For a door at which a writer got ENOSPC: if it was the disk's end and not the tape's, the event is told. */
 void library_no_space(struct library *lib, uint64_t volume);
@@ -284,8 +287,9 @@ int library_volume_restore(struct library *lib, uint64_t volume, uint64_t genera
 
 /* ---- space ------------------------------------------------------------------------------------------------------ */
 
-/* Drops generations past their pool's keep time (on the retention clock), then tape_gc() with @cfg.  Also run by itself:
- * soon after a start, a delete or a replace, once an hour, and when space is low.  A dry run tells what both would do. */
+/* Drops generations past their pool's keep time (on the retention clock), then tape_gc() with @cfg.  Also run by
+ * itself: soon after a start, a delete or a replace, once an hour, and when space is low.  A dry run tells what both
+ * would do. */
 struct library_gc_report { uint64_t dropped_generations; struct tape_gc_report tape; };
 int library_gc(struct library *lib, const struct tape_gc_config *cfg, struct library_gc_report *out);
 
@@ -300,13 +304,14 @@ struct library_scrub {
 	uint64_t done_packs, all_packs, done_bytes, all_bytes;
 	uint64_t chunks, damaged;		/* seen by this or the last one */
 };
-int library_scrub_start(struct library *lib, uint64_t rate_bytes);	/* 0: the store's; goes on where one was stopped */
+/* @rate_bytes 0: the store's.  It goes on where one was stopped. */
+int library_scrub_start(struct library *lib, uint64_t rate_bytes);
 int library_scrub_stop(struct library *lib);
 int library_scrub_status(struct library *lib, struct library_scrub *out);
 
 /* The whole structure: catalog, maps, packs, index, the database and its journal.  @repair also gives a tape that the
- * catalog has lost a name there (LOST-<number>, protected, in pool "default"), and queues to be freed what no tape has, if
- * every tape's head is there and can be read and the property gc is on. */
+ * catalog has lost a name there (LOST-<number>, protected, in pool "default"), and queues to be freed what no tape has,
+ * if every tape's head is there and can be read and the property gc is on. */
 struct library_check_config {
 	bool data, repair;
 	void (*found)(void *ctx, const char *room, const char *about, const char *what, bool repaired);
@@ -322,6 +327,7 @@ struct library_checked {
 int library_check(struct library *lib, const struct library_check_config *cfg, struct library_checked *out);
 
 /* What is hurt, as tape_each_hurt() has it, of one volume or (0) of all. */
-int library_each_hurt(struct library *lib, uint64_t volume, int (*each)(void *ctx, const struct tape_hurt *h), void *ctx);
+int library_each_hurt(struct library *lib, uint64_t volume, int (*each)(void *ctx, const struct tape_hurt *h),
+		      void *ctx);
 
 #endif

@@ -74,7 +74,7 @@ enum packs_step {
 enum packs_failure {
 	PACKS_REFUSED,		/* nothing was done */
 	PACKS_PARTLY,		/* a write stored a part; a sync lost what was written since the last */
-	PACKS_STALE,		/* a sync lost the same, but only who reads from the disk sees it: the cache has it still */
+	PACKS_STALE,		/* a sync lost the same, but the cache has it still: only the disk shows it */
 	PACKS_FLIPPED		/* a read gives one wrong bit and no error */
 };
 struct packs_fault { unsigned kinds; uint64_t step; bool lasting; enum packs_failure how; int error; };

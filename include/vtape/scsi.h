@@ -44,10 +44,10 @@ bool scsi_model_known(enum scsi_kind kind, const char *name);
 
 /*
  * Memory that outlives the process when it is killed (a shared mapping of a file; in tests the heap), zeros at first.
- * It has what an initiator was told is done and the disk does not have yet: records since the last commit, where the head
- * stands, mode parameters, and the answer to the last command.  With it a unit goes on as if nothing had happened;
- * without (lost with the machine) it is a drive that was switched on anew: UNIT ATTENTION, power on, and the tape as it
- * was last committed.
+ * It has what an initiator was told is done and the disk does not have yet: records since the last commit, where the
+ * head stands, mode parameters, and the answer to the last command.  With it a unit goes on as if nothing had
+ * happened; without (lost with the machine) it is a drive that was switched on anew: UNIT ATTENTION, power on, and the
+ * tape as it was last committed.
  */
 #define SCSI_MEMORY_MIN (64u << 10)	/* a changer's; for a drive add what may wait for a commit: 96 MiB is good */
 

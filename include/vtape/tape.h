@@ -81,7 +81,8 @@ struct volume_stat {
 	bool damaged;			/* volume_history(): its head cannot be read; all that follows is 0 */
 	uint32_t partitions;
 	struct tape_tally end;		/* at the end of data */
-	uint64_t stretch;		/* another one whenever something at an end went away: with the same objects it is the same tape */
+	uint64_t stretch;		/* another one when something at an end went away: with the same objects it is
+					 * the same tape */
 	uint64_t unique_bytes;		/* raw bytes of chunks that were new when this generation's data was written */
 	uint64_t stored_bytes;		/* what they cost on disk */
 	uint64_t begun_ns, ended_ns;	/* clock_retention_ns(); ended: 0 for the current generation */
@@ -165,7 +166,8 @@ static inline int volume_append_filemark(struct volume *v, uint32_t partition)
  * locked, and it is more than filemarks written since the volume was opened (a mark that a close left and that is
  * taken back). -ERANGE beyond the end. */
 int volume_truncate(struct volume *v, uint32_t partition, uint64_t object);
-/* For volume_truncate() it is as if the volume was closed and opened now: the tape was unloaded, but stays where it is. */
+/* For volume_truncate() it is as if the volume was closed and opened now: the tape was unloaded, but stays where it
+ * is. */
 void volume_session_ends(struct volume *v);
 /* Blank, with @partitions of equal capacity.  A new generation, unless it was blank.  TAPE_E_PROTECTED: as
  * volume_truncate(), unless it was blank; -EINVAL. */

@@ -28,8 +28,9 @@ struct tarball_member {
 				 * archive: those that had to be read to come to its beginning, and to its end */
 	uint64_t data;		/* where its bytes begin, one behind the other and all there; TARBALL_NO_PLACE: they
 				 * do not lie there as they are (compressed, sparse, cut off), or it has none */
-	/* Of GNU tar -M, which goes on on another tape: how many bytes of the file are on those before, .size is the rest;
-	 * and how many of .size are not there, because the archive ends before.  Only of bytes that lie as they are. */
+	/* Of GNU tar -M, which goes on on another tape: how many bytes of the file are on those before, .size is the
+	 * rest; and how many of .size are not there, because the archive ends before.  Only of bytes that lie as they
+	 * are. */
 	uint64_t before, missing;
 	uint32_t mode, uid, gid;	/* mode: permission bits */
 	const char *user, *group;	/* NULL: not said */

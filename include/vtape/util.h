@@ -223,8 +223,9 @@ uint64_t clock_now_ns(void);		/* wall clock, ns since 1970 */
 uint64_t clock_mono_ns(void);		/* for measuring and for timeouts */
 void clock_set(uint64_t now_ns);	/* tests only: the wall clock stands still there; 0 lets it run again */
 
-/* The retention clock: what locks and keep times are measured against.  It runs with the machine (CLOCK_BOOTTIME), never
- * backwards, and not with the wall clock, so setting that forward ends no lock; see catalog.h for how it lives on. */
+/* The retention clock: what locks and keep times are measured against.  It runs with the machine (CLOCK_BOOTTIME),
+ * never backwards, and not with the wall clock, so setting that forward ends no lock; see catalog.h for how it lives
+ * on. */
 uint64_t clock_retention_ns(void);	/* the wall clock until clock_retention_set() */
 void clock_retention_set(uint64_t now_ns);	/* runs on from there; 0: follows the wall clock again (tests) */
 uint64_t clock_boot_ns(void);		/* CLOCK_BOOTTIME */

@@ -37,8 +37,9 @@ static int clash_holds(struct check *k, const struct catalog_clash *clash)
 	if (r || !strcmp(v.serial, clash->serial))
 		return r < 0 && r != -EUCLEAN ? r : 0;	/* renamed meanwhile, or its damage is told elsewhere */
 	r = catalog_site_by_number(k->c, clash->site, &s);
-	tell(k, false, "volume %s, serial %s, has a label that site %s has on serial %s: one of the two is to be renamed",
-	     v.name, v.serial, r ? "?" : s.name, clash->serial);
+	tell(k, false,
+	     "volume %s, serial %s, has a label that site %s has on serial %s: one of the two is to be renamed", v.name,
+	     v.serial, r ? "?" : s.name, clash->serial);
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }
 

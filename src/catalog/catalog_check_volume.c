@@ -185,7 +185,8 @@ int check_file(struct check *k, const struct at *at)
 		return 0;
 	k->done->files++;
 	if (r == -EUCLEAN) {
-		tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged", at->number, file);
+		tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged", at->number,
+		     file);
 		return 0;
 	}
 	if (!r)
@@ -220,7 +221,7 @@ int check_file_name(struct check *k, const struct at *at)
 	}
 	r = catalog_file_get(k->c, at->number, get_be64(at->key.b + len - 8), &f);
 	if (r == CATALOG_E_NONE || (!r && strcmp(f.name, (const char *)at->key.b + 9)))
-		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": the name %s leads to no tape file", at->number,
-		     (const char *)at->key.b + 9);
+		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": the name %s leads to no tape file",
+		     at->number, (const char *)at->key.b + 9);
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }

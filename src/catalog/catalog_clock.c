@@ -4,10 +4,10 @@
  * counts (CLOCK_BOOTTIME), so whoever sets the wall clock ends no lock.
  *
  * Only the time that the machine was off is not counted by anybody but the wall clock, which may be wrong.  So after
- * another boot there is a gap: while it is open, and the wall clock is ahead, the retention clock catches up with it, at
- * 24 times the speed of time at most.  A machine that is on for an hour a day does not fall behind; a lock of 30 days
- * lasts more than a day of running, whatever the wall clock was set to.  The gap is closed once both agree, and from
- * then on until the next boot the wall clock is not asked.
+ * another boot there is a gap: while it is open, and the wall clock is ahead, the retention clock catches up with it,
+ * at 24 times the speed of time at most.  A machine that is on for an hour a day does not fall behind; a lock of 30
+ * days lasts more than a day of running, whatever the wall clock was set to.  The gap is closed once both agree, and
+ * from then on until the next boot the wall clock is not asked.
  *
  * Guarantees: the clock never goes backwards while the store is open, and by no more than what was not yet written
  * (a minute) over a crash and another boot.

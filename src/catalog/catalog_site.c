@@ -84,7 +84,9 @@ static int stands_beside(void *ctx, const struct catalog_site *s)
 		p->next = s->number + 1;
 	if (s->number == p->site->number)
 		return 0;
-	return !strcasecmp(s->name, p->site->name) || (s->id[0] && !strcasecmp(s->id, p->site->id)) ? CATALOG_E_EXISTS : 0;
+	if (!strcasecmp(s->name, p->site->name) || (s->id[0] && !strcasecmp(s->id, p->site->id)))
+		return CATALOG_E_EXISTS;
+	return 0;
 }
 
 static int site_check(const struct catalog_site *s)

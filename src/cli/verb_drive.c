@@ -19,8 +19,10 @@ int verb_drive_list(const struct args *a)
 static int load_scratch(const struct args *a)
 {
 	json_t *ok = NULL;
-	int r = store_ask(a, json_pack("{s:s, s:s, s:b, s:s?}", "verb", "drive.load", "drive", a->operand[0], "scratch", 1,
-				       "pool", a->operand[1]), NULL, NULL, &ok);
+	int r = store_ask(a,
+			  json_pack("{s:s, s:s, s:b, s:s?}", "verb", "drive.load", "drive", a->operand[0], "scratch", 1,
+				    "pool", a->operand[1]),
+			  NULL, NULL, &ok);
 
 	if (!r)
 		printf("%s\n", json_string_value(json_object_get(ok, "volume")));

@@ -70,8 +70,8 @@ static void make_columns(json_t *row)
 	if (uid)
 		snprintf(user, sizeof(user), ", user %lld", (long long)json_integer_value(uid));
 	if (door && strcmp(door, "unknown") != 0)
-		json_object_set_new(row, "by", json_sprintf("%s%s%s%s", door, program ? ": " : "", program ? program : "",
-							    user));
+		json_object_set_new(row, "by",
+				    json_sprintf("%s%s%s%s", door, program ? ": " : "", program ? program : "", user));
 }
 
 static int file_row(void *listing, const char *key, json_t *row)

@@ -26,8 +26,11 @@ static int join_words(char **word, int n, struct buf *out)
 
 	for (int i = 0; i < n && !r; i++) {
 		if (!word[i][0] || strpbrk(word[i], " \t\n"))
-			return err_explain(-EINVAL, "hook set: \"%s\" is empty or has a space in it, which neither a program nor its "
-						    "arguments may; put it into a script", word[i]);
+			return err_explain(
+				-EINVAL,
+				"hook set: \"%s\" is empty or has a space in it, which neither a program nor its "
+				"arguments may; put it into a script",
+				word[i]);
 		r = buf_printf(out, "%s%s", i ? " " : "", word[i]);
 	}
 	return r;

@@ -33,9 +33,11 @@ int verb_volume_label(const struct args *a)
 	if (!r && t.has_data)
 		r = confirm(a, "Write a label over volume %s, %s of data", name, t.size);
 	if (!r)
-		r = store_call(&s, json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:b}", "verb", "volume.label", "name", name, "id",
-					     a->value[OPT_ID], "owner", a->value[OPT_OWNER], "ibm", args_has(a, OPT_IBM),
-					     "overwrite", args_has(a, OPT_OVERWRITE)), -1, NULL, NULL, &ok);
+		r = store_call(&s,
+			       json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:b}", "verb", "volume.label", "name", name, "id",
+					 a->value[OPT_ID], "owner", a->value[OPT_OWNER], "ibm", args_has(a, OPT_IBM),
+					 "overwrite", args_has(a, OPT_OVERWRITE)),
+			       -1, NULL, NULL, &ok);
 	if (!r)
 		printf("%s is labelled %s\n", name, json_string_value(json_object_get(ok, "label")));
 	json_decref(ok);

@@ -37,9 +37,11 @@ int verb_pool_set(const struct args *a)
 	bool takes;
 	int r = takeover_ask(a, "pool", a->operand, 1, a->operands, &takes);
 
-	return r ? r : store_ask(a, json_pack("{s:s, s:s, s:o, s:b}", "verb", "pool.set", "name", a->operand[0], "set",
-					      json_words(a->operand + 1, a->operands - 1), "takeover", takes), NULL, NULL,
-				 NULL);
+	return r ? r
+		 : store_ask(a,
+			     json_pack("{s:s, s:s, s:o, s:b}", "verb", "pool.set", "name", a->operand[0], "set",
+				       json_words(a->operand + 1, a->operands - 1), "takeover", takes),
+			     NULL, NULL, NULL);
 }
 
 int verb_pool_rename(const struct args *a)

@@ -113,7 +113,8 @@ int takeover_ask(const struct args *a, const char *noun, char **words, int names
 	if (!asked)
 		return 0;
 	snprintf(list, sizeof(list), "%s.list", noun);
-	r = store_ask(a, json_pack("{s:s, s:o}", "verb", list, "names", json_words(words, names)), count_theirs, &t, NULL);
+	r = store_ask(a, json_pack("{s:s, s:o}", "verb", list, "names", json_words(words, names)), count_theirs, &t,
+		      NULL);
 	if (r || !t.count)
 		return r;
 	*takes = true;

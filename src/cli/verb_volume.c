@@ -81,7 +81,8 @@ static void show_one(const json_t *row)
 
 	for (size_t i = 0; i < ARRAY_LEN(show_columns); i++) {
 		const json_t *v = member(row, show_columns[i].path);
-		bool may_be_0 = strcmp(show_columns[i].path, "record_bytes") && strncmp(show_columns[i].path, "site_", 5);
+		bool may_be_0 =
+			strcmp(show_columns[i].path, "record_bytes") && strncmp(show_columns[i].path, "site_", 5);
 		bool none = !v || (!may_be_0 && json_integer_value(v) == 0);
 		if (!none)
 			shown[n++] = show_columns[i];

@@ -29,14 +29,14 @@ static int list_line(struct list *l, const char *word, int number)
 	const json_t *before;
 
 	if (!parse_is_name(word))
-		return err_explain(-EINVAL, "line %d: \"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)", number,
-				   word, BARCODE_MAX);
+		return err_explain(-EINVAL, "line %d: \"%s\" is no name for a volume (1 to %d of A-Z a-z 0-9 . _ - +)",
+				   number, word, BARCODE_MAX);
 	before = json_object_get(l->seen, word);
 	if (before)
 		return err_explain(-EINVAL, "line %d: \"%s\" is on line %d already", number, word,
 				   (int)json_integer_value(before));
-	if (json_object_set_new(l->seen, word, json_integer(number)) || json_array_append_new(l->names, json_string(word)) ||
-	    json_array_append_new(l->lines, json_integer(number)))
+	if (json_object_set_new(l->seen, word, json_integer(number)) ||
+	    json_array_append_new(l->names, json_string(word)) || json_array_append_new(l->lines, json_integer(number)))
 		return err_origin(-ENOMEM);
 	return 0;
 }
@@ -116,8 +116,9 @@ int verb_volume_create(const struct args *a)
 		r = list_of_file(a->value[OPT_FROM], &l);
 	if (r)
 		return r;
-	request = json_pack("{s:s, s:s?, s:s?, s:b, s:b}", "verb", "volume.create", "pool", a->value[OPT_POOL], "capacity",
-			    a->value[OPT_CAPACITY], "worm", args_has(a, OPT_WORM), "protect", args_has(a, OPT_PROTECT));
+	request = json_pack("{s:s, s:s?, s:s?, s:b, s:b}", "verb", "volume.create", "pool", a->value[OPT_POOL],
+			    "capacity", a->value[OPT_CAPACITY], "worm", args_has(a, OPT_WORM), "protect",
+			    args_has(a, OPT_PROTECT));
 	if (l.names) {
 		json_object_set_new(request, "names", l.names);
 		json_object_set_new(request, "lines", l.lines);

@@ -75,8 +75,8 @@ static int expires_word(const char *value, char **out)
 	int n;
 
 	if (parse_duration(value, &for_s) && when_parse(value, &until_ns, &for_s))
-		return err_explain(-EINVAL, "\"%s\" is not when a volume expires (examples: 2027-01-31, 30d, never, pool)",
-				   value);
+		return err_explain(
+			-EINVAL, "\"%s\" is not when a volume expires (examples: 2027-01-31, 30d, never, pool)", value);
 	n = until_ns ? asprintf(out, "expires=@%llu", (unsigned long long)until_ns)
 		     : asprintf(out, "expires=+%llus", (unsigned long long)for_s);
 	return n < 0 ? err_origin(-ENOMEM) : 0;

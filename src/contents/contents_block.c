@@ -210,7 +210,8 @@ int block_row(const struct block_writer *w, struct buf *out)
 
 static int damaged(uint32_t content)
 {
-	return err_explain(-EUCLEAN, "contents: members of list %u are damaged or of a version that is not known", content);
+	return err_explain(-EUCLEAN, "contents: members of list %u are damaged or of a version that is not known",
+			   content);
 }
 
 int block_read(struct block_reader *r, uint32_t content, uint32_t first, const void *row, size_t len)

@@ -388,7 +388,8 @@ static int check_keys(struct check *k)
 
 		if (is_key(key, len))
 			continue;
-		tell(k, k->repair, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
+		tell(k, k->repair, "a row of %zu bytes of key, beginning with %02x, is of no kind", len,
+		     len ? key[0] : 0);
 		r = k->repair ? drop_row(k, key, len) : 0;
 	}
 	return r ? r : kv_iter_error(it);
@@ -440,7 +441,8 @@ static int check_counts(struct check *k)
 		return r ? r : damaged;
 	if (!damaged && l == lists && m == members)
 		return 0;
-	tell(k, k->repair, "%" PRIu64 " lists with %" PRIu64 " members are there, and were not counted so", lists, members);
+	tell(k, k->repair, "%" PRIu64 " lists with %" PRIu64 " members are there, and were not counted so", lists,
+	     members);
 	return k->repair ? put_counts(k, lists, members) : 0;
 }
 

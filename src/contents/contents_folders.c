@@ -12,7 +12,7 @@
 
 #define FOLDERS_MAX 65536u
 #define NAMES_BYTES (8u << 20)
-#define SIEVE_SMALL_BITS (1u << 16)	/* for the first names: most lists are short, and clearing the large one takes its time */
+#define SIEVE_SMALL_BITS (1u << 16)	/* of the first names: most lists are short, and it is soon cleared */
 #define SIEVE_SMALL_NAMES 2048u
 #define SIEVE_BITS (1u << 25)
 

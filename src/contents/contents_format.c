@@ -13,8 +13,8 @@
  *   'N' name, 0, u32 content, u32 dir, u32 number   kind    a member of that name: "d" of a folder, else empty
  *   'X' u32 content, u32 number                  told       what was told later of a folder
  *   'G' u32 content                              (empty)    a list to be deleted
- *   'S' letter                                   counter    'c' numbers of lists below it are taken; how many there are:
- *                                                           'l' lists, 'm' members
+ *   'S' letter                                   counter    'c' numbers of lists below it are taken;
+ *                                                           how many there are: 'l' lists, 'm' members
  *
  *   file     u8 version, u8 flags (1 closed, 2 compressed), u32 partition, u64 file, u64 first, u64 last, u64 stretch,
  *            u64 offset, u64 bytes, u64 records, u32 record_bytes, u64 written_ns, u8 door, u32 uid, i32 drive,

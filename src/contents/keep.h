@@ -64,8 +64,8 @@ struct look_volume {
 	uint64_t expires_ns;		/* row V's, with the next */
 	struct contents_label vol1;
 };
-/* What can be had again takes nothing of what commits need on a disk that is nearly full: -ENOSPC, with words.  @begins:
- * there is a little more, so that what is begun can be ended. */
+/* What can be had again takes nothing of what commits need on a disk that is nearly full: -ENOSPC, with words.
+ * @begins: there is a little more, so that what is begun can be ended. */
 int look_room(struct contents *c, bool begins);
 /* The rows F agree with what is committed on the tape, as far as files are closed; then row V says so. */
 int look_agree(struct look *l, const struct catalog_volume *row, struct look_volume *v);

@@ -99,7 +99,8 @@ int truth_holds(struct truth *t, const struct contents_file *f);
 int label_parse(const void *record, size_t n, char name[5], struct contents_label *out);
 /* The 80 bytes of VOL1, HDR1, HDR2 ("EOF1", ... for those at the end). -EINVAL with words: a name that does not fit. */
 int label_format(const char *name, const struct contents_label *l, uint64_t blocks, uint8_t out[80]);
-/* What a tape file that is no archive begins with, in words ("Bacula volume", "gzip", "Amanda label"); "" if unknown. */
+/* What a tape file that is no archive begins with, in words ("Bacula volume", "gzip", "Amanda label"); "" if
+ * unknown. */
 const char *magic_words(const void *p, size_t n);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which members of archives lie where a tape cannot be read.  The catalog of contents was made while the tape was whole,
- * so it knows also those whose headers are damaged now, and of a compressed archive all that follow.  What it does not
- * know (it is still waiting, or the pool has it off, or the archive was broken before) is looked at by its headers: then
- * the bytes that cannot be read are letters, and a header among them has no name.
+ * Which members of archives lie where a tape cannot be read.  The catalog of contents was made while the tape was
+ * whole, so it knows also those whose headers are damaged now, and of a compressed archive all that follow.  What it
+ * does not know (it is still waiting, or the pool has it off, or the archive was broken before) is looked at by its
+ * headers: then the bytes that cannot be read are letters, and a header among them has no name.
  */
 #include "daemon/damage_names.h"
 

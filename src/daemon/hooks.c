@@ -69,7 +69,8 @@ static void tell_failure(struct runner *run, const char *name, const char *words
 		return;
 	}
 	if (run->untold)
-		snprintf(more, sizeof(more), "; it failed %" PRIu64 " times more since that was told last", run->untold);
+		snprintf(more, sizeof(more), "; it failed %" PRIu64 " times more since that was told last",
+			 run->untold);
 	catalog_event(run->all->cat, EVENT_HOOK_FAILED, name, "%s%s", words, more);
 	run->told_ns = now;
 	run->untold = 0;

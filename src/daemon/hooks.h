@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hooks at work: each has a thread and a queue of its own, so none of them holds up another, nor whoever tells an event.
- * vtape-events(7), "Hooks".
+ * Hooks at work: each has a thread and a queue of its own, so none of them holds up another, nor whoever tells an
+ * event.  vtape-events(7), "Hooks".
  */
 #ifndef DAEMON_HOOKS_H
 #define DAEMON_HOOKS_H

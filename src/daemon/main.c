@@ -111,8 +111,8 @@ static void block_signals(sigset_t *set)
 /* ---- the ways to run ---- */
 
 /* @mountpoint is absolute: the daemon leaves the folder in which it was named. */
-static int serve_mount(const struct config *c, struct wire *w, struct hooks *hooks, const char *mountpoint, int ready_fd,
-		       const sigset_t *signals)
+static int serve_mount(const struct config *c, struct wire *w, struct hooks *hooks, const char *mountpoint,
+		       int ready_fd, const sigset_t *signals)
 {
 	struct stopper stop = { NULL, *signals };
 	struct ctl_server *ctl = NULL;

@@ -66,7 +66,8 @@ static int take_hit(void *ctx, const struct contents_hit *hit)
 	const struct contents_member *m = hit ? hit->member : NULL, *w = g->wanted;
 
 	if (!m)
-		return call_progress(g->c, json_pack("{s:I, s:I}", "done", (json_int_t)g->all.n, "total", (json_int_t)0));
+		return call_progress(g->c,
+				     json_pack("{s:I, s:I}", "done", (json_int_t)g->all.n, "total", (json_int_t)0));
 	if (m->type != '-' || !(m->before || m->missing) || m->before + m->size != w->before + w->size ||
 	    hit->file->compressed || strcmp(hit->path, g->path) != 0 || (g->later && !m->before) ||
 	    (m->content == w->content && m->number == w->number))
@@ -78,7 +79,8 @@ static int take_hit(void *ctx, const struct contents_hit *hit)
 
 static bool fits(const struct part *a, const struct part *b)
 {
-	return a->before < b->before && a->before + a->bytes == b->before && a->time_ns <= b->time_ns + CLOCK_SLACK_NS &&
+	return a->before < b->before && a->before + a->bytes == b->before &&
+	       a->time_ns <= b->time_ns + CLOCK_SLACK_NS &&
 	       (a->file.volume != b->file.volume || a->file.file != b->file.file);
 }
 

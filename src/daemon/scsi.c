@@ -2,9 +2,9 @@
 /*
  * The kernel's SCSI units of a store.
  *
- * A unit is set up from below: its backstore, the thread that serves it, the LUN; for the kernel asks the unit who it is
- * as soon as there is a LUN.  It is taken away from above.  What a daemon that was killed left in the kernel is found
- * and taken as it is: commands that wait there go on.
+ * A unit is set up from below: its backstore, the thread that serves it, the LUN; for the kernel asks the unit who it
+ * is as soon as there is a LUN.  It is taken away from above.  What a daemon that was killed left in the kernel is
+ * found and taken as it is: commands that wait there go on.
  *
  * All of it under one lock: setting up is rare, and nobody should see half of it.
  */
@@ -19,7 +19,7 @@
 #define DRIVE_MEMORY_BYTES (SCSI_MEMORY_MIN + (96u << 20))
 #define PORTS_DEFAULT 4u
 #define SLOTS_DEFAULT 64u
-#define LOOPBACK_TRANSFER_MAX (1u << 20)	/* tcm_loop: 256 pages; READ BLOCK LIMITS says so, else st(4) gives EBUSY */
+#define LOOPBACK_TRANSFER_MAX (1u << 20)	/* tcm_loop: 256 pages; without READ BLOCK LIMITS st(4) gives EBUSY */
 #define UNIT_CHANGER "changer"
 
 struct unit {
@@ -360,7 +360,9 @@ static int unit_number(const struct scsi_service *s, const char *name, uint32_t 
 		}
 	}
 	*out = CATALOG_UNIT_CHANGER;
-	return strcmp(name, UNIT_CHANGER) ? err_explain(-ENOENT, "there is no unit \"%s\" (nst0..., changer)", name) : 0;
+	if (strcmp(name, UNIT_CHANGER) != 0)
+		return err_explain(-ENOENT, "there is no unit \"%s\" (nst0..., changer)", name);
+	return 0;
 }
 
 int scsi_service_set(struct scsi_service *s, const char *unit, const char *prop, const char *value)
@@ -388,7 +390,8 @@ int scsi_service_set(struct scsi_service *s, const char *unit, const char *prop,
 	else if (!strcmp(prop, "naa"))
 		r = naa_set(&row, value);
 	else
-		r = err_explain(-ENOENT, "a unit has no property \"%s\" (model, vendor, product, revision, serial, naa)", prop);
+		r = err_explain(-ENOENT, "a unit has no property \"%s\" (model, vendor, product, revision, serial, "
+				"naa)", prop);
 	return r ? r : err_fold(catalog_unit_put(s->cat, &row));
 }
 

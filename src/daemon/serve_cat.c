@@ -98,8 +98,10 @@ static int cat_member(struct outlet *o, struct place *p, uint64_t *read_bytes)
 	if (p->member.type != '-' && p->member.type != 'h')
 		return err_explain(-EINVAL, "\"%s\" is no file: it has no bytes", p->member.name);
 	if (p->member.before)
-		return err_explain(-ENODATA, "the first %llu bytes of \"%s\" are on the tape before; `vtape restore` joins "
-				   "what is on several tapes", (unsigned long long)p->member.before, p->member.name);
+		return err_explain(-ENODATA,
+				   "the first %llu bytes of \"%s\" are on the tape before; `vtape restore` joins "
+				   "what is on several tapes",
+				   (unsigned long long)p->member.before, p->member.name);
 	r = contents_reader_new(o->c->s->contents, &p->file, &p->member, &reader);
 	if (r)
 		return r;

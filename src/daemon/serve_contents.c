@@ -80,8 +80,9 @@ static json_t *file_json(struct call *c, const char *volume, const struct conten
 {
 	char name[FILE_NAME_MAX];
 	json_t *row = json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o}",
-				"volume", volume, "file", (json_int_t)f->file + 1, "partition", (json_int_t)f->partition,
-				"how", contents_how_name(f->how), "members", (json_int_t)f->members,
+				"volume", volume, "file", (json_int_t)f->file + 1,
+				"partition", (json_int_t)f->partition, "how", contents_how_name(f->how),
+				"members", (json_int_t)f->members,
 				"size_bytes", (json_int_t)f->bytes, "records", (json_int_t)f->records,
 				"record_bytes", (json_int_t)f->record_bytes, "first_object", (json_int_t)f->first,
 				"offset", (json_int_t)f->offset, "written_ns", (json_int_t)f->written_ns,
@@ -278,8 +279,8 @@ static int settle_step(void *ctx, const struct contents_status *s)
 
 	if (s->bytes > t->most)
 		t->most = s->bytes;
-	return call_progress(t->c, json_pack("{s:I, s:I}", "done_bytes", (json_int_t)(t->most - s->bytes), "total_bytes",
-					     (json_int_t)t->most));
+	return call_progress(t->c, json_pack("{s:I, s:I}", "done_bytes", (json_int_t)(t->most - s->bytes),
+					     "total_bytes", (json_int_t)t->most));
 }
 
 int serve_contents_settle(struct call *c)

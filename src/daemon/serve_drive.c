@@ -66,8 +66,8 @@ static int loaded_row(struct call *c, const char *name, const struct library_dri
 
 	if (catalog_volume_by_id(c->s->cat, d->volume, &v) == 0)
 		catalog_pool_by_id(c->s->cat, v.pool, &p);
-	return call_row(c, json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:I, s:I, s:o}", "drive", name, "volume", v.name,
-				     "pool", p.name, "open", d->open, "locked", d->locked,
+	return call_row(c, json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:I, s:I, s:o}", "drive", name,
+				     "volume", v.name, "pool", p.name, "open", d->open, "locked", d->locked,
 				     "partition", (int)d->pos.partition, "file", (json_int_t)d->pos.file,
 				     "block", (json_int_t)d->pos.block, "object", (json_int_t)d->pos.object,
 				     "stacker", stacker_json(c, d->number)));

@@ -19,8 +19,9 @@ json_t *expires_json(uint64_t expires_ns)
 
 static int expired_row(void *ctx, const struct library_expired *e)
 {
-	return call_row(ctx, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I}", "volume", e->volume->name, "pool", e->pool,
-				       "state", catalog_state_name(e->volume->state), "what", what_names[e->what],
+	return call_row(ctx, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I}", "volume", e->volume->name,
+				       "pool", e->pool, "state", catalog_state_name(e->volume->state),
+				       "what", what_names[e->what],
 				       "why", e->why, "expires_ns", expires_json(e->expires_ns),
 				       "size_bytes", (json_int_t)e->bytes));
 }
@@ -37,7 +38,8 @@ static int label_date(void *ctx, uint64_t volume, uint64_t *expires_ns)
 		r = r ? r : contents_expires(contents, volume, expires_ns);
 	}
 	if (r == CONTENTS_E_NONE)
-		return err_explain(-EAGAIN, "the dates in its labels are not known: is the pool's property contents off?");
+		return err_explain(-EAGAIN,
+				   "the dates in its labels are not known: is the pool's property contents off?");
 	return err_fold(r);
 }
 

@@ -103,7 +103,8 @@ static int find_row(void *ctx, const struct contents_hit *hit)
 	struct finding *f = ctx;
 
 	if (!hit)
-		return call_progress(f->c, json_pack("{s:I, s:I}", "done", (json_int_t)f->found, "total", (json_int_t)0));
+		return call_progress(f->c,
+				     json_pack("{s:I, s:I}", "done", (json_int_t)f->found, "total", (json_int_t)0));
 	/* Of a folder that is only part of other paths nobody said how old it is, or whose. */
 	if (hit->member->implied && (f->q->owner || f->q->mtime_to || f->q->mtime_from != INT64_MIN))
 		return 0;

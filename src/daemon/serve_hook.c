@@ -106,9 +106,11 @@ static int hook_row(void *ctx, const struct catalog_hook *h)
 
 	if (c->s->hooks)
 		hooks_state(c->s->hooks, h->name, &st);
-	return call_row(c, json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:i, s:b, s:I, s:i}", "name", h->name,
-				     "program", h->program, "events", h->events[0] ? h->events : "all", "severity",
-				     event_severity_name(h->least), "timeout_s", (json_int_t)h->timeout_s, "on", !h->off,
+	return call_row(c, json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:i, s:b, s:I, s:i}",
+				     "name", h->name, "program", h->program,
+				     "events", h->events[0] ? h->events : "all",
+				     "severity", event_severity_name(h->least),
+				     "timeout_s", (json_int_t)h->timeout_s, "on", !h->off,
 				     "runs", (json_int_t)st.runs, "failed", (json_int_t)st.failed, "dropped",
 				     (json_int_t)st.dropped, "waiting", (int)st.waiting, "running", (int)st.running,
 				     "last_ns", (json_int_t)st.last_ns, "last_status", st.last_status));

@@ -26,7 +26,8 @@ static int call_label(const struct call *c, const char *volume, struct contents_
 {
 	const char *owner = call_string_or(c, "owner", "");
 
-	*l = (struct contents_label){ .kind = call_flag(c, "ibm") ? LABEL_IBM : LABEL_ANSI, .created_ns = clock_now_ns() };
+	*l = (struct contents_label){ .kind = call_flag(c, "ibm") ? LABEL_IBM : LABEL_ANSI,
+				      .created_ns = clock_now_ns() };
 	if (strlen(owner) >= sizeof(l->owner))
 		return err_explain(-EINVAL, "a label has %zu characters for the owner, \"%s\" does not fit",
 				   sizeof(l->owner) - 1, owner);
@@ -43,7 +44,8 @@ static int write_it(struct call *c, const struct catalog_volume *v, struct volum
 
 	volume_stat(tape, &st);
 	if (st.end.objects && !call_flag(c, "overwrite"))
-		return err_explain(-EEXIST, "volume %s has data on it; --overwrite puts a label there instead", v->name);
+		return err_explain(-EEXIST, "volume %s has data on it; --overwrite puts a label there instead",
+				   v->name);
 	if (st.partitions > 1)
 		return err_explain(-EINVAL, "volume %s has %u partitions: labels are for tapes of one", v->name,
 				   st.partitions);

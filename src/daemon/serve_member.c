@@ -63,8 +63,8 @@ static int file_find(struct call *c, const struct catalog_volume *v, const char 
 		return file_by_name(c, v, word, out);
 	r = errno || n == 0 ? CONTENTS_E_NONE : contents_file(c->s->contents, v->id, n - 1, out);
 	if (r == CONTENTS_E_NONE)
-		return err_explain(-ENOENT, "volume \"%s\" has no tape file %s; `vtape ls %s` lists them", v->name, word,
-				   v->name);
+		return err_explain(-ENOENT, "volume \"%s\" has no tape file %s; `vtape ls %s` lists them", v->name,
+				   word, v->name);
 	return r;
 }
 
@@ -77,7 +77,8 @@ int place_is_archive(const struct place *p)
 	case CONTENTS_BROKEN:
 		return 0;
 	case CONTENTS_WAITING:
-		return err_explain(-EAGAIN, "%s:%llu has not been looked at yet; `vtape contents settle %s` waits for it",
+		return err_explain(-EAGAIN,
+				   "%s:%llu has not been looked at yet; `vtape contents settle %s` waits for it",
 				   p->volume.name, n, p->volume.name);
 	case CONTENTS_OFF:
 		return err_explain(-ENODATA, "%s:%llu has not been looked at: its pool's property contents is off",

@@ -148,7 +148,8 @@ static int read_source(void *ctx, uint64_t offset, void *buf, size_t n, size_t *
 
 static int tell_damage(struct restore *t, const char *path, const char *why, const struct tarball_copied *copied)
 {
-	json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:b}", "volume", t->volume, "file", (json_int_t)t->a->file.file + 1,
+	json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:b}", "volume", t->volume,
+				"file", (json_int_t)t->a->file.file + 1,
 				"size_bytes", (json_int_t)copied->size, "good_bytes", (json_int_t)copied->bytes,
 				"restored", copied->size > 0);
 
@@ -199,8 +200,8 @@ static int join_parts(struct restore *t, const struct parts *parts, struct tarba
 
 	if (parts->part[0].before) {
 		*copied = (struct tarball_copied){ 0 };
-		err_explain(-EBADMSG, "its first %llu bytes are on the tape before, which is not here, or has it with holes or "
-			    "a longer name",
+		err_explain(-EBADMSG, "its first %llu bytes are on the tape before, which is not here, or has it with "
+			    "holes or a longer name",
 			    (unsigned long long)parts->part[0].before);
 		return TARBALL_E_NONE;
 	}
@@ -380,8 +381,9 @@ static int choose(struct restore *t)
 
 static int answer(struct restore *t)
 {
-	return call_answer(t->c, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "members", (json_int_t)t->members,
-					   "bytes", (json_int_t)t->total_bytes, "archives", (json_int_t)t->ch.n,
+	return call_answer(t->c, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+					   "members", (json_int_t)t->members, "bytes", (json_int_t)t->total_bytes,
+					   "archives", (json_int_t)t->ch.n,
 					   "read_bytes", (json_int_t)t->read_bytes, "damaged", (json_int_t)t->damaged,
 					   "joined", (json_int_t)t->joined,
 					   "waiting", (json_int_t)t->ch.waiting, "others", (json_int_t)t->ch.others));

@@ -12,7 +12,8 @@
 static int call_scsi(const struct call *c, struct scsi_service **out)
 {
 	if (!c->s->scsi)
-		return err_explain(-ENOTCONN, "SCSI units are served by the daemon of a mounted store: `vtape mount` comes first");
+		return err_explain(-ENOTCONN,
+				   "SCSI units are served by the daemon of a mounted store: `vtape mount` comes first");
 	*out = c->s->scsi;
 	return 0;
 }
@@ -25,7 +26,8 @@ static int number_wish(const char *prop, const char *value, uint64_t max, uint32
 	errno = 0;
 	n = strtoull(value, &end, 10);
 	if (value[0] < '0' || value[0] > '9' || *end || errno || n > max)
-		return err_explain(-EINVAL, "%s is a number up to %llu, not \"%s\"", prop, (unsigned long long)max, value);
+		return err_explain(-EINVAL, "%s is a number up to %llu, not \"%s\"", prop, (unsigned long long)max,
+				   value);
 	*out = (uint32_t)n;
 	return 0;
 }
@@ -45,7 +47,8 @@ static int wish_set(void *ctx, const char *prop, const char *value)
 	else if (!strcmp(prop, "fabric"))
 		w->fabric = value;
 	else
-		return err_explain(-ENOENT, "there is no property \"%s\" (drives, changer, slots, ports, fabric)", prop);
+		return err_explain(-ENOENT, "there is no property \"%s\" (drives, changer, slots, ports, fabric)",
+				   prop);
 	return 0;
 }
 
@@ -86,7 +89,8 @@ static int unit_row(void *ctx, const struct scsi_status_row *u)
 				     "sg", sg, "device", tape, "address", u->nodes.address, "core", u->core,
 				     "model", u->info.model, "vendor", u->info.vendor, "product", u->info.product,
 				     "serial", u->info.serial, "naa", naa, "in_use", u->info.holds,
-				     "commands", (json_int_t)u->info.commands, "read_bytes", (json_int_t)u->info.bytes_in,
+				     "commands", (json_int_t)u->info.commands,
+				     "read_bytes", (json_int_t)u->info.bytes_in,
 				     "written_bytes", (json_int_t)u->info.bytes_out));
 }
 
@@ -105,7 +109,8 @@ int serve_scsi_models(struct call *c)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++)
-		r = call_row(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", m[i].kind == SCSI_DRIVE ? "drive" : "changer",
+		r = call_row(c, json_pack("{s:s, s:s, s:s, s:s, s:s}",
+					  "kind", m[i].kind == SCSI_DRIVE ? "drive" : "changer",
 					  "model", m[i].name, "vendor", m[i].vendor, "product", m[i].product,
 					  "words", m[i].words));
 	return r;

@@ -91,8 +91,9 @@ static int clash_row(void *ctx, const struct catalog_clash *k)
 	r = catalog_site_by_number(c->s->cat, k->site, &s);
 	if (r < 0)
 		return r;
-	return call_row(c, json_pack("{s:s, s:s?, s:s, s:s, s:I}", "name", k->name, "serial", here ? v.serial : NULL, "site",
-				     r ? "?" : s.name, "their_serial", k->serial, "found_ns", (json_int_t)k->found_ns));
+	return call_row(c, json_pack("{s:s, s:s?, s:s, s:s, s:I}", "name", k->name, "serial", here ? v.serial : NULL,
+				     "site", r ? "?" : s.name, "their_serial", k->serial, "found_ns",
+				     (json_int_t)k->found_ns));
 }
 
 int serve_site_clashes(struct call *c)
@@ -160,7 +161,8 @@ int serve_site_set(struct call *c)
 	if (!r)
 		r = site_put(c, &s);
 	if (!r)
-		catalog_event(c->s->cat, EVENT_SITE_CHANGED, s.name, "id %s; %s", s.id[0] ? s.id : "not known yet", s.note);
+		catalog_event(c->s->cat, EVENT_SITE_CHANGED, s.name, "id %s; %s", s.id[0] ? s.id : "not known yet",
+			      s.note);
 	return r;
 }
 

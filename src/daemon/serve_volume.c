@@ -9,8 +9,8 @@ static json_t *catalog_json(const struct catalog_volume *v, const struct catalog
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:i, s:I, s:I, s:I}",
 			 "name", v->name, "pool", pool->name, "state", catalog_state_name(v->state),
-			 "access", catalog_access_name(catalog_access_of(v, pool)), "serial", v->serial, "protect", v->protect,
-			 "worm", v->worm, "capacity_bytes", (json_int_t)v->capacity_bytes,
+			 "access", catalog_access_name(catalog_access_of(v, pool)), "serial", v->serial,
+			 "protect", v->protect, "worm", v->worm, "capacity_bytes", (json_int_t)v->capacity_bytes,
 			 "record_bytes", (json_int_t)v->record_bytes,
 			 "mode", (int)v->perm.mode, "uid", (json_int_t)v->perm.uid, "gid", (json_int_t)v->perm.gid,
 			 "created_ns", (json_int_t)v->created_ns);
@@ -36,8 +36,8 @@ static void put_expiry(struct call *c, json_t *row, const struct catalog_volume 
 	bool by_hand = lives && v->expires_ns && at == v->expires_ns;
 
 	json_object_set_new(row, "expires_ns", expires_json(at));
-	json_object_set_new(row, "expires_by", by_hand ? json_string("hand") : at != CATALOG_NEVER ? json_string("pool")
-														   : json_null());
+	json_object_set_new(row, "expires_by",
+			    by_hand ? json_string("hand") : at != CATALOG_NEVER ? json_string("pool") : json_null());
 	json_object_set_new(row, "assigned_ns", json_integer((json_int_t)v->assigned_ns));
 }
 

@@ -159,8 +159,10 @@ static int expires_parse(const char *value, struct volume_changes *ch)
 	errno = 0;
 	ns = value[0] == '@' ? strtoull(value + 1, &end, 10) : 0;
 	if (!ns || *end || errno || ns > INT64_MAX)
-		return err_explain(-EINVAL, "\"%s\" is not when a volume expires: @ and nanoseconds since 1970, + and a "
-				   "time as 30d, never, pool", value);
+		return err_explain(-EINVAL,
+				   "\"%s\" is not when a volume expires: @ and nanoseconds since 1970, + and a "
+				   "time as 30d, never, pool",
+				   value);
 	ch->expires_ns = ns > now ? ns : now;
 	return 0;
 }
@@ -257,7 +259,8 @@ static int set_one(struct call *c, uint64_t id, const void *arg)
 	if (!r)
 		r = call_fold(catalog_volume_by_id(c->s->cat, id, &v), "volume", "?");
 	if (!r && changes_tape(&ch) && library_access(c->s->lib, &v) != ACCESS_PRIMARY)
-		r = err_explain(-EROFS, "volume \"%s\" is a copy that another site writes: only protect can be set here",
+		r = err_explain(-EROFS,
+				"volume \"%s\" is a copy that another site writes: only protect can be set here",
 				v.name);
 	if (!r && ch.worm_set && ch.worm != v.worm) {
 		r = err_fold(library_stat(c->s->lib, id, &st));

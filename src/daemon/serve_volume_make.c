@@ -132,7 +132,8 @@ static int barcode_range(const struct catalog_pool *pool, struct name_range *ran
 	char counted[BARCODE_MAX + 16];
 
 	if (!pool->barcode[0])
-		return err_explain(-EINVAL, "pool %s has no barcode to count on from: `vtape pool set %s barcode=A00001L8`",
+		return err_explain(-EINVAL,
+				   "pool %s has no barcode to count on from: `vtape pool set %s barcode=A00001L8`",
 				   pool->name, pool->name);
 	snprintf(counted, sizeof(counted), "%s+%u", pool->barcode, COUNT_MAX);
 	return parse_range(counted, range);

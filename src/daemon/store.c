@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Making, recognising and locking a store.  Its heads are written last when a store is made, so a folder that has
- * one is whole.  The lock is flock(2)'s: the kernel gives it back however the process ends, so there is never a stale one.
+ * one is whole.  The lock is flock(2)'s: the kernel gives it back however the process ends, so there is never a stale
+ * one.
  */
 #include "daemon/store.h"
 
@@ -110,7 +111,8 @@ static int folder_words(const char *path, int r)
 	return r < 0 ? err_explain(r, "cannot make a store at %s: %s", path, strerror(-r)) : r;
 }
 
-/* What lies in STORE/@sub goes, and itself; nothing that has folders in it: packs that hold something are no leftovers. */
+/* What lies in STORE/@sub goes, and itself; nothing that has folders in it: packs that hold something are no
+ * leftovers. */
 static int remove_left(const char *path, const char *sub)
 {
 	char p[PATH_MAX];

@@ -30,8 +30,8 @@ static int advise(const struct wire *w, int r)
 		return r;
 	snprintf(why, sizeof(why), "%s", err_text(r));
 	return err_explain(-EBADMSG,
-			   "%s; `vtape -s %s rebuild-index` makes the database anew from the journal and the packs", why,
-			   w->path);
+			   "%s; `vtape -s %s rebuild-index` makes the database anew from the journal and the packs",
+			   why, w->path);
 }
 
 static int build_database(struct wire *w, bool create)

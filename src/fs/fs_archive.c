@@ -16,7 +16,7 @@
 #include "fs/tree.h"
 
 #define HOPS_MAX 8u			/* of hard links to hard links */
-#define SEEN_NS 1000000000ull		/* so long an archive is taken to be on its tape, if that has the same generation */
+#define SEEN_NS 1000000000ull		/* so long an archive is taken to be on its tape, in the same generation */
 #define READLINK_MAX 4095u		/* the kernel has room for a page */
 #define LIST_ENOUGH 2			/* no CONTENTS_E_* */
 
@@ -29,8 +29,8 @@ static int none_is(int r, int none)
 
 bool archive_is_shown(const struct contents_file *f)
 {
-	return (f->how == CONTENTS_LISTED || f->how == CONTENTS_BROKEN) && f->content && f->content <= NODE_CONTENT_MAX &&
-	       f->file <= NODE_FILE_MAX;
+	return (f->how == CONTENTS_LISTED || f->how == CONTENTS_BROKEN) && f->content &&
+	       f->content <= NODE_CONTENT_MAX && f->file <= NODE_FILE_MAX;
 }
 
 /* The one of @content, or (0) the one in that file. */
@@ -131,7 +131,8 @@ static int folder_of(struct fs *fs, const struct node *dir, uint32_t *content, u
 static mode_t type_of(const struct contents_member *m)
 {
 	static const struct { char letter; mode_t type; } types[] = {
-		{ 'd', S_IFDIR }, { 'l', S_IFLNK }, { 'c', S_IFCHR }, { 'b', S_IFBLK }, { 'p', S_IFIFO }, { 's', S_IFSOCK },
+		{ 'd', S_IFDIR }, { 'l', S_IFLNK }, { 'c', S_IFCHR },
+		{ 'b', S_IFBLK }, { 'p', S_IFIFO }, { 's', S_IFSOCK },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)

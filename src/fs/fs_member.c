@@ -88,8 +88,10 @@ static int member_begin(struct fs *fs, const struct node *n, struct contents_mem
 		return err_explain(-EIO, "member %u is another name of '%s', which is not in the archive", n->member,
 				   about->link.len ? (const char *)about->link.data : "");
 	if (about->before)
-		return err_explain(-EIO, "the first %llu bytes of '%s' are on the tape before; `vtape restore` joins what is "
-				   "on several tapes", (unsigned long long)about->before, about->name);
+		return err_explain(-EIO,
+				   "the first %llu bytes of '%s' are on the tape before; `vtape restore` joins what is "
+				   "on several tapes",
+				   (unsigned long long)about->before, about->name);
 	return fs_errno(contents_reader_new(fs->contents, &f, about, out));
 }
 

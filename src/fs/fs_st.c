@@ -421,7 +421,8 @@ int st_write(struct st *st, const void *buf, size_t n, size_t *done)
 		return r;
 	st_drop_rest(st);
 	r = st_write_records(st, buf, n, done, &warned);
-	/* Refused is not written: no mark is due for it, which would be refused as well and keep the tape in the drive. */
+	/* Refused is not written: no mark is due for it, which would be refused as well and keep the tape in the
+	 * drive. */
 	if (*done || r != TAPE_E_PROTECTED) {
 		st->rw = ST_WRITING;
 		st->unsynced = true;

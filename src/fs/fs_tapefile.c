@@ -231,7 +231,8 @@ static void find_archives(struct fs *fs, uint64_t volume, uint64_t from, struct 
 	if (fs->contents && !fs->archives_hidden)
 		r = contents_files(fs->contents, volume, from, note_archive, out);
 	if (r < 0 && r != -ENOENT)
-		log_warn("the archives of volume number %llu are not shown: %s", (unsigned long long)volume, err_text(r));
+		log_warn("the archives of volume number %llu are not shown: %s", (unsigned long long)volume,
+			 err_text(r));
 }
 
 /* The name of its folder: that of the file, else of its number, and ".d"; false if a tape file has that. */

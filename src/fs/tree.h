@@ -51,8 +51,8 @@ int tree_statfs(struct fs *fs, struct statvfs *out);
 int tree_pool(struct fs *fs, uint32_t id, struct catalog_pool *out);
 /* -ESTALE if it is gone. */
 int tree_volume(struct fs *fs, uint64_t id, struct catalog_volume *out);
-/* As library_stat(). Of a tape whose own row is damaged or gone nothing is known: zeros, and @v says STATE_ERROR, so that
- * the folder it is in can be listed. */
+/* As library_stat(). Of a tape whose own row is damaged or gone nothing is known: zeros, and @v says STATE_ERROR, so
+ * that the folder it is in can be listed. */
 int tree_volume_stat(struct fs *fs, struct catalog_volume *v, struct volume_stat *out);
 uint64_t tree_stat_time(const struct catalog_volume *v, const struct volume_stat *st);
 

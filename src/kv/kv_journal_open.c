@@ -54,8 +54,9 @@ static int read_row(struct opening *o)
 
 /* ---- what the journal has behind that ---- */
 
-/* What the process before has written may be in the system's cache only: it is synced, for what is read counts as synced
- * from now on.  And what could not be synced then is in the cache as if it was: what is read is what the disk has. */
+/* What the process before has written may be in the system's cache only: it is synced, for what is read counts as
+ * synced from now on.  And what could not be synced then is in the cache as if it was: what is read is what the disk
+ * has. */
 static int settle_newest(struct opening *o)
 {
 	const struct journal_numbers *logs = &o->list.logs;

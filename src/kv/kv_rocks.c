@@ -537,7 +537,8 @@ int kv_open(const char *dir, bool create, size_t cache_bytes, struct kv **out)
 	if (r)
 		return r;
 	rocksdb_options_set_create_if_missing(rk->options.db, create);
-	rocksdb_options_set_create_missing_column_families(rk->options.db, 1);	/* an older store has none for contents */
+	/* An older store has none for contents. */
+	rocksdb_options_set_create_missing_column_families(rk->options.db, 1);
 	r = open_db(rk);
 	if (r)
 		return r;

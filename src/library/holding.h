@@ -46,8 +46,8 @@ struct holding {
 	bool busy;		/* being opened, closed or changed as a whole: wait */
 	int drive;		/* where it is loaded, -1: nowhere */
 	uint64_t generation, written_ns;	/* when the writer came */
-	/* Held from reading the catalog's word to handing it on, so that an older one (without a lock) never comes last;
-	 * taken before the catalog's and the volume's locks, while `lock` is not held. */
+	/* Held from reading the catalog's word to handing it on, so that an older one (without a lock) never comes
+	 * last; taken before the catalog's and the volume's locks, while `lock` is not held. */
 	pthread_mutex_t refresh;
 };
 
@@ -202,7 +202,8 @@ int library_volume_may_go(struct library *lib, const struct catalog_volume *row,
 
 /* The state of a row that is about to be written, and what goes or comes with it. */
 void row_become(struct catalog_volume *row, enum catalog_state state);
-/* There is another content: the date said by hand was for the one before; that it never expires is said of the volume. */
+/* There is another content: the date said by hand was for the one before; that it never expires is said of the
+ * volume. */
 void row_forget_date(struct catalog_volume *row);
 
 /* ---- library_stack.c ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_check: one room after the other proves that what it keeps is whole, and that it fits what the room below says.
- * Nothing is collected meanwhile; tapes are written and read as ever.
+ * library_check: one room after the other proves that what it keeps is whole, and that it fits what the room below
+ * says.  Nothing is collected meanwhile; tapes are written and read as ever.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_damage: which tapes, tape files and records a damaged chunk is in, in the few words that an event has room for;
- * `vtape damage` has all of them.
+ * library_damage: which tapes, tape files and records a damaged chunk is in, in the few words that an event has room
+ * for; `vtape damage` has all of them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,6 +38,7 @@ static int words_hurt(void *ctx, const struct tape_hurt *h)
 {
 	struct words *w = ctx;
 	char about[LIBRARY_ABOUT_MAX], text[LIBRARY_ABOUT_MAX + 160], old[40] = "", part[32] = "", to[24] = "";
+	bool named = w->volume == h->volume;
 	struct catalog_volume row;
 	int r;
 
@@ -51,8 +52,8 @@ static int words_hurt(void *ctx, const struct tape_hurt *h)
 	if (h->last_object > h->first_object)
 		snprintf(to, sizeof(to), "-%" PRIu64, h->last_object);
 	snprintf(text, sizeof(text), "%s%s%s%s%s file %" PRIu64 " record %" PRIu64 "%s", w->text[0] ? ";" : "",
-		 w->volume == h->volume ? "" : w->text[0] ? " " : "",
-		 w->volume == h->volume ? "" : library_about(w->lib, &row, about), old, part, h->file, h->first_object, to);
+		 named || !w->text[0] ? "" : " ", named ? "" : library_about(w->lib, &row, about), old, part, h->file,
+		 h->first_object, to);
 	words_add(w, text);
 	w->volume = h->volume;
 	return w->full ? ENOUGH : 0;
@@ -116,8 +117,8 @@ static void tell_pack(struct library *lib, const struct pack_ref *refs, unsigned
 			      refs->pack, w.text[0] ? w.text : "no tape", w.full || w.more_volumes ? " and more" : "");
 	else
 		catalog_event(lib->cat, EVENT_CHUNK_DAMAGED, "",
-			      "%u chunk%s of pack %" PRIx64 " (slot %s) fail%s its check; hurt: %s%s", n, n > 1 ? "s" : "",
-			      refs->pack, slots, n > 1 ? "" : "s", w.text[0] ? w.text : "no tape",
+			      "%u chunk%s of pack %" PRIx64 " (slot %s) fail%s its check; hurt: %s%s", n,
+			      n > 1 ? "s" : "", refs->pack, slots, n > 1 ? "" : "s", w.text[0] ? w.text : "no tape",
 			      w.full || w.more_volumes ? " and more" : "");
 }
 
@@ -144,7 +145,8 @@ void damage_tell(struct library *lib, struct pack_ref *refs, unsigned n, uint64_
 		catalog_event(lib->cat, EVENT_CHUNK_DAMAGED, "", "%" PRIu64 " more chunks fail their check", more);
 }
 
-int library_each_hurt(struct library *lib, uint64_t volume, int (*each)(void *ctx, const struct tape_hurt *h), void *ctx)
+int library_each_hurt(struct library *lib, uint64_t volume, int (*each)(void *ctx, const struct tape_hurt *h),
+		      void *ctx)
 {
 	return volume ? volume_each_hurt(lib->shelf, volume, each, ctx) : tape_each_hurt(lib->shelf, each, ctx);
 }

@@ -42,7 +42,8 @@ static int state_by_hand(struct library *lib, struct catalog_volume *row, enum c
 	if (row->state == STATE_INCOMING)
 		return err_explain(-EBUSY, "volume %s is an image that is still being written", row->name);
 	if (library_access(lib, row) != ACCESS_PRIMARY || row->site)
-		return err_explain(-EROFS, "volume %s is a copy that another site writes: it tells the state", row->name);
+		return err_explain(-EROFS, "volume %s is a copy that another site writes: it tells the state",
+				   row->name);
 	r = library_stat(lib, row->id, &st);
 	if (!r && state == STATE_SCRATCH && st.end.objects)
 		r = err_explain(-EPERM, "volume %s has data: `vtape volume erase` makes it scratch", row->name);
@@ -273,9 +274,11 @@ static int tell(const struct expiry *x, const struct found *f, enum library_expi
 	const struct library_expired e = { .volume = &f->row, .pool = f->pool.name, .expires_ns = f->expires_ns,
 					   .bytes = f->st.end.bytes, .what = what, .why = why };
 
+	x->done->scratched += what == EXPIRE_SCRATCHED;
+	x->done->kept += what == EXPIRE_KEPT;
+	x->done->failed += what == EXPIRE_FAILED;
 	if (what == EXPIRE_SCRATCHED)
 		x->done->bytes += e.bytes;
-	*(what == EXPIRE_SCRATCHED ? &x->done->scratched : what == EXPIRE_KEPT ? &x->done->kept : &x->done->failed) += 1;
 	return x->cfg->each ? x->cfg->each(x->cfg->ctx, &e) : 0;
 }
 
@@ -408,8 +411,9 @@ static void event_done(struct library *lib, const struct library_expire_report *
 {
 	char size[16];
 
-	catalog_event(lib->cat, EVENT_EXPIRED, "", "%" PRIu64 " volumes became scratch (%s), %" PRIu64 " expired ones kept, "
-		      "%" PRIu64 " failed", done->scratched, format_size(done->bytes, size), done->kept, done->failed);
+	catalog_event(lib->cat, EVENT_EXPIRED, "",
+		      "%" PRIu64 " volumes became scratch (%s), %" PRIu64 " expired ones kept, %" PRIu64 " failed",
+		      done->scratched, format_size(done->bytes, size), done->kept, done->failed);
 }
 
 int library_expire(struct library *lib, const struct library_expire_config *cfg, struct library_expire_report *out)

@@ -134,7 +134,8 @@ static int drop_all(struct library *lib, struct dropping *d)
 		if (r && !failed)
 			failed = r;
 		if (r)
-			log_warn("volume number %llu: its old generations stay: %s", (unsigned long long)c->id, err_text(r));
+			log_warn("volume number %llu: its old generations stay: %s", (unsigned long long)c->id,
+				 err_text(r));
 	}
 	return failed;
 }
@@ -181,8 +182,10 @@ static int gc_for(struct library *lib, const struct tape_gc_config *cfg, const c
 	if (r)
 		return r;
 	if (props.gc_off && !cfg->dry_run)
-		return err_explain(-EPERM, "nothing is freed as long as the store's property gc is off: packs may hold "
-				   "what a lost database knew of; `vtape set gc=on` when nothing more is to be had from them");
+		return err_explain(
+			-EPERM,
+			"nothing is freed as long as the store's property gc is off: packs may hold "
+			"what a lost database knew of; `vtape set gc=on` when nothing more is to be had from them");
 	failed = drop_all(lib, &d);
 	done.dropped_generations = d.dropped;
 	r = free_space(lib, cfg, &d.ended, &done.tape);

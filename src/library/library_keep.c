@@ -40,8 +40,8 @@ static uint64_t next_look_ns(uint64_t avail, uint64_t low)
 	return ns < LOOK_SOON_NS ? LOOK_SOON_NS : ns > LOOK_NS ? LOOK_NS : ns;
 }
 
-/* Low until a quarter more than that is free again: a store at the edge tells it once, not every minute.  True: it is to
- * be told. */
+/* Low until a quarter more than that is free again: a store at the edge tells it once, not every minute.  True: it is
+ * to be told. */
 static bool space_changes(struct keeper *k, uint64_t avail, uint64_t low, bool *now_low)
 {
 	LOCK_SCOPE(&k->lock);

@@ -2,8 +2,8 @@
 /*
  * library_load: which volume is in which drive, and which program has the drive.  The catalog remembers what is
  * loaded (library_place.c), so that a restart finds every tape where it was; who has a drive open is forgotten with the
- * process.  A drive on its way (bay.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a program has
- * the drive.
+ * process.  A drive on its way (bay.busy) is nobody's; a tape in a drive is kept open, and is claimed only while a
+ * program has the drive.
  */
 #include <assert.h>
 #include <errno.h>

@@ -47,7 +47,7 @@ static bool pool_is_locked(const struct catalog_pool *pool)
 
 /* ---- refusals ------------------------------------------------------------------------------------------------ */
 
-/* Has nobody heard of it for a while?  Two that fall on one place of the table are told more often, which is no harm. */
+/* Has nobody heard of it for a while?  Two on one place of the table are told more often, which is no harm. */
 bool library_worth_telling(struct library *lib, uint64_t who)
 {
 	struct refusal *r = &lib->refused[who % LIBRARY_REFUSALS];
@@ -114,8 +114,8 @@ static int check_until(const char *what, const char *name, uint64_t was_ns, uint
 		return err_explain(-EPERM, "%s %s is locked until %s: a lock only gets longer", what, name,
 				   format_time(was_ns, was));
 	if (until_ns <= now)
-		return err_explain(-EINVAL, "%s %s cannot be locked until %s: on the retention clock it is %s", what, name,
-				   format_time(until_ns, was), format_time(now, is));
+		return err_explain(-EINVAL, "%s %s cannot be locked until %s: on the retention clock it is %s", what,
+				   name, format_time(until_ns, was), format_time(now, is));
 	return until_ns == was_ns;
 }
 

@@ -392,8 +392,9 @@ void library_ports_lock(struct library *lib, bool locked)
 /* With `place`. */
 static int ports_open(const struct library *lib)
 {
-	return lib->places.locked ?
-	       err_explain(-EBUSY, "the ports are locked by a host that uses the changer (sg_prevent --allow lets go)") : 0;
+	if (!lib->places.locked)
+		return 0;
+	return err_explain(-EBUSY, "the ports are locked by a host that uses the changer (sg_prevent --allow lets go)");
 }
 
 /* With `place`. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * library_scrub: everything that is on the disk is read, now and then, before somebody needs it.  A thread at the lowest
- * priority walks over the packs in the order of their numbers and has each checked; it sleeps after each so that no more
- * than the rate is read.  What fails is told by the damage callback, as if a reader had come across it.
+ * library_scrub: everything that is on the disk is read, now and then, before somebody needs it.  A thread at the
+ * lowest priority walks over the packs in the order of their numbers and has each checked; it sleeps after each so that
+ * no more than the rate is read.  What fails is told by the damage callback, as if a reader had come across it.
  *
  * Where it stands is a row of the catalog, written once a minute and at the end, so a restart goes on from there, and
  * reads a minute's worth again at most.
@@ -48,8 +48,8 @@ static void scrub_load(struct library *lib, struct scrub *s)
 
 /* ---- the walk -------------------------------------------------------------------------------------------------- */
 
-/* Nobody waits for us: not for the processor, not for the disk.  Where the kernel does not allow it, it is a little less
- * polite. */
+/* Nobody waits for us: not for the processor, not for the disk.  Where the kernel does not allow it, it is a little
+ * less polite. */
 static void be_last(void)
 {
 	const struct sched_param none = { 0 };

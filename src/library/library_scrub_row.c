@@ -42,9 +42,11 @@ int scrub_row_unpack(const void *row, size_t len, struct scrub *s)
 	now.done_bytes = cursor_le64(&c);
 	now.chunks = cursor_le64(&c);
 	now.damaged = cursor_le64(&c);
-	if (c.bad || cursor_left(&c) || version != ROW_VERSION || (flags & ~ROW_GOES_ON) || next > PACK_NUMBER_MAX + 1 ||
-	    now.started_ns > INT64_MAX || now.finished_ns > INT64_MAX || stopped_ns > INT64_MAX)
-		return err_explain(-EUCLEAN, "where the scrub stands: its row is damaged or of a version that is not known");
+	if (c.bad || cursor_left(&c) || version != ROW_VERSION || (flags & ~ROW_GOES_ON) ||
+	    next > PACK_NUMBER_MAX + 1 || now.started_ns > INT64_MAX || now.finished_ns > INT64_MAX ||
+	    stopped_ns > INT64_MAX)
+		return err_explain(-EUCLEAN,
+				   "where the scrub stands: its row is damaged or of a version that is not known");
 	s->now = now;
 	s->next = next;
 	s->goes_on = flags & ROW_GOES_ON;

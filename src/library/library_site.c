@@ -118,10 +118,13 @@ static int clash_found(struct library *lib, const struct library_registration *r
 		return r;
 	site_words(lib, reg->site, site);
 	catalog_event(lib->cat, EVENT_CLASH, library_about(lib, ours, about),
-		      "serial %s here, serial %s at %s: one of the two is to be renamed", ours->serial, reg->serial, site);
-	return err_explain(-EEXIST,
-			   "the label %s is here already, with serial %s; %s has it with serial %s. It is recorded as a clash "
-			   "until one of the two is renamed", reg->name, ours->serial, site, reg->serial);
+		      "serial %s here, serial %s at %s: one of the two is to be renamed", ours->serial, reg->serial,
+		      site);
+	return err_explain(
+		-EEXIST,
+		"the label %s is here already, with serial %s; %s has it with serial %s. It is recorded as a clash "
+		"until one of the two is renamed",
+		reg->name, ours->serial, site, reg->serial);
 }
 
 /* ---- registering ----------------------------------------------------------------------------------------------- */
@@ -166,8 +169,10 @@ static int register_beside(struct library *lib, const struct library_registratio
 	char site[BARCODE_MAX + 16];
 
 	if (!reg->serial[0])
-		return err_explain(-EEXIST, "the label %s is here already, with serial %s: the serial of the other cartridge "
-					    "is needed to tell whether they are one", v->name, v->serial);
+		return err_explain(-EEXIST,
+				   "the label %s is here already, with serial %s: the serial of the other cartridge "
+				   "is needed to tell whether they are one",
+				   v->name, v->serial);
 	if (strcmp(v->serial, reg->serial) != 0)
 		return clash_found(lib, reg, v);
 	if (!v->site)
@@ -254,8 +259,10 @@ static int becomes(struct library *lib, struct catalog_volume *row, enum catalog
 	if (access == ACCESS_PRIMARY && site)
 		return err_explain(-EINVAL, "what this site writes is no other site's");
 	if (access == ACCESS_PRIMARY && pool.access != ACCESS_PRIMARY)
-		return err_explain(-EINVAL, "volume %s is in pool %s, which is %s: that pool is to be taken over, or the volume "
-					    "would stay read-only", row->name, pool.name, catalog_access_name(pool.access));
+		return err_explain(-EINVAL,
+				   "volume %s is in pool %s, which is %s: that pool is to be taken over, or the volume "
+				   "would stay read-only",
+				   row->name, pool.name, catalog_access_name(pool.access));
 	if (access != ACCESS_PRIMARY && !site && !site_of(lib, row))
 		return err_explain(-EINVAL, "whose is volume %s then? site=NAME is needed with access=%s", row->name,
 				   catalog_access_name(access));
@@ -318,7 +325,8 @@ int library_volume_access(struct library *lib, uint64_t volume, enum catalog_acc
 int site_pool_becomes(const struct catalog_pool *was, struct catalog_pool *pool)
 {
 	if (pool->access == ACCESS_PRIMARY && pool->site && pool->site != was->site)
-		return err_explain(-EINVAL, "what this site writes is no other site's: site=NAME goes with access=secondary");
+		return err_explain(-EINVAL,
+				   "what this site writes is no other site's: site=NAME goes with access=secondary");
 	if (pool->access == ACCESS_PRIMARY)
 		pool->site = 0;
 	else if (!pool->site)

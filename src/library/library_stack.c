@@ -112,7 +112,8 @@ static int load_and_draw(struct library *lib, unsigned n, bool open, uint64_t vo
 		return 0;
 	/* The words are those of why it cannot be used. */
 	if (open ? bay_unload_open(lib, n) : library_unload(lib, n))
-		log_error("drive nst%u: volume number %llu stays in it: %s", n, (unsigned long long)volume, err_text(r));
+		log_error("drive nst%u: volume number %llu stays in it: %s", n, (unsigned long long)volume,
+			  err_text(r));
 	return r;
 }
 

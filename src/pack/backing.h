@@ -27,7 +27,7 @@ int pack_numbers_add(struct pack_numbers *n, uint64_t number);
 
 enum pack_file_mode {
 	PACK_FILE_READ, PACK_FILE_WRITE,
-	PACK_FILE_DIRECT	/* to read by one thread, from the disk and not from the system's cache, which stays as it is */
+	PACK_FILE_DIRECT	/* to read by one thread, from the disk: the system's cache stays as it is */
 };
 
 struct packs_ops {

@@ -44,7 +44,7 @@ struct file {
 #define WINDOW_BYTES (1u << 20)
 #define SECTOR_BYTES 4096u
 struct window {
-	bool cached;		/* this file system has no direct reads: its cache is dropped before and after instead */
+	bool cached;		/* this file system has no direct reads: its cache is dropped before and after */
 	uint64_t at;
 	size_t n;
 	uint8_t *bytes;
@@ -478,8 +478,8 @@ static int file_sync(struct pack_file *pf)
 	return 0;
 }
 
-/* What a disk says later the kernel keeps for the next fdatasync(); not always what a file system says at once, for want
- * of space or because it is ill.  Any other error is of the hint and not of the bytes. */
+/* What a disk says later the kernel keeps for the next fdatasync(); not always what a file system says at once, for
+ * want of space or because it is ill.  Any other error is of the hint and not of the bytes. */
 static int file_push(struct pack_file *pf, uint64_t off, uint64_t n)
 {
 	if (!sync_file_range(file_of(pf)->fd, (off_t)off, (off_t)n, SYNC_FILE_RANGE_WRITE))

@@ -210,8 +210,8 @@ static int choose(struct recovery *c)
 		return err_explain(-EUCLEAN, "pack %012llx: not a pack, or its header is destroyed", NUMBER(c->p));
 	r = check_rest(c);
 	if (!r && kept < c->how->least)
-		r = err_explain(-EBADMSG, "pack %012llx: %u chunks of it were safe once, and %u are there", NUMBER(c->p),
-				c->how->least, kept);
+		r = err_explain(-EBADMSG, "pack %012llx: %u chunks of it were safe once, and %u are there",
+				NUMBER(c->p), c->how->least, kept);
 	if (!r)
 		keep_rows(c->p, kept);
 	return r;

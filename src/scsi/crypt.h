@@ -24,7 +24,7 @@ enum crypt_decrypt { DECRYPT_OFF = 0, DECRYPT_RAW = 1, DECRYPT_ON = 2, DECRYPT_M
 struct crypt {
 	enum crypt_encrypt encrypt;
 	enum crypt_decrypt decrypt;
-	bool has_key;		/* false with ENCRYPT_ON: the key went with a process that was killed; nothing is sealed */
+	bool has_key;		/* false with ENCRYPT_ON: the key went with a killed process; nothing is sealed */
 	uint8_t key[CRYPT_KEY_BYTES];
 	uint8_t kad_format;	/* what the key-associated data is, as given */
 	uint8_t ukad[CRYPT_UKAD_MAX], akad[CRYPT_AKAD_MAX];

@@ -33,8 +33,8 @@ int mam_row(struct scsi_unit *u, uint32_t partition, uint16_t id, enum catalog_m
 	if (r != -EUCLEAN)
 		return r;
 	if (!u->ssc.memory_damage_told)
-		log_warn("drive nst%u: the cartridge's memory is damaged, attribute %04x counts as none (vtape check --repair)",
-			 u->ssc.number, id);
+		log_warn("drive nst%u: the cartridge's memory is damaged, attribute %04x counts as none "
+			 "(vtape check --repair)", u->ssc.number, id);
 	u->ssc.memory_damage_told = true;
 	return CATALOG_E_NONE;
 }

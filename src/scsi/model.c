@@ -68,7 +68,8 @@ static const struct changer_model changers[] = {
 	  "0100", 0x0001, 0x0400, 0x0300, 0x0100, false },
 	{ { SCSI_CHANGER, "ibm-3584", "IBM", "03584L32", "IBM 3584 (TS3500)" },
 	  "8020", 0x0001, 0x0401, 0x0301, 0x0101, false },
-	{ { SCSI_CHANGER, "stk-l700", "STK", "L700", "StorageTek L700: a drive is unloaded before its tape is fetched" },
+	{ { SCSI_CHANGER, "stk-l700", "STK", "L700",
+	    "StorageTek L700: a drive is unloaded before its tape is fetched" },
 	  "0315", 0, 1000, 10, 500, true },
 };
 

@@ -33,8 +33,8 @@ struct changer_model {
 	struct scsi_model base;
 	const char *revision;
 	uint16_t first_transport, first_slot, first_port, first_drive;	/* element addresses */
-	bool unload_first;		/* a MOVE from a drive that is not unloaded fails, 5/5302's kin; else it unloads by
-					 * itself */
+	bool unload_first;		/* a MOVE from a drive that is not unloaded fails, 5/5302's kin; else it
+					 * unloads by itself */
 };
 const struct drive_model *drive_model_find(const char *name);		/* NULL */
 const struct changer_model *changer_model_find(const char *name);

@@ -83,8 +83,8 @@ static void smc_defaults(struct scsi_unit *u)
 }
 
 /*
- * Over an old unit's memory it goes on: also what a person has done to the ports since is still to be told.  A move that
- * was under way may have done it as well, and is to be repeated without a word.
+ * Over an old unit's memory it goes on: also what a person has done to the ports since is still to be told.  A move
+ * that was under way may have done it as well, and is to be repeated without a word.
  */
 int smc_new(struct scsi_unit *u)
 {
@@ -113,7 +113,8 @@ void smc_free(struct scsi_unit *u)
 
 void smc_reset(struct scsi_unit *u, enum scsi_reset what)
 {
-	if (what == SCSI_NEXUS_LOST)	/* SPC-4: ends only what that initiator prevented; it cannot be told whose it was */
+	/* SPC-4: ends only what that initiator prevented; it cannot be told whose it was. */
+	if (what == SCSI_NEXUS_LOST)
 		prevent(u, false);
 	else
 		smc_defaults(u);
@@ -380,8 +381,10 @@ static void prevent_allow_medium_removal(struct scsi_unit *u, struct scsi_task *
  * are the vendor's: mtx sets them for MOVE and EXCHANGE when it is told to (eepos). */
 static const struct op ops[] = {
 	{ 0x07, -1, "INITIALIZE ELEMENT STATUS", { 0x07, 0xe0 }, 300, 0, initialize_element_status },
-	{ 0x1b, -1, "OPEN/CLOSE IMPORT/EXPORT ELEMENT", { 0x1b, 0x00, 0xff, 0xff, 0x1f }, 60, 0, open_close_import_export },
-	{ 0x1e, -1, "PREVENT ALLOW MEDIUM REMOVAL", { 0x1e, 0x00, 0x00, 0x00, 0x03 }, 60, 0, prevent_allow_medium_removal },
+	{ 0x1b, -1, "OPEN/CLOSE IMPORT/EXPORT ELEMENT",
+	  { 0x1b, 0x00, 0xff, 0xff, 0x1f }, 60, 0, open_close_import_export },
+	{ 0x1e, -1, "PREVENT ALLOW MEDIUM REMOVAL",
+	  { 0x1e, 0x00, 0x00, 0x00, 0x03 }, 60, 0, prevent_allow_medium_removal },
 	{ 0x2b, -1, "POSITION TO ELEMENT", { 0x2b, 0xe0, 0xff, 0xff, 0xff, 0xff }, 60, 0, position_to_element },
 	{ 0x37, -1, "INITIALIZE ELEMENT STATUS WITH RANGE",
 	  { 0x37, 0x03, 0xff, 0xff, 0x00, 0x00, 0xff, 0xff }, 300, 0, initialize_element_status_with_range },

@@ -81,7 +81,8 @@ void ssc_look(struct scsi_unit *u)
 
 static void say_who_writes(struct scsi_unit *u)
 {
-	const struct library_writer w = { .door = LIBRARY_DOOR_SCSI, .uid = UINT32_MAX, .drive = (int32_t)u->ssc.number };
+	const struct library_writer w = { .door = LIBRARY_DOOR_SCSI, .uid = UINT32_MAX,
+					  .drive = (int32_t)u->ssc.number };
 
 	library_writer_is(u->cfg.lib, u->ssc.volume, &w);
 }

@@ -70,7 +70,7 @@ static size_t make_capabilities(struct scsi_unit *u, struct scsi_task *t, uint8_
 	bool loaded = u->ssc.volume;
 	uint8_t *a = b + 20;
 
-	b[4] = 1 << 2 | 1;		/* EXTDECC: no key manager but the initiator; CFG_P: the initiator may set a key */
+	b[4] = 1 << 2 | 1;		/* EXTDECC: no key manager but the initiator; CFG_P: it may set a key */
 	a[0] = ALGORITHM;
 	put_be16(a + 2, 20);
 	/* AVFMV; MAC_C, DELB_C: damage and clear records are told; DECRYPT_C, ENCRYPT_C: 2, as drives do it. */
@@ -319,13 +319,15 @@ static void protocol_in(struct scsi_unit *u, struct scsi_task *t)
 	}
 	n = page->make(u, t, b);
 	if (n)
-		task_put(t, b, security_counts_512(t) ? PAGE_MAX : n, security_length(t));	/* INC_512: zeros up to the next 512 */
+		/* INC_512: zeros up to the next 512 */
+		task_put(t, b, security_counts_512(t) ? PAGE_MAX : n, security_length(t));
 }
 
 static const struct op ops[] = {
-	{ 0xa2, -1, "SECURITY PROTOCOL IN", { 0xa2, 0xff, 0xff, 0xff, 0x80, 0, 0xff, 0xff, 0xff, 0xff }, 60, 0, protocol_in },
-	{ 0xb5, -1, "SECURITY PROTOCOL OUT", { 0xb5, 0xff, 0xff, 0xff, 0x80, 0, 0xff, 0xff, 0xff, 0xff }, 60, OP_OUT,
-	  ssc_security_out },
+	{ 0xa2, -1, "SECURITY PROTOCOL IN",
+	  { 0xa2, 0xff, 0xff, 0xff, 0x80, 0, 0xff, 0xff, 0xff, 0xff }, 60, 0, protocol_in },
+	{ 0xb5, -1, "SECURITY PROTOCOL OUT",
+	  { 0xb5, 0xff, 0xff, 0xff, 0x80, 0, 0xff, 0xff, 0xff, 0xff }, 60, OP_OUT, ssc_security_out },
 };
 
 const struct op_group ssc_security_group = OP_GROUP(ops);

@@ -62,7 +62,8 @@ static void write_failed(struct scsi_unit *u, struct scsi_task *t, int r, const 
 	struct sense s = { .valid = true, .info = left };
 	struct tape_pos now = w->begin;
 
-	if (!drive_position(u->ssc.drive, &now) && now.partition == w->begin.partition && now.object < w->begin.object) {
+	if (!drive_position(u->ssc.drive, &now) && now.partition == w->begin.partition &&
+	    now.object < w->begin.object) {
 		s.deferred = true;
 		s.valid = false;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading at the head.  A record whose bytes cannot be given back intact is stepped past, so that a reader that goes on
- * gets the next one, and so is what the map cannot tell any more; any other failure leaves the head where it was, so that
- * the read can be tried again.
+ * gets the next one, and so is what the map cannot tell any more; any other failure leaves the head where it was, so
+ * that the read can be tried again.
  */
 #include "tape/drive.h"
 

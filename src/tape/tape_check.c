@@ -23,7 +23,8 @@ void tape_check_fault(struct check *k, const struct map_span *m, bool repaired, 
 	va_list ap;
 
 	if (m && m->generation)
-		n = snprintf(words, sizeof(words), "generation %" PRIu64 ", partition %u: ", m->generation, m->partition);
+		n = snprintf(words, sizeof(words), "generation %" PRIu64 ", partition %u: ", m->generation,
+			     m->partition);
 	else if (m && m->map)
 		n = snprintf(words, sizeof(words), "map %016" PRIx64 ": ", m->map);
 	va_start(ap, fmt);
@@ -37,7 +38,8 @@ void tape_check_fault(struct check *k, const struct map_span *m, bool repaired, 
 
 static void head_fault(struct check *k, uint64_t volume, uint64_t generation, const char *words)
 {
-	tape_check_fault(k, &(struct map_span){ .volume = volume }, false, "generation %" PRIu64 ": %s", generation, words);
+	tape_check_fault(k, &(struct map_span){ .volume = volume }, false, "generation %" PRIu64 ": %s", generation,
+			 words);
 }
 
 /* ---- what heads need -------------------------------------------------------------------------------------------- */
@@ -222,8 +224,10 @@ static void check_drop(struct check *k, const struct map_span *m)
 	if (!m->dropped || !m->volume)
 		return;
 	if (m->drop.object < m->to.objects || m->drop.from < m->to.bytes)
-		tape_check_fault(k, m, false, "from object %" PRIu64 " on its map waits to be freed, though it is needed up to %"
-			    PRIu64, m->drop.object, m->to.objects);
+		tape_check_fault(k, m, false,
+				 "from object %" PRIu64
+				 " on its map waits to be freed, though it is needed up to %" PRIu64,
+				 m->drop.object, m->to.objects);
 }
 
 static int by_objects(const void *a, const void *b)
@@ -413,11 +417,11 @@ static void check_owners(struct check *k)
 	check_sort_seen(k);
 	for (size_t i = 1; i < k->seen_count; i++)
 		if (k->seen[i].map == k->seen[i - 1].map)
-			tape_check_fault(k, &(struct map_span){ .map = k->seen[i].map, .volume = k->seen[i].volume }, false,
-				    "it is also volume %" PRIu64 "'s", k->seen[i - 1].volume);
+			tape_check_fault(k, &(struct map_span){ .map = k->seen[i].map, .volume = k->seen[i].volume },
+					 false, "it is also volume %" PRIu64 "'s", k->seen[i - 1].volume);
 }
 
-/* ---- rows of no kind ---------------------------------------------------------------------------------------------- */
+/* ---- rows of no kind --------------------------------------------------------------------------------------------- */
 
 /* One of each first byte that there is is looked at; those of kinds that are walked are looked at there. */
 static int check_kinds(struct check *k)

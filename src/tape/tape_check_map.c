@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pages of one map: does one begin where the one before it ends, from the map's beginning to where heads need it, do
- * the tallies agree with what heads say, and is every run of chunks in its pack?
+ * The pages of one map: does one begin where the one before it ends, from the map's beginning to where heads need it,
+ * do the tallies agree with what heads say, and is every run of chunks in its pack?
  *
  * Behind what heads need there may be the rest of the last page (a crash left it, the next append cuts it off) and
  * what waits to be freed, in whatever order that is freed.
@@ -53,11 +53,11 @@ static void check_begin(struct walk *w, const struct page *p)
 		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in no page", what_of(w->kind),
 			    expected, first - 1);
 	else if (first < expected)
-		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in two pages", what_of(w->kind), first,
-			    expected - 1);
+		tape_check_fault(w->k, w->m, false, "%s %" PRIu64 " to %" PRIu64 " are in two pages", what_of(w->kind),
+				 first, expected - 1);
 	else if (w->kind == PAGE_OBJECTS && !same_tally(&p->from, &w->expected))
-		tape_check_fault(w->k, w->m, false, "the page of object %" PRIu64 " counts otherwise than the one before it",
-			    first);
+		tape_check_fault(w->k, w->m, false,
+				 "the page of object %" PRIu64 " counts otherwise than the one before it", first);
 }
 
 /* The next row as a page; NULL if it is none, which is told. */
@@ -174,8 +174,8 @@ static bool any_bad(struct check *k, const struct chunk_run *run)
 	return false;
 }
 
-/* The bytes of the run's chunks, until they are enough.  What a crash left of a run may name chunks behind those that were
- * safe: nobody asks for them.  A pack that is lost is none here if all of its chunks were healed. */
+/* The bytes of the run's chunks, until they are enough.  What a crash left of a run may name chunks behind those that
+ * were safe: nobody asks for them.  A pack that is lost is none here if all of its chunks were healed. */
 static int run_bytes(struct check *k, const struct chunk_run *run, uint64_t enough, uint64_t *bytes)
 {
 	uint64_t sum = 0;
@@ -206,8 +206,8 @@ static void check_run(struct walk *w, const struct chunk_run *run)
 	enough = run->bytes < limit - run->at ? run->bytes : limit - run->at;
 	r = run_bytes(w->k, run, enough, &bytes);
 	if (r) {
-		tape_check_fault(w->k, w->m, false, "from byte %" PRIu64 " on, chunk %u of pack %012" PRIx64 ": %s", run->at,
-			    run->slot, run->pack, err_text(r));
+		tape_check_fault(w->k, w->m, false, "from byte %" PRIu64 " on, chunk %u of pack %012" PRIx64 ": %s",
+				 run->at, run->slot, run->pack, err_text(r));
 		if (r != -EUCLEAN)
 			w->bad_pack = run->pack;
 	} else if (bytes < enough) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Use rows against the pages: for each map and pack the bytes that the pages have there, no row too many and none
- * missing.  A row that is missing would let the collector remove a pack that is needed; so rows that tell too little are
- * made true even if a page of the map cannot be read, rows that tell too much only if all is known of it.
+ * missing.  A row that is missing would let the collector remove a pack that is needed; so rows that tell too little
+ * are made true even if a page of the map cannot be read, rows that tell too much only if all is known of it.
  *
  * Repairs look again: at the rows as they are now, while nobody writes to the map.
  */
@@ -92,7 +92,8 @@ static int mend_row(struct kv_batch *b, uint64_t pack, uint64_t map, uint64_t sh
 	return r ? r : kv_batch_delete(b, KV_MAP, look.b, look.len);
 }
 
-struct mend { uint64_t volume, map, pack; bool whole; };	/* @whole: every row of the map, not only that of @pack */
+/* @whole: every row of the map, not only that of @pack */
+struct mend { uint64_t volume, map, pack; bool whole; };
 
 /* Nobody writes to the map. */
 static int mend(struct kv *kv, const struct mend *w)
@@ -164,8 +165,8 @@ static int end_of_pages(struct kv_iter *it, uint64_t map, uint64_t from, uint64_
 
 /*
  * A drop row, and in the same batch the use rows that tell all that it takes from them: a crash may have left more in
- * the last page than they speak of, and what is taken off a row that does not have it would be missing there for those who
- * still need the map.
+ * the last page than they speak of, and what is taken off a row that does not have it would be missing there for those
+ * who still need the map.
  */
 static int queue_rest(struct kv *kv, struct kv_iter *it, struct map_span *m)
 {
@@ -266,8 +267,9 @@ int check_map_uses(struct check *k, const struct map_span *m)
 		if (k->cfg->repair && !tried)
 			mended = mend_quietly(k, &(struct mend){ m->volume, m->map, 0, true });
 		tried = true;
-		tape_check_fault(k, m, mended, "its row says that it uses %" PRIu64 " bytes of pack %012" PRIx64 ", its map %" PRIu64,
-			    bytes, u->pack, u->bytes);
+		tape_check_fault(k, m, mended,
+				 "its row says that it uses %" PRIu64 " bytes of pack %012" PRIx64 ", its map %" PRIu64,
+				 bytes, u->pack, u->bytes);
 	}
 	return r ? r : push_seen(k, m, rows);
 }
@@ -369,7 +371,8 @@ static int check_looks(struct check *k)
 	struct map_key looks = key_all_looks();
 	int r = 0;
 
-	for (kv_iter_seek(k->it, looks.b, looks.len); !r && kv_iter_in(k->it, looks.b, looks.len); kv_iter_next(k->it)) {
+	for (kv_iter_seek(k->it, looks.b, looks.len); !r && kv_iter_in(k->it, looks.b, looks.len);
+	     kv_iter_next(k->it)) {
 		CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
 		size_t klen, vlen;
 		const uint8_t *key = kv_iter_key(k->it, &klen), *v = kv_iter_value(k->it, &vlen);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From damaged chunks back to the tapes: which bytes, which records, which tape files.  Use rows lead from a pack to the
- * maps that use it, heads from a volume to its maps; nothing leads from a map to its volume, so all heads are looked at,
- * but only the maps that use a damaged pack are walked.  That is for the rare bad day.
+ * From damaged chunks back to the tapes: which bytes, which records, which tape files.  Use rows lead from a pack to
+ * the maps that use it, heads from a volume to its maps; nothing leads from a map to its volume, so all heads are
+ * looked at, but only the maps that use a damaged pack are walked.  That is for the rare bad day.
  *
- * It tells what is committed, beside writers and the collector.  A map that cannot be read does not hide the others: the
- * first such failure is returned when everything else was told.
+ * It tells what is committed, beside writers and the collector.  A map that cannot be read does not hide the others:
+ * the first such failure is returned when everything else was told.
  */
 #include "tape/shelf.h"
 #include "tape/volume_heads.h"

@@ -12,7 +12,8 @@ struct partition {
 	struct tail objects, chunks;
 	struct tape_tally committed;	/* what a power cut leaves of the current generation */
 	uint64_t stored;		/* bytes of the stream that lie in packs and in the tail of chunks */
-	uint64_t own_from;		/* objects from here on were appended since the volume was opened, or volume_session_ends() */
+	uint64_t own_from;		/* objects from here on were appended since it was opened, or
+					 * volume_session_ends() */
 	uint64_t cuts;			/* how often something at its end went away: readers forget */
 };
 

@@ -284,6 +284,7 @@ int volume_roll_back(struct volume *v, int r)
 	}
 	if (!lost)
 		return r == -ENOSPC ? TAPE_E_FULL : r;
-	return err_explain(r, "%s: %" PRIu64 " objects behind object %" PRIu64 " of partition %u could not be stored: %s",
+	return err_explain(r,
+			   "%s: %" PRIu64 " objects behind object %" PRIu64 " of partition %u could not be stored: %s",
 			   v->attr.barcode, lost, v->partition[in].committed.objects, in, strerror(-r));
 }

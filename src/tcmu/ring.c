@@ -90,7 +90,8 @@ static uint32_t behind(const struct tcmu_ring *r, uint32_t offset, uint32_t len)
 /* What we wrote into the entry is seen by who sees this. */
 static void tail_moves(const struct tcmu_ring *r, uint32_t offset, uint32_t len)
 {
-	__atomic_store_n(number_at(r, offsetof(struct tcmu_mailbox, cmd_tail)), behind(r, offset, len), __ATOMIC_RELEASE);
+	__atomic_store_n(number_at(r, offsetof(struct tcmu_mailbox, cmd_tail)), behind(r, offset, len),
+			 __ATOMIC_RELEASE);
 }
 
 static int mailbox_check(const struct tcmu_ring *r)
