@@ -157,6 +157,19 @@ static void put_rows_again(struct removal *rm)
 
 /* ---- the pack ---------------------------------------------------------------------------------------------------- */
 
+/* Most packs have none; and what reads a database goes through every prefix that was deleted of late. */
+static int delete_rows(struct chunk_store *cs, enum pack_key kind, uint64_t pack, struct kv_batch *b)
+{
+	uint8_t key[PACK_KEY_LEN];
+	int r;
+
+	pack_key_pack(key, kind, pack);
+	r = kv_any(cs->kv, KV_PACK, key, sizeof(key));
+	if (r)
+		return r == KV_E_NONE ? 0 : r;
+	return kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
+}
+
 /* *known: the pack had its row with sums, *t. */
 static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_batch *b, bool *known,
 			    struct pack_tally *t)
@@ -169,15 +182,9 @@ static int delete_pack_rows(struct chunk_store *cs, uint64_t pack, struct kv_bat
 		return r;
 	pack_key_pack(key, PACK_KEY_SEALED, pack);
 	r = kv_batch_delete(b, KV_PACK, key, sizeof(key));
-	pack_key_pack(key, PACK_KEY_OPEN, pack);
-	if (!r)
-		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
-	pack_key_pack(key, PACK_KEY_BAD, pack);
-	if (!r)
-		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
-	pack_key_pack(key, PACK_KEY_LOST, pack);
-	if (!r)
-		r = kv_batch_delete_prefix(b, KV_PACK, key, sizeof(key));
+	r = r ? r : delete_rows(cs, PACK_KEY_OPEN, pack, b);
+	r = r ? r : delete_rows(cs, PACK_KEY_BAD, pack, b);
+	r = r ? r : delete_rows(cs, PACK_KEY_LOST, pack, b);
 	pack_key_pack(key, PACK_KEY_DOOMED, pack);
 	return r ? r : kv_batch_put(b, KV_PACK, key, sizeof(key), NULL, 0);
 }
