@@ -86,6 +86,30 @@ struct row_key key_of(char letter)
 	return (struct row_key){ .b = { (uint8_t)letter }, .len = 1 };
 }
 
+struct row_key key_of_u32(char letter, uint32_t v)
+{
+	struct row_key k = key_of(letter);
+
+	key_u32(&k, v);
+	return k;
+}
+
+struct row_key key_of_u64(char letter, uint64_t v)
+{
+	struct row_key k = key_of(letter);
+
+	key_u64(&k, v);
+	return k;
+}
+
+struct row_key key_of_text(char letter, const char *s)
+{
+	struct row_key k = key_of(letter);
+
+	key_text(&k, s);
+	return k;
+}
+
 /* ---- rows ---- */
 
 int row_begin_at(struct buf *out, uint8_t version)

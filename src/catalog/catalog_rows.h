@@ -29,6 +29,9 @@ struct row_key {
 
 /* What keys and rows are made of. */
 struct row_key key_of(char letter);
+struct row_key key_of_u32(char letter, uint32_t v);
+struct row_key key_of_u64(char letter, uint64_t v);
+struct row_key key_of_text(char letter, const char *s);
 void key_u32(struct row_key *k, uint32_t v);
 void key_u64(struct row_key *k, uint64_t v);
 void key_text(struct row_key *k, const char *s);

@@ -31,10 +31,7 @@ struct row_key key_place(uint64_t volume)
 
 struct row_key key_mams(uint64_t volume)
 {
-	struct row_key k = key_of('A');
-
-	key_u64(&k, volume);
-	return k;
+	return key_of_u64('A', volume);
 }
 
 struct row_key key_mam(uint64_t volume, uint32_t partition, uint16_t id)

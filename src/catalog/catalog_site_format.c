@@ -55,10 +55,7 @@ struct row_key key_clash(const char *name, uint32_t site)
 
 struct row_key key_hook(const char *name)
 {
-	struct row_key k = key_of('H');
-
-	key_text(&k, name);
-	return k;
+	return key_of_text('H', name);
 }
 
 int key_clash_parse(const uint8_t *key, size_t len, struct catalog_clash *out)

@@ -35,10 +35,7 @@ int stacker_decode(const void *row, size_t len, struct catalog_stacker *out)
 
 struct row_key key_stacker(uint32_t drive)
 {
-	struct row_key k = key_of('Y');
-
-	key_u32(&k, drive);
-	return k;
+	return key_of_u32('Y', drive);
 }
 
 int catalog_stacker_put(struct catalog *c, uint32_t drive, const struct catalog_stacker *s)

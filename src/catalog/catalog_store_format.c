@@ -25,10 +25,7 @@ struct row_key key_number(enum number n)
 
 struct row_key key_drive(uint32_t drive)
 {
-	struct row_key k = key_of('D');
-
-	key_u32(&k, drive);
-	return k;
+	return key_of_u32('D', drive);
 }
 
 struct row_key key_events(void)
@@ -56,10 +53,7 @@ struct row_key key_clock(void)
 
 struct row_key key_work(const char *name)
 {
-	struct row_key k = key_of('W');
-
-	key_text(&k, name);
-	return k;
+	return key_of_text('W', name);
 }
 
 /* ---- rows ---- */

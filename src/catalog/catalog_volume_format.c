@@ -17,51 +17,35 @@ enum { VOLUME_PROTECT = 1, VOLUME_WORM = 2, VOLUME_IMAGE_EOM = 4 };
 
 struct row_key key_pool(uint32_t pool)
 {
-	struct row_key k = key_of('P');
-
-	key_u32(&k, pool);
-	return k;
+	return key_of_u32('P', pool);
 }
 
 struct row_key key_pool_name(const char *name)
 {
-	struct row_key k = key_of('Q');
-
-	key_text(&k, name);
-	return k;
+	return key_of_text('Q', name);
 }
 
 struct row_key key_volume(uint64_t volume)
 {
-	struct row_key k = key_of('V');
-
-	key_u64(&k, volume);
-	return k;
+	return key_of_u64('V', volume);
 }
 
 struct row_key key_volume_name(const char *name)
 {
-	struct row_key k = key_of('U');
-
-	key_text(&k, name);
-	return k;
+	return key_of_text('U', name);
 }
 
 struct row_key key_member(uint32_t pool, const char *name)
 {
-	struct row_key k = key_of('M');
+	struct row_key k = key_of_u32('M', pool);
 
-	key_u32(&k, pool);
 	key_text(&k, name);
 	return k;
 }
 
 struct row_key key_files(uint64_t volume)
 {
-	struct row_key k = key_of('F');
-
-	key_u64(&k, volume);
-	return k;
+	return key_of_u64('F', volume);
 }
 
 struct row_key key_file(uint64_t volume, uint64_t file)
@@ -74,9 +58,8 @@ struct row_key key_file(uint64_t volume, uint64_t file)
 
 struct row_key key_file_names(uint64_t volume, const char *name)
 {
-	struct row_key k = key_of('G');
+	struct row_key k = key_of_u64('G', volume);
 
-	key_u64(&k, volume);
 	if (name) {
 		key_text(&k, name);
 		k.b[k.len++] = 0;
@@ -94,10 +77,7 @@ struct row_key key_file_name(uint64_t volume, const char *name, uint64_t file)
 
 struct row_key key_tail(uint64_t volume)
 {
-	struct row_key k = key_of('T');
-
-	key_u64(&k, volume);
-	return k;
+	return key_of_u64('T', volume);
 }
 
 /* ---- rows ---- */
