@@ -835,6 +835,133 @@ static void a_damaged_record_alone_is_lost(void **state)
 	assert_int_equal(READ(g, 1 << 20), SCSI_GOOD);
 }
 
+enum { HURT_BLOCK = 64 << 10, HURT_BLOCKS = 16 };
+
+static void write_noise(struct rig *g)
+{
+	uint64_t noise = 999;
+
+	chance_bytes(&noise, g->data, HURT_BLOCK * HURT_BLOCKS);
+	assert_int_equal(WRITE_FIXED(g, HURT_BLOCK * HURT_BLOCKS, HURT_BLOCKS), SCSI_GOOD);
+	assert_int_equal(MARKS(g, 1), SCSI_GOOD);
+}
+
+static uint64_t the_tape(struct rig *g)
+{
+	struct catalog_volume v;
+
+	assert_int_equal(catalog_volume_get(g->store->cat, "A00001", &v), 0);
+	return v.id;
+}
+
+static int first_hurt(void *ctx, const struct tape_hurt *h)
+{
+	uint64_t *hurt = ctx;
+
+	hurt[0] = hurt[0] < h->first_object ? hurt[0] : h->first_object;
+	hurt[1] = hurt[1] > h->last_object ? hurt[1] : h->last_object;
+	return 0;
+}
+
+/* A tape of 16 blocks, of which hurt[0] to hurt[1] cannot be read. */
+static void hurt_tape(struct rig *g, uint64_t hurt[2])
+{
+	uint64_t id = the_tape(g);
+
+	g->u->ssc.mode.block_len = HURT_BLOCK;
+	write_noise(g);
+	g->u = scsi_unit_free(g->u, false);
+	store_restart(g->store);
+	flip(g->store, first_pack(g->store, 0), HURT_BLOCK * HURT_BLOCKS / 2);
+	assert_true(read_all(g->store, id) > 0);
+	hurt[0] = UINT64_MAX;
+	hurt[1] = 0;
+	assert_int_equal(library_each_hurt(g->store->lib, id, first_hurt, hurt), 0);
+	assert_true(hurt[0] > 2 && hurt[0] <= hurt[1] && hurt[1] < HURT_BLOCKS - 2);
+	rig_plug(g, SCSI_DRIVE, NULL);
+	rig_settle(g);
+	g->u->ssc.mode.block_len = HURT_BLOCK;
+}
+
+/* Several blocks at once: those before it come, the rest of what was asked for is told, and the head is behind it. */
+static void a_damaged_block_ends_a_read_of_many(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint8_t want[HURT_BLOCK];
+	uint64_t hurt[2], noise = 999;
+	const uint32_t all = HURT_BLOCK * HURT_BLOCKS;
+
+	hurt_tape(g, hurt);
+	READ_FIXED(g, all, HURT_BLOCKS);
+	assert_sense(g, MEDIUM_ERROR, 0x1100, (int32_t)(HURT_BLOCKS - hurt[0]));
+	assert_int_equal(g->t.data_in, hurt[0] * HURT_BLOCK);
+	for (uint64_t i = 0; i < hurt[0]; i++) {
+		chance_bytes(&noise, want, HURT_BLOCK);
+		assert_memory_equal(g->data + i * HURT_BLOCK, want, HURT_BLOCK);
+	}
+	assert_int_equal(at(g).object, hurt[0] + 1);
+	for (uint64_t i = hurt[0] + 1; i <= hurt[1]; i++) {
+		READ_FIXED(g, HURT_BLOCK, 1);
+		assert_sense(g, MEDIUM_ERROR, 0x1100, 1);
+	}
+	assert_int_equal(READ_FIXED(g, all, HURT_BLOCKS - (uint32_t)hurt[1] - 1), SCSI_GOOD);
+	assert_int_equal(at(g).object, HURT_BLOCKS);
+	READ_FIXED(g, HURT_BLOCK, 1);
+	assert_int_equal(g->t.sense[2], FILEMARK);
+}
+
+/* VERIFY reads; spacing and locating do not, so they go over it and to it. */
+static void what_does_not_read_goes_over_a_damaged_block(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint64_t hurt[2];
+
+	hurt_tape(g, hurt);
+	CMD(g, 0, 0x13, 1, N24(HURT_BLOCKS), 0);
+	assert_sense(g, MEDIUM_ERROR, 0x1100, (int32_t)(HURT_BLOCKS - hurt[0]));
+	assert_int_equal(at(g).object, hurt[0] + 1);
+	REWIND(g);
+	GOOD(g, 0, 0x11, 0, N24((uint32_t)hurt[1] + 1), 0);
+	assert_int_equal(READ_FIXED(g, HURT_BLOCK, 1), SCSI_GOOD);
+	GOOD(g, 0, 0x11, 0, N24(0xffffff & -(int)(HURT_BLOCKS / 2)), 0);
+	GOOD(g, 0, 0x2b, 0, 0, 0, 0, 0, (uint8_t)hurt[0], 0, 0, 0);
+	assert_int_equal(at(g).object, hurt[0]);
+	READ_FIXED(g, HURT_BLOCK, 1);
+	assert_sense(g, MEDIUM_ERROR, 0x1100, 1);
+	GOOD(g, 0, 0x11, 1, N24(1), 0);
+	assert_int_equal(at(g).object, HURT_BLOCKS + 1);
+	GOOD(g, 0, 0x11, 1, N24(0xffffff), 0);
+	assert_int_equal(at(g).object, HURT_BLOCKS);
+}
+
+/* The next backup of the same, whatever tape it goes to. */
+static void a_damaged_block_is_healed_by_the_same_written_again(void **state)
+{
+	struct rig *g = rig_of(state);
+	uint8_t want[HURT_BLOCK];
+	uint64_t hurt[2], noise = 999, id = the_tape(g);
+
+	hurt_tape(g, hurt);
+	g->u = scsi_unit_free(g->u, false);
+	assert_int_equal(library_unload(g->store->lib, 0), 0);
+	insert(g, "A00002", 0);
+	rig_plug(g, SCSI_DRIVE, NULL);
+	rig_settle(g);
+	g->u->ssc.mode.block_len = HURT_BLOCK;
+	write_noise(g);
+	g->u = scsi_unit_free(g->u, false);
+	assert_int_equal(library_unload(g->store->lib, 0), 0);
+	assert_int_equal(library_load(g->store->lib, 0, id), 0);
+	rig_plug(g, SCSI_DRIVE, NULL);
+	rig_settle(g);
+	g->u->ssc.mode.block_len = HURT_BLOCK;
+	assert_int_equal(READ_FIXED(g, HURT_BLOCK * HURT_BLOCKS, HURT_BLOCKS), SCSI_GOOD);
+	for (unsigned i = 0; i < HURT_BLOCKS; i++) {
+		chance_bytes(&noise, want, HURT_BLOCK);
+		assert_memory_equal(g->data + i * HURT_BLOCK, want, HURT_BLOCK);
+	}
+}
+
 /* With a log as long as a drive's, a thread of the unit's own commits beside the commands. */
 static void records_are_committed_while_others_come(void **state)
 {
@@ -916,6 +1043,9 @@ int main(void)
 		ON_A_TAPE(clear_records_are_refused_where_sealed_ones_are_wanted),
 		ON_A_TAPE(a_clear_record_that_looks_sealed_comes_back),
 		ON_A_TAPE(a_damaged_record_alone_is_lost),
+		ON_A_TAPE(a_damaged_block_ends_a_read_of_many),
+		ON_A_TAPE(what_does_not_read_goes_over_a_damaged_block),
+		ON_A_TAPE(a_damaged_block_is_healed_by_the_same_written_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
