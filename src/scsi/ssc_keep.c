@@ -218,9 +218,10 @@ int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t coun
 	return 0;
 }
 
+/* Buffered mode 0: an answer says that it is on the medium. */
 int ssc_keep_end(struct scsi_unit *u)
 {
-	return u->ssc.cuts ? commit(u) : 0;
+	return u->ssc.cuts || !u->ssc.mode.buffered ? commit(u) : 0;
 }
 
 /* ---- a new unit ------------------------------------------------------------------------------------------------- */

@@ -216,7 +216,7 @@ int ssc_keep_cut(struct scsi_unit *u);
 /* These objects, up to the position, have been written in memory.  Both may commit: then the error of that. */
 int ssc_keep_record(struct scsi_unit *u, const struct tape_pos *at, const void *p, size_t n);
 int ssc_keep_marks(struct scsi_unit *u, const struct tape_pos *at, uint32_t count);
-/* Before a command that changes the tape is answered: a cut is committed. */
+/* Before a command that changes the tape is answered: a cut is committed, and without buffering all that is written. */
 int ssc_keep_end(struct scsi_unit *u);
 /* @n filemarks and nothing else from @object on?  0, 1: no. */
 int ssc_only_marks(struct scsi_unit *u, uint32_t partition, uint64_t object, uint64_t n);

@@ -463,6 +463,72 @@ static void a_loss_that_was_told_is_final(void **state)
 	told(READ(70), BLANK_CHECK, 0x0005);
 }
 
+/* The power fails: the memory goes, too. */
+static void lose_power(void)
+{
+	rig_cut(rig, &cut);
+	memset(cut.memory, 0, sizeof(cut.memory));
+	rig_revive(rig, &cut, SCSI_DRIVE, NULL);
+	rig_settle(rig);
+}
+
+static void without_buffering_an_answer_says_that_it_is_on_disk(void **state)
+{
+	static const struct command unbuffered = { .cdb = { 0x15, 0x10, 0, 0, 4 }, .n = 4 };
+
+	memset(rig->data, 0, 4);
+	done(&unbuffered);
+	done(WRITE(1000, 1));
+	lose_power();
+	done(READ(1000));
+	holds(1, 1000);
+	memset(rig->data, 0, 4);
+	done(&unbuffered);
+	rig->u->ssc.mode.block_len = 100;
+	done(WRITE_FIXED(3, 2));
+	done(MARKS(2, 1));
+	lose_power();
+	done(END_OF_DATA);
+	assert_int_equal(at().object, 6);
+}
+
+/* The kernel tells a failed sync once. */
+static void behind_a_sync_that_failed_nothing_is_told_in_vain(void **state)
+{
+	unsigned object;
+
+	done(WRITE(1000, 1));
+	done(MARKS(0, 0));
+	done(WRITE(60000, 2));
+	packs_mem_plan_sync_fault(rig->store->packs, 1, -EIO);
+	told(MARKS(0, 0), MEDIUM_ERROR, 0x0c00);
+	told(MARKS(0, 0), MEDIUM_ERROR, 0x0c00);
+	told(MARKS(1, 0), MEDIUM_ERROR, 0x0c00);
+	/* Whatever it does now: once it is told that all is on disk, all is. */
+	for (unsigned i = 0; i < 5; i++) {
+		sequence++;
+		execute(WRITE(60000, 3));
+		sequence++;
+		if (!execute(MARKS(1, 0)))
+			break;
+	}
+	assert_int_equal(rig->t.status, SCSI_GOOD);
+	object = (unsigned)at().object;
+	lose_power();
+	done(END_OF_DATA);
+	assert_int_equal(at().object, object);
+	done(REWIND);
+	done(READ(1000));
+	holds(1, 1000);
+	for (unsigned i = 1; i < object; i++) {
+		sequence++;
+		execute(READ(60000));
+		assert_true(rig->t.status == SCSI_GOOD || get_be16(rig->t.sense + 12) == 0x0001);
+		if (rig->t.status == SCSI_GOOD)
+			holds(3, 60000);
+	}
+}
+
 /* Nothing that was told is lost; but where the tape stands when that was written is not where the killed one stood. */
 static void what_was_told_before_a_commit_that_fails_is_there(void **state)
 {
@@ -695,6 +761,8 @@ int main(void)
 		KILLED(no_memory_is_a_drive_switched_on_anew),
 		KILLED(a_worm_tape_has_each_record_once),
 		KILLED(a_loss_that_was_told_is_final),
+		KILLED(without_buffering_an_answer_says_that_it_is_on_disk),
+		KILLED(behind_a_sync_that_failed_nothing_is_told_in_vain),
 		KILLED(what_was_told_before_a_commit_that_fails_is_there),
 		KILLED(partitions_are_told_apart),
 		KILLED(every_record_is_there_once_whenever_it_is_killed),
