@@ -259,6 +259,7 @@ struct walk {
 	struct contents_member m;
 	int (*each)(void *ctx, const struct contents_member *m);
 	void *ctx;
+	bool stopped;		/* by @each, whose word may be any number: that of a condition, too */
 };
 
 static void walk_fini(struct walk *w)
@@ -271,7 +272,16 @@ static int give(struct walk *w)
 {
 	int r = tell_later(&w->v, &w->m);
 
-	return r ? r : w->each(w->ctx, &w->m);
+	if (r)
+		return r;
+	r = w->each(w->ctx, &w->m);
+	w->stopped = r;
+	return r;
+}
+
+static int given(const struct walk *w, int result)
+{
+	return result == CONTENTS_E_NONE && !w->stopped ? 0 : result;
 }
 
 static int give_block(struct walk *w, uint32_t block, uint32_t from)
@@ -284,7 +294,7 @@ static int give_block(struct walk *w, uint32_t block, uint32_t from)
 		if (!result && w->m.number >= from)
 			result = give(w);
 	}
-	return result == CONTENTS_E_NONE ? 0 : result;
+	return given(w, result);
 }
 
 int contents_each(struct contents *c, uint32_t content, uint32_t from,
@@ -318,7 +328,7 @@ static int give_children(struct walk *w, uint32_t block, uint32_t dir, uint32_t 
 		if (!result && last == w->m.number)
 			result = give(w);
 	}
-	return result == CONTENTS_E_NONE ? 0 : result;
+	return given(w, result);
 }
 
 int contents_children(struct contents *c, uint32_t content, uint32_t dir, uint32_t after,

@@ -59,6 +59,39 @@ static void folders_on_the_way_are_implied(void **state)
 	contents_member_fini(&m);
 }
 
+struct stopping { unsigned n, at; int with; };
+static int stop_at(void *ctx, const struct contents_member *m)
+{
+	struct stopping *s = ctx;
+
+	assert_true(s->n < s->at);
+	return ++s->n == s->at ? s->with : 0;
+}
+
+/* Over many blocks of members. */
+static void who_has_enough_is_given_no_more(void **state)
+{
+	struct contents *c = contents_of(state);
+	struct tarball_member t[300];
+	struct contents_file f = file_at(1, 0);
+	char name[ARRAY_LEN(t)][8];
+	uint32_t content;
+
+	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
+		snprintf(name[i], sizeof(name[i]), "%u", i);
+		t[i] = member_of(name[i], '-');
+	}
+	content = make_list(c, &f, t, ARRAY_LEN(t));
+	for (int with = 1; with < 4; with++) {
+		struct stopping s = { 0, 5, with }, all = { 0, 70, with };
+
+		assert_int_equal(contents_children(c, content, 0, 0, stop_at, &s), with);
+		assert_int_equal(s.n, 5);
+		assert_int_equal(contents_each(c, content, 0, stop_at, &all), with);
+		assert_int_equal(all.n, 70);
+	}
+}
+
 static void a_folder_told_after_its_children_keeps_its_number(void **state)
 {
 	struct tarball_member t[] = { member_of("a/one", '-'), member_of("a/", 'd'), member_of("a/two", '-') };
@@ -673,6 +706,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_RIG(folders_on_the_way_are_implied),
+		ON_RIG(who_has_enough_is_given_no_more),
 		ON_RIG(a_folder_told_after_its_children_keeps_its_number),
 		ON_RIG(what_the_archive_says_of_its_root_is_member_0),
 		ON_RIG(no_path_leads_up_or_elsewhere),
