@@ -6,8 +6,9 @@
  *                       of packs or of the journal fails with EIO, and FILE is removed.  What was written to that file
  *                       since it was synced last is lost: zeros.
  */
+/* Both names of a call are to be had. */
+#undef _FILE_OFFSET_BITS
 #undef _FORTIFY_SOURCE
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
