@@ -48,6 +48,48 @@ cmp "$MNT/tapes/default/KEEP" "$scratch/keep"
 stop_store
 echo "full at $on_tape bytes; packs $before MB, after deleting $after MB"
 
+# The catalog of archives takes nothing of what is kept back, however much there is to be known: what is full can be
+# written to no more, but emptied.  A file that found no more
+# room ends there, with its name.
+requires python3
+python3 - "$scratch/many.tar" <<'END'
+import hashlib, sys, tarfile
+with tarfile.open(sys.argv[1], "w", format=tarfile.USTAR_FORMAT) as tar:
+    for i in range(100000):
+        name = hashlib.md5(str(i).encode()).hexdigest()
+        tar.addfile(tarfile.TarInfo(f"{i % 997}/{name}{name}"))
+END
+mkdir "$scratch/many"
+mount -t tmpfs -o size=256m tmpfs "$scratch/many"
+cleanup_fn umount -l "$scratch/many"
+STORE=$scratch/many/store
+start_store
+vtape pool set default contents=off
+dd if="$scratch/many.tar" of="$MNT/tapes/default/MANY" bs=256k status=none
+head -c 250M /dev/urandom >"$scratch/noise"
+if cp "$scratch/noise" "$MNT/files/default/MANY/noise" 2>/dev/null; then
+  fail "250 MB went onto a disk of 256 MB, of which much was used"
+fi
+got=$(stat -c %s "$MNT/files/default/MANY/noise")
+cmp -n "$got" "$MNT/files/default/MANY/noise" "$scratch/noise"
+vtape pool set default contents=on
+if vtape contents settle MANY 2>"$scratch/err"; then
+  fail "what is on the tapes was looked at, on a full disk"
+fi
+grep -q 'are left on the store' "$scratch/err" || fail "it was not told why: $(cat "$scratch/err")"
+left=$(df --output=avail -m "$scratch/many" | tail -n 1)
+[ "$left" -gt 24 ] || fail "$left MB are left of what is kept back"
+vtape volume create STILL
+vtape volume erase MANY -y
+vtape volume restore-generation MANY 1 >/dev/null
+vtape volume delete MANY -y
+vtape gc --live 100 >/dev/null
+dd if="$scratch/many.tar" of="$MNT/tapes/default/AGAIN" bs=256k status=none
+vtape contents settle >/dev/null
+[ "$(vtape ls AGAIN:1 | wc -l)" -gt 900 ] || fail "a disk with room again, and the archive is not known"
+stop_store
+echo "archives on a full disk: $left MB are left of it"
+
 # Blocks in plenty, and inodes for a dozen packs.
 mkdir "$scratch/few"
 mount -t tmpfs -o size=900m,nr_inodes=70 tmpfs "$scratch/few"
