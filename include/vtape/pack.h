@@ -127,11 +127,14 @@ int pack_pread(struct pack *p, void *buf, size_t n, uint64_t offset);
  *             nobody knows
  * @bad:       told of each slot that stays although its stored bytes are damaged.  May be NULL
  * @least:     so many entries were safe once, whatever they are
+ * @whole:     are these the stored bytes of this entry, by its digest?  Without its header nothing else can tell.  Asked
+ *             where a whole table says what the header was: that is written anew then, and read by nobody as long as
+ *             the table is whole, so a cut costs nothing.  May be NULL
  *
  * Entries up to the last that is promised stay, and whole ones up to the first that is not; behind them is what a crash
  * tore, it is cut.  If nobody knows, all up to the last whole one stay.  A pack without a chunk is removed: -ENOENT.
- * Headers in which one bit is wrong are written as they were, the pack's own in any case; otherwise a pack that was
- * sealed and has its table is left as it is, and synced: 0.
+ * Headers in which one bit is wrong are written as they were, the pack's own in any case, and with @whole also those of
+ * entries that are destroyed; otherwise a pack that was sealed and has its table is left as it is, and synced: 0.
  * Return: 0; -EBADMSG, nothing changed, if entries that were safe once or are whole would go; -EUCLEAN if it is not a
  * pack or another one; -EPROTONOSUPPORT.
  */
@@ -140,6 +143,7 @@ struct pack_recovery {
 	void (*bad)(void *ctx, uint32_t slot, const struct digest *d);
 	void *ctx;
 	uint32_t least;
+	bool (*whole)(void *ctx, uint32_t slot, const struct pack_entry *e, const void *stored);
 };
 int pack_recover(struct packs *ps, uint64_t number, const struct pack_recovery *how);
 bool pack_exists(struct packs *ps, uint64_t number);

@@ -161,6 +161,7 @@ static int check_sums(struct check *c, struct pack *p, const struct pack_tally *
 struct one_pack {
 	struct check *c;
 	uint64_t number;
+	uint8_t *raw;		/* PACK_CHUNK_MAX; only for what mends headers */
 };
 
 static void bad_chunk(void *ctx, uint32_t slot, int why)
@@ -201,6 +202,25 @@ static void count_fault(void *ctx, uint32_t slot, const char *what)
 	++*(unsigned *)ctx;
 }
 
+static bool fits_digest(void *ctx, uint32_t slot, const struct pack_entry *e, const void *stored)
+{
+	struct one_pack *one = ctx;
+	struct pack_ref ref = { one->number, slot };
+
+	return store_check(one->c->cs, ref, e, stored, one->raw) == 0;
+}
+
+static int mend_headers(struct check *c, uint64_t number)
+{
+	CLEANUP(freep) uint8_t *raw = malloc(PACK_CHUNK_MAX);
+	struct one_pack one = { .c = c, .number = number, .raw = raw };
+
+	if (!raw)
+		return err_origin(-ENOMEM);
+	return pack_recover(c->cs->packs, number, &(struct pack_recovery){ .promised = was_sealed, .bad = note_bad,
+									   .ctx = &one, .whole = fits_digest });
+}
+
 /* Headers, that of the pack and those of the entries. */
 static int check_headers(struct check *c, uint64_t number)
 {
@@ -212,7 +232,7 @@ static int check_headers(struct check *c, uint64_t number)
 	if (r || !before)
 		return r;
 	after = before;
-	if (c->cfg->repair && !pack_recover(packs, number, &(struct pack_recovery){ was_sealed, note_bad, &one })) {
+	if (c->cfg->repair && !mend_headers(c, number)) {
 		after = 0;
 		r = pack_check(packs, number, false, count_fault, &after);
 	}

@@ -237,10 +237,43 @@ static int mend_block(struct pack *p, struct pack_file *to, uint64_t offset)
 	return to->ops->write(to, offset, b, sizeof(b), NULL, 0);
 }
 
-/* The table does without them, but if one day it is damaged they are needed.  An entry's header that is destroyed is
- * left so: its sum of the stored bytes was the only one.  And whoever sealed the pack may have been stopped before the
- * table was safe. */
-static int mend_headers(struct pack *p, struct pack_file *to)
+static bool same_entry(const struct pack_entry *row, const struct pack_entry *e)
+{
+	return digest_equal(&row->digest, &e->digest) && row->raw_len == e->raw_len &&
+	       row->stored_len == e->stored_len && row->codec == e->codec;
+}
+
+/* What a destroyed header said is in the table, but for the sum of the stored bytes: that is made of bytes that fit
+ * their digest. */
+static int mend_entry(struct pack *p, struct pack_file *to, const struct pack_recovery *how, uint32_t slot, uint8_t *buf)
+{
+	uint8_t b[PACK_ENTRY_BYTES];
+	struct pack_entry row, e;
+	uint64_t sum;
+	int r = pack_entry(p, slot, &row);
+
+	r = r ? r : p->file->ops->pread(p->file, b, sizeof(b), row.offset - sizeof(b));
+	if (r || (pack_mend_bit(b) && !pack_entry_unpack(b, &e, &sum) && same_entry(&row, &e)))
+		return r;
+	if (p->file->ops->pread(p->file, buf, row.stored_len, row.offset) || !how->whole(how->ctx, slot, &row, buf))
+		return 0;
+	pack_entry_pack(&row, sum64(buf, row.stored_len), b);
+	return to->ops->write(to, row.offset - sizeof(b), b, sizeof(b), NULL, 0);
+}
+
+static int mend_entries(struct pack *p, struct pack_file *to, const struct pack_recovery *how)
+{
+	CLEANUP(freep) uint8_t *buf = malloc(PACK_CHUNK_MAX);
+	int r = buf ? 0 : err_origin(-ENOMEM);
+
+	for (uint32_t i = 0; i < p->count && !r; i++)
+		r = mend_entry(p, to, how, i, buf);
+	return r;
+}
+
+/* The table does without them, but if one day it is damaged they are needed.  And whoever sealed the pack may have been
+ * stopped before the table was safe. */
+static int mend_headers(struct pack *p, struct pack_file *to, const struct pack_recovery *how)
 {
 	int r = check_header(p, p->bytes);
 
@@ -251,6 +284,8 @@ static int mend_headers(struct pack *p, struct pack_file *to)
 		r = 0;
 	for (uint32_t i = 0; i < p->count && !r; i++)
 		r = mend_block(p, to, p->rows[i].offset - PACK_ENTRY_BYTES);
+	if (!r && how->whole)
+		r = mend_entries(p, to, how);
 	return r ? r : to->ops->sync(to);
 }
 
@@ -325,7 +360,7 @@ static int load_or_recover(struct packs *ps, struct recovery *c)
 	int r = pack_state_load(c->p);
 
 	if (!r)
-		return mend_headers(c->p, c->to);
+		return mend_headers(c->p, c->to, c->how);
 	if (r != -EUCLEAN && r != -EBADMSG)
 		return r;
 	pack_state_empty(c->p);
@@ -393,8 +428,7 @@ static void check_table(struct check *c)
 static const char *entry_fault(const struct check *c, uint64_t offset, const struct pack_entry *row,
 			       const struct pack_entry *e)
 {
-	if (row && (!digest_equal(&row->digest, &e->digest) || row->raw_len != e->raw_len ||
-		    row->stored_len != e->stored_len || row->codec != e->codec))
+	if (row && !same_entry(row, e))
 		return "entry and table disagree";
 	if (e->stored_len > c->limit - offset - PACK_ENTRY_BYTES)
 		return "the entry is torn";

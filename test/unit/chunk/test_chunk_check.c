@@ -211,6 +211,17 @@ static void header_bit(struct rig *g, const struct map *m) { flip(g, 1, 20, 1); 
 static void header_bits(struct rig *g, const struct map *m) { flip(g, 1, 20, 0xff); }
 static void entry_bit(struct rig *g, const struct map *m) { flip(g, 1, 64 + 20, 1); }
 static void entry_bits(struct rig *g, const struct map *m) { flip(g, 1, 64 + 20, 0xff); }
+
+static void entry_of_another(struct rig *g, const struct map *m)
+{
+	struct buf b = BUF_INIT;
+
+	raw_get(g->packs, 1, &b);
+	memcpy(b.data + 64, b.data + 64 + 64 + get_le32(b.data + 64 + 12), 64);
+	raw_set(g->packs, 1, b.data, b.len);
+	buf_fini(&b);
+}
+
 static void table_bit(struct rig *g, const struct map *m) { flip(g, 1, -70, 1); }
 static void trailer_bit(struct rig *g, const struct map *m) { flip(g, 1, -30, 1); }
 static void trailer_bits(struct rig *g, const struct map *m) { flip(g, 1, -30, 0x55); }
@@ -295,7 +306,8 @@ static const struct {
 	{ "a bit of a header", header_bit, READABLE | MENDABLE | BY_DATA },
 	{ "a header", header_bits, READABLE | MENDABLE | BY_DATA },
 	{ "a bit of an entry's header", entry_bit, READABLE | MENDABLE | BY_DATA },
-	{ "an entry's header", entry_bits, READABLE | BY_DATA },
+	{ "an entry's header", entry_bits, READABLE | MENDABLE | BY_DATA },
+	{ "an entry's header of another", entry_of_another, READABLE | MENDABLE | BY_DATA },
 	{ "a bit of a table", table_bit, READABLE | MENDABLE },
 	{ "a bit of a trailer", trailer_bit, READABLE | MENDABLE },
 	{ "a trailer", trailer_bits, READABLE | MENDABLE },

@@ -408,6 +408,81 @@ static void headers_of_a_sealed_pack_are_mended(void **state)
 	buf_fini(&good);
 }
 
+static bool is_piece(void *ctx, uint32_t slot, const struct pack_entry *e, const void *stored)
+{
+	const uint8_t *p = stored;
+
+	for (uint32_t at = 0; at < e->stored_len; at++)
+		if (p[at] != piece_byte(slot, at))
+			return false;
+	return true;
+}
+
+static const struct pack_recovery by_digest = { .whole = is_piece };
+
+/* Three of them: the table and the stored bytes say all that they said. */
+static void destroy_headers(struct fixture *f, const struct buf *good, struct buf *b)
+{
+	b->len = 0;
+	buf_append(b, good->data, good->len);
+	for (unsigned slot = 1; slot < 4; slot++)
+		memset(b->data + piece_offset(slot), 0xa0 + (int)slot, 64);
+	raw_set(f->ps, 1, b->data, b->len);
+}
+
+static void destroyed_headers_of_a_sealed_pack_are_written_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct buf good = BUF_INIT, b = BUF_INIT;
+
+	small_pack(f->ps, true, &good);
+	destroy_headers(f, &good, &b);
+	assert_int_equal(pack_recover(f->ps, 1, NULL), 0);
+	assert_int_equal(checked(f->ps, 1).count, 3);
+	assert_int_equal(pack_recover(f->ps, 1, &by_digest), 0);
+	assert_raw(f->ps, 1, &good);
+	/* Of bytes that do not fit their digest nothing is said. */
+	destroy_headers(f, &good, &b);
+	b.data[piece_offset(2) + 64] ^= 1;
+	raw_set(f->ps, 1, b.data, b.len);
+	assert_int_equal(pack_recover(f->ps, 1, &by_digest), 0);
+	assert_int_equal(checked(f->ps, 1).count, 1);
+	buf_fini(&b);
+	buf_fini(&good);
+}
+
+/* Whatever step fails, what is in the pack can be read, and the next time it is mended. */
+static void headers_that_are_half_written_cost_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct buf good = BUF_INIT, b = BUF_INIT;
+	struct packs *faulty;
+	bool met = true;
+
+	small_pack(f->ps, true, &good);
+	for (uint64_t step = 1; met; step++) {
+		struct packs_fault fault = { PACKS_WRITE | PACKS_SYNC, step, true, PACKS_PARTLY, -EIO };
+		struct pack *p;
+		int r;
+
+		destroy_headers(f, &good, &b);
+		assert_int_equal(packs_faulty_new(f->ps, &faulty), 0);
+		packs_faulty_plan(faulty, &fault);
+		r = pack_recover(faulty, 1, &by_digest);
+		met = packs_faulty_met(faulty);
+		assert_int_equal(r, met ? -EIO : 0);
+		packs_close(faulty);
+		p = opened(f->ps, 1);
+		assert_pieces(p, N);
+		pack_release(p);
+		assert_int_equal(pack_recover(f->ps, 1, &by_digest), 0);
+		assert_raw(f->ps, 1, &good);
+		assert_true(step <= 6);
+	}
+	buf_fini(&b);
+	buf_fini(&good);
+}
+
 static void check_without_data_reads_no_stored_bytes(void **state)
 {
 	struct fixture *f = *state;
@@ -624,6 +699,8 @@ int main(void)
 		test_both(once_sealed_pack_is_never_cut),
 		test_both(table_without_a_trailer_is_a_promise_too),
 		test_mem(headers_of_a_sealed_pack_are_mended),
+		test_both(destroyed_headers_of_a_sealed_pack_are_written_anew),
+		test_mem(headers_that_are_half_written_cost_nothing),
 		test_both(check_without_data_reads_no_stored_bytes),
 		test_both(check_goes_on_behind_a_fault),
 		test_both(check_compares_table_and_entries),
