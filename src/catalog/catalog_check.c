@@ -14,7 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void tell(struct check *k, bool repaired, const char *fmt, ...)
+void check_tell(struct check *k, bool repaired, const char *fmt, ...)
 {
 	char what[512];
 	va_list ap;
@@ -30,7 +30,7 @@ void tell(struct check *k, bool repaired, const char *fmt, ...)
 
 /* ---- mending: one row at a time, c->lock is held ---- */
 
-bool mended(struct check *k, const struct row_key *key, const void *row, size_t len)
+bool check_mended(struct check *k, const struct row_key *key, const void *row, size_t len)
 {
 	int r;
 
@@ -42,12 +42,12 @@ bool mended(struct check *k, const struct row_key *key, const void *row, size_t 
 	return !r;
 }
 
-bool removed(struct check *k, const struct row_key *key)
+bool check_removed(struct check *k, const struct row_key *key)
 {
-	return mended(k, key, NULL, 0);
+	return check_mended(k, key, NULL, 0);
 }
 
-int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom)
+int check_names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	int r = row_get(k->c, key, &row);
@@ -58,7 +58,7 @@ int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t 
 	return r < 0 ? r : 0;
 }
 
-int is_there(struct check *k, const struct row_key *key)
+int check_is_there(struct check *k, const struct row_key *key)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	int r = row_get(k->c, key, &row);
@@ -66,22 +66,22 @@ int is_there(struct check *k, const struct row_key *key)
 	return r < 0 ? r : r == 0;
 }
 
-int volume_is_there(struct check *k, uint64_t volume)
+int check_volume_is_there(struct check *k, uint64_t volume)
 {
 	struct row_key key = key_volume(volume);
 
-	return is_there(k, &key);
+	return check_is_there(k, &key);
 }
 
 /* ---- row by row: what is not another file's ---- */
 
 static int check_tail(struct check *k, const struct at *at)
 {
-	int r = volume_is_there(k, at->number);
+	int r = check_volume_is_there(k, at->number);
 
 	if (r == 0)
-		tell(k, removed(k, &at->key), "the end of an image of volume number %" PRIu64 ", which is gone",
-		     at->number);
+		check_tell(k, check_removed(k, &at->key),
+			   "the end of an image of volume number %" PRIu64 ", which is gone", at->number);
 	return r < 0 ? r : 0;
 }
 
@@ -90,14 +90,15 @@ static int check_drive(struct check *k, const struct at *at)
 	uint64_t whom;
 	int r;
 
-	r = is_there(k, &at->key);
+	r = check_is_there(k, &at->key);
 	if (r <= 0)
 		return r;
-	r = names_whom(k, &at->key, 8, &whom);
+	r = check_names_whom(k, &at->key, 8, &whom);
 	if (!r)
-		r = whom ? volume_is_there(k, whom) : 0;
+		r = whom ? check_volume_is_there(k, whom) : 0;
 	if (r == 0)
-		tell(k, removed(k, &at->key), "drive nst%" PRIu64 " has a volume that is not there", at->number);
+		check_tell(k, check_removed(k, &at->key), "drive nst%" PRIu64 " has a volume that is not there",
+			   at->number);
 	return r < 0 ? r : 0;
 }
 
@@ -112,7 +113,7 @@ static int check_event(struct check *k, const struct at *at)
 	k->done->events++;
 	r = event_decode(at->number, row.data, row.len, &e);
 	if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "event %" PRIu64 " is damaged", at->number);
+		check_tell(k, check_removed(k, &at->key), "event %" PRIu64 " is damaged", at->number);
 	return r == -EUCLEAN ? 0 : r;
 }
 
@@ -130,7 +131,7 @@ static int check_properties(struct check *k, const struct at *at)
 	int r = catalog_store_get(k->c, &s);
 
 	if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "the properties of the store are damaged");
+		check_tell(k, check_removed(k, &at->key), "the properties of the store are damaged");
 	return r == -EUCLEAN ? 0 : r;
 }
 
@@ -143,7 +144,7 @@ static int check_clock(struct check *k, const struct at *at)
 	if (!r)
 		r = clock_decode(row.data, row.len, &clock);
 	if (r == -EUCLEAN)
-		tell(k, k->cfg->repair && !catalog_clock_tick(k->c), "the row of the retention clock is damaged");
+		check_tell(k, k->cfg->repair && !catalog_clock_tick(k->c), "the row of the retention clock is damaged");
 	return r == -EUCLEAN || r > 0 ? 0 : r;
 }
 
@@ -153,7 +154,7 @@ static int check_stacker(struct check *k, const struct at *at)
 	int r = catalog_stacker_get(k->c, (uint32_t)at->number, &s);
 
 	if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "the stacker of drive nst%" PRIu64 " is damaged", at->number);
+		check_tell(k, check_removed(k, &at->key), "the stacker of drive nst%" PRIu64 " is damaged", at->number);
 	return r == -EUCLEAN ? 0 : r;
 }
 
@@ -201,7 +202,8 @@ static int check_key(struct check *k, const uint8_t *key, size_t len)
 	const struct kind *kind = kind_of(key, len, &at);
 
 	if (!kind) {
-		tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len, len ? key[0] : 0);
+		check_tell(k, false, "a row of %zu bytes of key, beginning with %02x, is of no kind", len,
+			   len ? key[0] : 0);
 		return 0;
 	}
 	LOCK_SCOPE(&k->c->lock);
@@ -225,7 +227,8 @@ static int check_number(struct check *k, struct counter *n, uint64_t highest, co
 		if (n->limit < n->next)
 			n->limit = n->next;
 		r = number_encode(n->limit, &row);
-		tell(k, !r && mended(k, &key, row.data, row.len), "numbers of %s could be given out again", what);
+		check_tell(k, !r && check_mended(k, &key, row.data, row.len), "numbers of %s could be given out again",
+			   what);
 	}
 	return r < 0 ? r : 0;
 }
@@ -250,8 +253,8 @@ static int mend_count(struct check *k, struct catalog_pool *p, uint64_t members)
 	p->volumes = members;
 	r = pool_encode(p, &row);
 	if (!r)
-		tell(k, mended(k, &key, row.data, row.len), "pool %s says it has %" PRIu64 " volumes; it has %" PRIu64,
-		     p->name, was, members);
+		check_tell(k, check_mended(k, &key, row.data, row.len),
+			   "pool %s says it has %" PRIu64 " volumes; it has %" PRIu64, p->name, was, members);
 	return r;
 }
 

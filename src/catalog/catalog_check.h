@@ -18,17 +18,17 @@ struct at {
 	uint64_t number;
 };
 
-void tell(struct check *k, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void check_tell(struct check *k, bool repaired, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* With c->lock.  @row NULL: it goes.  False: it was not asked for, or could not be written. */
-bool mended(struct check *k, const struct row_key *key, const void *row, size_t len);
-bool removed(struct check *k, const struct row_key *key);
+bool check_mended(struct check *k, const struct row_key *key, const void *row, size_t len);
+bool check_removed(struct check *k, const struct row_key *key);
 /* 1: there is such a row; 0: there is none. */
-int is_there(struct check *k, const struct row_key *key);
+int check_is_there(struct check *k, const struct row_key *key);
 /* 1: there is such a volume, also if its row is damaged. */
-int volume_is_there(struct check *k, uint64_t volume);
+int check_volume_is_there(struct check *k, uint64_t volume);
 /* The number (big-endian, @len bytes) that the row of @key is; 0: none. */
-int names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom);
+int check_names_whom(struct check *k, const struct row_key *key, size_t len, uint64_t *whom);
 
 /* catalog_check_volume.c: each row by itself, with c->lock. */
 int check_pool(struct check *k, const struct at *at);

@@ -20,15 +20,18 @@ int check_place(struct check *k, const struct at *at)
 	if (r == CATALOG_E_NONE)
 		return 0;
 	if (r == -EUCLEAN) {
-		tell(k, removed(k, &at->key), "the place of volume number %" PRIu64 " is damaged", at->number);
+		check_tell(k, check_removed(k, &at->key), "the place of volume number %" PRIu64 " is damaged",
+			   at->number);
 		return 0;
 	}
 	if (!r)
 		r = catalog_volume_by_id(k->c, at->number, &v);
 	if (r == CATALOG_E_NONE)
-		tell(k, removed(k, &at->key), "the place of volume number %" PRIu64 ", which is gone", at->number);
+		check_tell(k, check_removed(k, &at->key), "the place of volume number %" PRIu64 ", which is gone",
+			   at->number);
 	else if (!r && v.state == STATE_INCOMING)
-		tell(k, removed(k, &at->key), "%s has a place and is an image that is still being written", v.name);
+		check_tell(k, check_removed(k, &at->key), "%s has a place and is an image that is still being written",
+			   v.name);
 	return r == -EUCLEAN || r > 0 ? 0 : r;
 }
 
@@ -43,13 +46,14 @@ int check_mam(struct check *k, const struct at *at)
 	if (r)
 		return r < 0 ? r : 0;
 	if (at->key.len != 15 || mam_decode(row.data, row.len, &format, &p, &n)) {
-		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": an attribute of its memory is damaged",
-		     at->number);
+		check_tell(k, check_removed(k, &at->key),
+			   "volume number %" PRIu64 ": an attribute of its memory is damaged", at->number);
 		return 0;
 	}
-	r = volume_is_there(k, at->number);
+	r = check_volume_is_there(k, at->number);
 	if (r == 0)
-		tell(k, removed(k, &at->key), "an attribute of volume number %" PRIu64 ", which is gone", at->number);
+		check_tell(k, check_removed(k, &at->key), "an attribute of volume number %" PRIu64 ", which is gone",
+			   at->number);
 	return r < 0 ? r : 0;
 }
 
@@ -60,9 +64,9 @@ int check_unit(struct check *k, const struct at *at)
 	int r = catalog_unit_get(k->c, changer ? CATALOG_UNIT_CHANGER : (uint32_t)at->number, &u);
 
 	if (r == -EUCLEAN && changer)
-		tell(k, removed(k, &at->key), "what the changer is called is damaged");
+		check_tell(k, check_removed(k, &at->key), "what the changer is called is damaged");
 	else if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "what drive nst%" PRIu64 " is called is damaged", at->number);
+		check_tell(k, check_removed(k, &at->key), "what drive nst%" PRIu64 " is called is damaged", at->number);
 	return r == -EUCLEAN || r > 0 ? 0 : r;
 }
 
@@ -153,8 +157,8 @@ static int check_scsi(struct all_places *all, struct catalog_scsi *s)
 	*s = (struct catalog_scsi){ .slots = all->slots, .ports = all->ports };
 	r = scsi_encode(s, &row);
 	if (!r)
-		tell(all->k, mended(all->k, &key, row.data, row.len),
-		     "how many slots and ports there are is lost: it takes %u and %u", s->slots, s->ports);
+		check_tell(all->k, check_mended(all->k, &key, row.data, row.len),
+			   "how many slots and ports there are is lost: it takes %u and %u", s->slots, s->ports);
 	return r;
 }
 
@@ -181,13 +185,15 @@ static void check_in_order(struct all_places *all, const struct catalog_scsi *s)
 		struct row_key key = key_place(p->volume);
 
 		if (p->place.number >= (p->place.kind == PLACE_SLOT ? s->slots : s->ports)) {
-			tell(k, removed(k, &key), "volume number %" PRIu64 " is in %s %u, which there is not",
-			     p->volume, kinds[p->place.kind], p->place.number);
+			check_tell(k, check_removed(k, &key),
+				   "volume number %" PRIu64 " is in %s %u, which there is not", p->volume,
+				   kinds[p->place.kind], p->place.number);
 			continue;
 		}
 		if (last && last->place.kind == p->place.kind && last->place.number == p->place.number)
-			tell(k, removed(k, &key), "volumes number %" PRIu64 " and %" PRIu64 " are both in %s %u",
-			     last->volume, p->volume, kinds[p->place.kind], p->place.number);
+			check_tell(k, check_removed(k, &key),
+				   "volumes number %" PRIu64 " and %" PRIu64 " are both in %s %u", last->volume,
+				   p->volume, kinds[p->place.kind], p->place.number);
 		else
 			last = p;
 	}

@@ -14,7 +14,7 @@ int check_site(struct check *k, const struct at *at)
 	int r = catalog_site_by_number(k->c, (uint32_t)at->number, &s);
 
 	if (r == -EUCLEAN)
-		tell(k, false, "the row of site number %" PRIu64 " is damaged", at->number);
+		check_tell(k, false, "the row of site number %" PRIu64 " is damaged", at->number);
 	return r == -EUCLEAN || r == CATALOG_E_NONE ? 0 : r;
 }
 
@@ -24,7 +24,7 @@ int check_owner(struct check *k, const char *what, const char *name, uint32_t si
 	int r = catalog_site_by_number(k->c, site, &s);
 
 	if (r == CATALOG_E_NONE)
-		tell(k, false, "%s %s: its site, number %" PRIu32 ", is not known", what, name, site);
+		check_tell(k, false, "%s %s: its site, number %" PRIu32 ", is not known", what, name, site);
 	return r == -EUCLEAN || r == CATALOG_E_NONE ? 0 : r;	/* damage is told with the site's own row */
 }
 
@@ -37,9 +37,9 @@ static int clash_holds(struct check *k, const struct catalog_clash *clash)
 	if (r || !strcmp(v.serial, clash->serial))
 		return r < 0 && r != -EUCLEAN ? r : 0;	/* renamed meanwhile, or its damage is told elsewhere */
 	r = catalog_site_by_number(k->c, clash->site, &s);
-	tell(k, false,
-	     "volume %s, serial %s, has a label that site %s has on serial %s: one of the two is to be renamed", v.name,
-	     v.serial, r ? "?" : s.name, clash->serial);
+	check_tell(k, false,
+		   "volume %s, serial %s, has a label that site %s has on serial %s: one of the two is to be renamed",
+		   v.name, v.serial, r ? "?" : s.name, clash->serial);
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }
 
@@ -56,7 +56,7 @@ int check_clash(struct check *k, const struct at *at)
 	if (!r)
 		return clash_holds(k, &clash);
 	if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "the row of a clash of labels is damaged");
+		check_tell(k, check_removed(k, &at->key), "the row of a clash of labels is damaged");
 	return r == -EUCLEAN || r == CATALOG_E_NONE ? 0 : r;
 }
 
@@ -72,6 +72,7 @@ int check_hook(struct check *k, const struct at *at)
 	if (!r)
 		r = hook_decode(name, row.data, row.len, &h);
 	if (r == -EUCLEAN)
-		tell(k, removed(k, &at->key), "the row of hook \"%s\" is damaged", parse_is_name(name) ? name : "?");
+		check_tell(k, check_removed(k, &at->key), "the row of hook \"%s\" is damaged",
+			   parse_is_name(name) ? name : "?");
 	return r == -EUCLEAN || r == CATALOG_E_NONE ? 0 : r;
 }

@@ -50,7 +50,7 @@ static int check_leads(struct check *k, const struct thing *t, const struct row_
 	uint8_t row[8];
 	int r;
 
-	r = names_whom(k, key, t->id_len, &whom);
+	r = check_names_whom(k, key, t->id_len, &whom);
 	if (r || whom == id)
 		return r;
 	r = whom ? t->named(k, whom, &other) : CATALOG_E_NONE;
@@ -60,8 +60,8 @@ static int check_leads(struct check *k, const struct thing *t, const struct row_
 		put_be32(row, (uint32_t)id);
 	else
 		put_be64(row, id);
-	tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, name))) && mended(k, key, row, t->id_len),
-	     "%s %s, number %" PRIu64 ": %s leads elsewhere", t->word, name, id, what);
+	check_tell(k, (r == CATALOG_E_NONE || (!r && strcmp(other.name, name))) && check_mended(k, key, row, t->id_len),
+		   "%s %s, number %" PRIu64 ": %s leads elsewhere", t->word, name, id, what);
 	return 0;
 }
 
@@ -75,15 +75,15 @@ static int check_lead(struct check *k, const struct thing *t, const struct at *a
 	uint64_t whom;
 	int r;
 
-	r = is_there(k, &at->key);
+	r = check_is_there(k, &at->key);
 	if (r <= 0)
 		return r;
-	r = names_whom(k, &at->key, t->id_len, &whom);
+	r = check_names_whom(k, &at->key, t->id_len, &whom);
 	if (!r)
 		r = whom ? t->named(k, whom, &n) : CATALOG_E_NONE;
 	if (r == CATALOG_E_NONE ||
 	    (!r && (strlen(n.name) != len || memcmp(n.name, name, len) || (pool && n.pool != pool))))
-		tell(k, removed(k, &at->key), "%s %.*s leads to no %s", what, (int)len, name, t->word);
+		check_tell(k, check_removed(k, &at->key), "%s %.*s leads to no %s", what, (int)len, name, t->word);
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }
 
@@ -114,7 +114,7 @@ static int check_own_row(struct check *k, const struct thing *t, const struct at
 	if (at->number > *highest)
 		*highest = at->number;
 	if (r == -EUCLEAN || (!r && id != at->number)) {
-		tell(k, false, "the row of %s number %" PRIu64 " is damaged", t->word, at->number);
+		check_tell(k, false, "the row of %s number %" PRIu64 " is damaged", t->word, at->number);
 		return 0;
 	}
 	return r ? r : 1;
@@ -154,7 +154,7 @@ int check_volume(struct check *k, const struct at *at)
 	if (!r)
 		r = catalog_pool_by_id(k->c, v.pool, &p);
 	if (r == CATALOG_E_NONE) {
-		tell(k, false, "volume %s: its pool, number %u, is not there", v.name, v.pool);
+		check_tell(k, false, "volume %s: its pool, number %u, is not there", v.name, v.pool);
 		r = 0;
 	}
 	if (r == -EUCLEAN)	/* the pool's own fault */
@@ -162,7 +162,7 @@ int check_volume(struct check *k, const struct at *at)
 	if (!r && k->cfg->has_head)
 		r = k->cfg->has_head(k->cfg->ctx, v.id);
 	if (r > 0)
-		tell(k, false, "volume %s has no tape", v.name);
+		check_tell(k, false, "volume %s has no tape", v.name);
 	return r < 0 ? r : 0;
 }
 
@@ -176,7 +176,7 @@ int check_file(struct check *k, const struct at *at)
 	int r;
 
 	if (at->key.len != 17) {
-		tell(k, false, "the key of a tape file's name is damaged");
+		check_tell(k, false, "the key of a tape file's name is damaged");
 		return 0;
 	}
 	file = get_be64(at->key.b + 9);
@@ -185,24 +185,24 @@ int check_file(struct check *k, const struct at *at)
 		return 0;
 	k->done->files++;
 	if (r == -EUCLEAN) {
-		tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged", at->number,
-		     file);
+		check_tell(k, false, "volume number %" PRIu64 ": the name of tape file %" PRIu64 " is damaged",
+			   at->number, file);
 		return 0;
 	}
 	if (!r)
-		r = volume_is_there(k, at->number);
+		r = check_volume_is_there(k, at->number);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		tell(k, removed(k, &at->key), "the name of a tape file of volume number %" PRIu64 ", which is gone",
-		     at->number);
+		check_tell(k, check_removed(k, &at->key),
+			   "the name of a tape file of volume number %" PRIu64 ", which is gone", at->number);
 		return 0;
 	}
 	name = key_file_name(at->number, f.name, file);
-	r = is_there(k, &name);
+	r = check_is_there(k, &name);
 	if (r == 0)
-		tell(k, mended(k, &name, "", 0), "volume number %" PRIu64 ": tape file %s is not found by its name",
-		     at->number, f.name);
+		check_tell(k, check_mended(k, &name, "", 0),
+			   "volume number %" PRIu64 ": tape file %s is not found by its name", at->number, f.name);
 	return r < 0 ? r : 0;
 }
 
@@ -212,16 +212,17 @@ int check_file_name(struct check *k, const struct at *at)
 	size_t len = at->key.len;
 	int r;
 
-	r = is_there(k, &at->key);
+	r = check_is_there(k, &at->key);
 	if (r <= 0)
 		return r;
 	if (len < 18 || at->key.b[len - 9] != 0) {
-		tell(k, removed(k, &at->key), "the key of a tape file's name is damaged");
+		check_tell(k, check_removed(k, &at->key), "the key of a tape file's name is damaged");
 		return 0;
 	}
 	r = catalog_file_get(k->c, at->number, get_be64(at->key.b + len - 8), &f);
 	if (r == CATALOG_E_NONE || (!r && strcmp(f.name, (const char *)at->key.b + 9)))
-		tell(k, removed(k, &at->key), "volume number %" PRIu64 ": the name %s leads to no tape file",
-		     at->number, (const char *)at->key.b + 9);
+		check_tell(k, check_removed(k, &at->key),
+			   "volume number %" PRIu64 ": the name %s leads to no tape file", at->number,
+			   (const char *)at->key.b + 9);
 	return r < 0 && r != -EUCLEAN ? r : 0;
 }
