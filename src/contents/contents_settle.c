@@ -170,14 +170,14 @@ static bool keeper_is_idle(const struct keeper *k)
 	return !k->first && !k->claims && !k->scan && !k->sweep;
 }
 
-/* The writers' volumes too, as far as they have files that are closed. */
-static void queue_written(struct keeper *k)
+/* The writers' volumes too, as far as they have files that are closed; and those that wait for another try. */
+static void queue_all(struct keeper *k)
 {
 	struct work *w;
 
 	for (unsigned i = 0; i < KEEPER_BUCKETS; i++)
 		for (w = k->work[i]; w; w = w->next)
-			if (w->writing)
+			if (w->writing || w->retry_ns)
 				work_queue(k, w);
 }
 
@@ -194,7 +194,7 @@ static int settle_all(struct settler *s, bool forget)
 		k->scan_next = 0;
 		k->scan_forget = forget;
 	}
-	queue_written(k);
+	queue_all(k);
 	k->hurry++;
 	pthread_cond_broadcast(&k->turned);
 	while (!r && !keeper_is_idle(k)) {

@@ -96,7 +96,7 @@ static void what_waits_for_room_is_pending(void **state)
 	}
 	assert_int_equal(files_of(t, id).f[0].how, CONTENTS_WAITING);
 	packs_mem_set_space(t->s.packs, UINT64_MAX, UINT64_MAX);
-	assert_int_equal(contents_settle(t->c, id, false, NULL, NULL), 0);
+	settle(t);
 	assert_int_equal(find(t, "etc/3").n, 1);
 }
 
