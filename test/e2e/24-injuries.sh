@@ -4,7 +4,8 @@
 #
 # After each injury: the store opens by itself, or it says why not and `vtape rebuild-index` makes it open; no byte is
 # read that was never written; a tape that gives an error is one that `vtape damage` names; without an injured pack every
-# tape is whole; with one, writing the same data again heals every tape.  One line an injury goes to $INJURIES_LOG.
+# tape is whole; with one, writing the same data again heals every tape.  What `vtape find` tells is on the tapes; all of
+# it, without an injured pack.  One line an injury goes to $INJURIES_LOG.
 . "$(dirname "$0")/../lib/functions.sh"
 : "${INJURE:?names the program injure}" "${TAPETRUTH:?names the program tapetruth}" "${TAPESEQ:?}"
 requires tar jq
@@ -55,6 +56,12 @@ for image in "$MNT"/images/*/*.tap; do
   cp "$image" "$truth/$pool:$(basename "$image" .tap)"
 done
 history=$(vtape volume history OVER --json)
+all_members() {
+  vtape find '*' --json 2>/dev/null | jq -c '[.volume, .file, .path, .size_bytes, .mtime_ns]' | sort
+}
+vtape contents settle >/dev/null
+all_members >"$scratch/members"
+[ "$(wc -l <"$scratch/members")" -gt 100 ] || fail "only $(wc -l <"$scratch/members") members are known"
 cp -a "$STORE" "$scratch/golden-running"
 stop_store
 mv "$STORE" "$scratch/golden"
@@ -115,6 +122,17 @@ named() {
   done
 }
 
+# Whatever became of the catalog of contents, nothing in it is untrue; without an injured pack it comes back by itself.
+find_is_true() {
+  local wrong
+  vtape contents settle >/dev/null 2>&1 || true
+  all_members >"$scratch/found" || true
+  wrong=$(comm -13 "$scratch/members" "$scratch/found" | head -n 3)
+  [ -z "$wrong" ] || fail "injury $i ($what): vtape find tells of $wrong"
+  [[ $what == *"/packs/"* || -n $both ]] || cmp -s "$scratch/members" "$scratch/found" ||
+    fail "injury $i ($what): vtape find has $(wc -l <"$scratch/found") of $(wc -l <"$scratch/members") members"
+}
+
 # The same data comes again, on other tapes.
 heal() {
   local t
@@ -143,6 +161,7 @@ one_injury() {
   kind=${what%% *}
   open_it
   read_all
+  find_is_true
   if [ -n "$both" ]; then
     [ "$lost" = 0 ] || state=hurt was=$lost
   elif [[ $what != *"/packs/"* ]]; then
