@@ -310,8 +310,8 @@ int library_scrub_stop(struct library *lib);
 int library_scrub_status(struct library *lib, struct library_scrub *out);
 
 /* The whole structure: catalog, maps, packs, index, the database and its journal.  @repair also gives a tape that the
- * catalog has lost a name there (LOST-<number>, protected, in pool "default"), and queues to be freed what no tape has,
- * if every tape's head is there and can be read and the property gc is on. */
+ * catalog has lost a name there (LOST-<number>, protected, in error, in pool "default"), and queues to be freed what no
+ * tape has, if every tape's head is there and can be read and the property gc is on. */
 struct library_check_config {
 	bool data, repair;
 	void (*found)(void *ctx, const char *room, const char *about, const char *what, bool repaired);

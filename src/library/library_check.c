@@ -90,13 +90,14 @@ static int default_pool(struct library *lib, struct catalog_pool *p)
 	return err_fold(r == CATALOG_E_NONE ? library_pool_create(lib, CATALOG_POOL_DEFAULT, NULL, p) : r);
 }
 
-/* Protected, for nobody here what it was kept for, or until when it was locked; and root's alone. */
+/* Protected and in error, so that its generations stay: nobody knows what it was kept for, or until when it was locked;
+ * and root's alone. */
 static int give_row(struct library *lib, uint64_t volume, struct catalog_volume *row)
 {
 	struct catalog_pool p;
 	int r;
 
-	*row = (struct catalog_volume){ .id = volume, .state = STATE_ASSIGNED, .protect = true };
+	*row = (struct catalog_volume){ .id = volume, .state = STATE_ERROR, .protect = true };
 	r = default_pool(lib, &p);
 	if (r)
 		return r;

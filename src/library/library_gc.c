@@ -70,7 +70,13 @@ static void dropping_fini(struct dropping *d)
 	buf_fini(&d->ended);
 }
 
-/* Of a locked one none goes, nor of one that another site looks after; of a deleted one they are gone. */
+/* A lock, another site, an operator who has said that something is wrong with it: nothing of it goes. */
+static bool keeps_all(struct library *lib, const struct catalog_volume *row)
+{
+	return row->state == STATE_ERROR || library_locked_until(lib, row) || library_access(lib, row) != ACCESS_PRIMARY;
+}
+
+/* Of a deleted one they are gone.  @dry_run: only counted. */
 static int drop_generations(struct library *lib, uint64_t volume, struct dropping *d)
 {
 	CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
@@ -80,7 +86,7 @@ static int drop_generations(struct library *lib, uint64_t volume, struct droppin
 
 	LOCK_SCOPE(&lib->change);
 	r = library_row(lib, volume, &row);
-	if (r == -ENOENT || (!r && (library_locked_until(lib, &row) || library_access(lib, &row) != ACCESS_PRIMARY)))
+	if (r == -ENOENT || (!r && keeps_all(lib, &row)))
 		return 0;
 	if (!r)
 		r = kept_since(lib, &row, &since_ns);

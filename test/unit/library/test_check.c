@@ -200,6 +200,7 @@ static void a_tape_that_the_catalog_has_lost_is_found_and_gets_a_name(void **sta
 	snprintf(name, sizeof(name), "LOST-%u-2", (unsigned)a);
 	assert_string_equal(row.name, name);
 	assert_true(row.protect);
+	assert_int_equal(row.state, STATE_ERROR);	/* its old generations stay, whatever that pool keeps */
 	assert_int_equal(read_all(s, a), 0);
 	assert_int_equal(check(s, true, false, &f).faults, 0);
 	assert_int_equal(library_may_overwrite(s->lib, a), -EROFS);

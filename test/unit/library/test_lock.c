@@ -697,6 +697,23 @@ static void old_generations_of_a_locked_tape_stay_whatever_the_pool_keeps(void *
 	assert_int_equal(generations(s, g.tape), 1);
 }
 
+/* Somebody is to look at it, and may want what was on it before. */
+static void old_generations_of_a_tape_in_error_stay_too(void **state)
+{
+	const struct tape_gc_config gc = { 0 };
+	struct library_gc_report done;
+	struct store *s = *state;
+	struct rig g = rig_new(s);
+
+	assert_int_equal(library_pool_change(s->lib, "vault", keep_nothing, NULL), 0);
+	assert_int_equal(library_volume_state(s->lib, g.tape, STATE_ERROR), 0);
+	assert_int_equal(library_gc(s->lib, &gc, &done), 0);
+	assert_int_equal(generations(s, g.tape), 2);
+	assert_int_equal(library_volume_state(s->lib, g.tape, STATE_ASSIGNED), 0);
+	assert_int_equal(library_gc(s->lib, &gc, &done), 0);
+	assert_int_equal(generations(s, g.tape), 1);
+}
+
 static void a_dry_run_drops_nothing(void **state)
 {
 	const struct tape_gc_config gc = { .dry_run = true };
@@ -763,6 +780,7 @@ int main(void)
 		ON_A_LIBRARY(an_empty_locked_pool_is_not_destroyed),
 		ON_A_LIBRARY(what_arrives_in_a_locked_pool_is_locked_once_it_is_a_tape),
 		ON_A_LIBRARY(old_generations_of_a_locked_tape_stay_whatever_the_pool_keeps),
+		ON_A_LIBRARY(old_generations_of_a_tape_in_error_stay_too),
 		ON_A_LIBRARY(a_dry_run_drops_nothing),
 		ON_A_LIBRARY(generations_are_kept_by_the_pool_that_the_tape_is_in_now),
 	};
