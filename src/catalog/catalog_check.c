@@ -125,14 +125,22 @@ static int check_nothing(struct check *k, const struct at *at)
 	return 0;
 }
 
+/* They begin anew, but for collecting: it may have been off, for packs may hold what a lost database knew of. */
 static int check_properties(struct check *k, const struct at *at)
 {
+	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct catalog_store s;
 	int r = catalog_store_get(k->c, &s);
 
-	if (r == -EUCLEAN)
-		check_tell(k, check_removed(k, &at->key), "the properties of the store are damaged");
-	return r == -EUCLEAN ? 0 : r;
+	if (r != -EUCLEAN)
+		return r;
+	s = store_defaults;
+	s.gc_off = true;
+	r = store_encode(&s, &row);
+	if (!r)
+		check_tell(k, check_mended(k, &at->key, row.data, row.len), "the properties of the store are damaged; "
+			   "mended, no space is freed until `vtape set gc=on`");
+	return r;
 }
 
 static int check_clock(struct check *k, const struct at *at)

@@ -87,6 +87,7 @@ int schema_encode(uint32_t schema, struct buf *out);
 int schema_decode(const void *row, size_t len, uint32_t *schema);
 int number_encode(uint64_t n, struct buf *out);
 int number_decode(const void *row, size_t len, uint64_t *n);
+extern const struct catalog_store store_defaults;
 int store_encode(const struct catalog_store *s, struct buf *out);
 int store_decode(const void *row, size_t len, struct catalog_store *out);
 int clock_encode(const struct clock_row *k, struct buf *out);

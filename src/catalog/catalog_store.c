@@ -6,7 +6,7 @@
 
 #define RATE_MIN (1u << 20)
 
-static const struct catalog_store defaults = {
+const struct catalog_store store_defaults = {
 	.scrub_every_s = 30u * 86400,
 	.scrub_rate_bytes = 32u << 20,
 	.gc_rate_bytes = 64u << 20,
@@ -21,7 +21,7 @@ int catalog_store_get(struct catalog *c, struct catalog_store *out)
 
 	r = row_get(c, &key, &row);
 	if (r == CATALOG_E_NONE) {
-		*out = defaults;
+		*out = store_defaults;
 		return 0;
 	}
 	return r ? r : store_decode(row.data, row.len, out);

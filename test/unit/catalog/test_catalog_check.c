@@ -70,6 +70,20 @@ static uint64_t fill(void **state)
 	return id;
 }
 
+/* Nobody knows whether it was off. */
+static void nothing_is_collected_once_the_store_s_properties_were_lost(void **state)
+{
+	const struct row_key key = key_store();
+	struct catalog_store s;
+
+	fill(state);
+	raw_put(state, &key, "x", 1);
+	assert_int_equal(check(state, true, 0).repaired, 1);
+	assert_int_equal(catalog_store_get(cat_of(state), &s), 0);
+	assert_true(s.gc_off && s.gc_live_percent == 70);
+	assert_int_equal(check(state, false, 0).faults, 0);
+}
+
 static void a_whole_catalog_has_no_faults(void **state)
 {
 	struct catalog_checked done;
@@ -243,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_CATALOG(a_whole_catalog_has_no_faults),
+		ON_CATALOG(nothing_is_collected_once_the_store_s_properties_were_lost),
 		cmocka_unit_test(every_row_that_is_hurt_is_found),
 		ON_CATALOG(a_volume_row_that_is_gone_takes_its_names_with_it),
 		ON_CATALOG(a_wrong_count_is_put_right),
