@@ -57,7 +57,8 @@ for image in "$MNT"/images/*/*.tap; do
 done
 history=$(vtape volume history OVER --json)
 all_members() {
-  vtape find '*' --json 2>/dev/null | jq -c '[.volume, .file, .path, .size_bytes, .mtime_ns]' | sort
+  vtape find '*' --json >"$scratch/hits" 2>"$scratch/words" || return $?
+  jq -c '[.volume, .file, .path, .size_bytes, .mtime_ns]' "$scratch/hits" | sort
 }
 vtape contents settle >/dev/null
 all_members >"$scratch/members"
@@ -122,11 +123,20 @@ named() {
   done
 }
 
-# Whatever became of the catalog of contents, nothing in it is untrue; without an injured pack it comes back by itself.
+# Whatever became of the catalog of contents, nothing in it is untrue, and nothing is missing without a word; without an
+# injured pack all of it comes back, by itself or with the database.
 find_is_true() {
-  local wrong
+  local wrong status=0
   vtape contents settle >/dev/null 2>&1 || true
-  all_members >"$scratch/found" || true
+  all_members >"$scratch/found" || status=$?
+  if [ "$status" = 7 ] && [ "$how" = opened ]; then
+    stop_store
+    rebuild
+    vtape contents settle >/dev/null
+    status=0
+    all_members >"$scratch/found" || status=$?
+  fi
+  [ "$status" = 0 ] || fail "injury $i ($what): vtape find: $(cat "$scratch/words")"
   wrong=$(comm -13 "$scratch/members" "$scratch/found" | head -n 3)
   [ -z "$wrong" ] || fail "injury $i ($what): vtape find tells of $wrong"
   [[ $what == *"/packs/"* || -n $both ]] || cmp -s "$scratch/members" "$scratch/found" ||
