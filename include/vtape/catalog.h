@@ -138,9 +138,8 @@ struct catalog_file {
 };
 int catalog_file_put(struct catalog *c, uint64_t volume, const struct catalog_file *f);
 int catalog_file_get(struct catalog *c, uint64_t volume, uint64_t file, struct catalog_file *out);	/* _NONE */
-/* The last on the tape of that name; _NONE. */
-int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out);
-/* As catalog_file_find(), among tape files below @before: the next candidate when the last one is no longer valid. */
+/* The last on the tape of that name, among tape files below @before, so that the next candidate can be asked for when
+ * one is no longer valid; _NONE. */
 int catalog_file_find_before(struct catalog *c, uint64_t volume, const char *name, uint64_t before,
 			     struct catalog_file *out);
 

@@ -79,11 +79,6 @@ int catalog_file_find_before(struct catalog *c, uint64_t volume, const char *nam
 	return catalog_file_get(c, volume, get_be64(key + prefix.len), out);
 }
 
-int catalog_file_find(struct catalog *c, uint64_t volume, const char *name, struct catalog_file *out)
-{
-	return catalog_file_find_before(c, volume, name, UINT64_MAX, out);
-}
-
 /* ---- tails ---- */
 
 int catalog_tail_put(struct catalog *c, uint64_t volume, const void *p, size_t n)

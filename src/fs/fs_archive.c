@@ -65,7 +65,8 @@ static void seen_put(struct fs *fs, const struct archive_seen *s)
 	fs->seen[i] = *s;
 }
 
-int archive_content(struct fs *fs, uint64_t volume, uint64_t file, uint32_t *out)
+/* The list of members of a tape file; -ENOENT: it is no archive, or not known to be one. */
+static int archive_content(struct fs *fs, uint64_t volume, uint64_t file, uint32_t *out)
 {
 	struct archive_seen s = { .content = 0 };
 	struct contents_file f;

@@ -45,7 +45,7 @@ void file_await(struct fs *fs, const struct node *n, bool write)
 	}
 }
 
-void file_link(struct fs *fs, struct file *f)
+static void file_link(struct fs *fs, struct file *f)
 {
 	LOCK_SCOPE(&fs->lock);
 	f->fs = fs;

@@ -9,69 +9,15 @@
 #include "fs/image_state.h"
 #include "fs/tree.h"
 
-/* ---- sizes ------------------------------------------------------------------------------------------------------ */
+/* ---- images that somebody has open ----------------------------------------------------------------------------- */
 
 static bool has_eom(const struct catalog_volume *v, const struct volume_stat *st)
 {
 	return v->image_eom && v->image_eom_generation == st->generation;
 }
 
-/* An image is that of partition 0; the head of a volume counts all partitions. */
-static int first_partition_end(struct fs *fs, const struct catalog_volume *v, struct tape_tally *end)
-{
-	struct volume *vol;
-	int r = fs_errno(library_look(fs->lib, v->id, &vol));
-
-	if (r)
-		return r;
-	r = fs_errno(volume_end(vol, 0, end));
-	library_look_end(fs->lib, v->id);
-	return r;
-}
-
-static bool session_size(struct fs *fs, uint64_t volume, uint64_t *out)
-{
-	struct image *img;
-	bool found = false;
-
-	pthread_mutex_lock(&fs->lock);
-	for (img = fs->images; img && img->volume != volume; img = img->next)
-		;
-	if (img)
-		img->refs++;
-	pthread_mutex_unlock(&fs->lock);
-	if (!img)
-		return false;
-	pthread_mutex_lock(&img->lock);
-	if (img->session) {
-		*out = image_session_size(img);
-		found = true;
-	}
-	pthread_mutex_unlock(&img->lock);
-	image_put(img);
-	return found;
-}
-
-int image_size(struct fs *fs, const struct catalog_volume *v, const struct volume_stat *st, uint64_t *out)
-{
-	CLEANUP(buf_fini) struct buf tail = BUF_INIT;
-	struct tape_tally end = st->end;
-	int r = 0;
-
-	if (session_size(fs, v->id, out))
-		return 0;
-	if (st->partitions > 1)
-		r = first_partition_end(fs, v, &end);
-	if (!r && v->state == STATE_INCOMING)
-		r = fs_errno_catalog(catalog_tail_get(fs->cat, v->id, &tail));
-	if (!r)
-		*out = image_tap_size(&end, has_eom(v, st)) + tail.len;
-	return r;
-}
-
-/* ---- images that somebody has open ----------------------------------------------------------------------------- */
-
-struct image *image_get(struct fs *fs, uint64_t volume)
+/* One more reference; NULL: no memory. */
+static struct image *image_get(struct fs *fs, uint64_t volume)
 {
 	struct image *img;
 
@@ -93,7 +39,7 @@ struct image *image_get(struct fs *fs, uint64_t volume)
 	return img;
 }
 
-void image_put(struct image *img)
+static void image_put(struct image *img)
 {
 	struct fs *fs = img->fs;
 	struct image **p;
@@ -192,6 +138,61 @@ int image_source_read(struct image *img, uint64_t off, void *buf, size_t n, size
 		*got = k;
 	}
 	return 0;
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------ */
+
+/* An image is that of partition 0; the head of a volume counts all partitions. */
+static int first_partition_end(struct fs *fs, const struct catalog_volume *v, struct tape_tally *end)
+{
+	struct volume *vol;
+	int r = fs_errno(library_look(fs->lib, v->id, &vol));
+
+	if (r)
+		return r;
+	r = fs_errno(volume_end(vol, 0, end));
+	library_look_end(fs->lib, v->id);
+	return r;
+}
+
+static bool session_size(struct fs *fs, uint64_t volume, uint64_t *out)
+{
+	struct image *img;
+	bool found = false;
+
+	pthread_mutex_lock(&fs->lock);
+	for (img = fs->images; img && img->volume != volume; img = img->next)
+		;
+	if (img)
+		img->refs++;
+	pthread_mutex_unlock(&fs->lock);
+	if (!img)
+		return false;
+	pthread_mutex_lock(&img->lock);
+	if (img->session) {
+		*out = image_session_size(img);
+		found = true;
+	}
+	pthread_mutex_unlock(&img->lock);
+	image_put(img);
+	return found;
+}
+
+int image_size(struct fs *fs, const struct catalog_volume *v, const struct volume_stat *st, uint64_t *out)
+{
+	CLEANUP(buf_fini) struct buf tail = BUF_INIT;
+	struct tape_tally end = st->end;
+	int r = 0;
+
+	if (session_size(fs, v->id, out))
+		return 0;
+	if (st->partitions > 1)
+		r = first_partition_end(fs, v, &end);
+	if (!r && v->state == STATE_INCOMING)
+		r = fs_errno_catalog(catalog_tail_get(fs->cat, v->id, &tail));
+	if (!r)
+		*out = image_tap_size(&end, has_eom(v, st)) + tail.len;
+	return r;
 }
 
 /* ---- open files ------------------------------------------------------------------------------------------------ */

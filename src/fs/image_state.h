@@ -46,8 +46,6 @@ struct image {
 	const struct file *writer;	/* the open file whose session it is; others get EBUSY */
 };
 
-struct image *image_get(struct fs *fs, uint64_t volume);	/* one more reference; NULL: no memory */
-void image_put(struct image *img);
 /* Lets go of an image for a moment, so that a volume can be changed as a whole; whoever has it open comes back by
  * himself. */
 void image_recall(struct fs *fs, uint64_t volume);

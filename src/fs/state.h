@@ -103,7 +103,6 @@ int file_create(struct fs *fs, const struct node *dir, const char *name, const s
 /* Waits for files that are closing and in the way of a new one (or, @n.kind NODE_TAPE and @write, of a change of the
  * volume as a whole). */
 void file_await(struct fs *fs, const struct node *n, bool write);
-void file_link(struct fs *fs, struct file *f);
 int file_flush(struct file *f);
 void file_release(struct file *f);
 void file_release_all(struct fs *fs);

@@ -74,8 +74,6 @@ int archive_attr(struct fs *fs, const struct node *n, struct stat *out);
 int archive_list(struct tree_walk *w, uint64_t cookie, tree_emit emit, void *ctx);
 /* The target of a symbolic link, NUL behind. */
 int archive_readlink(struct fs *fs, const struct node *n, struct buf *out);
-/* The list of members of a tape file; -ENOENT: it is no archive, or not known to be one. */
-int archive_content(struct fs *fs, uint64_t volume, uint64_t file, uint32_t *out);
 /* Is it an archive that is shown? */
 bool archive_is_shown(const struct contents_file *f);
 

@@ -388,7 +388,7 @@ static int see_volume(void *ctx, const struct catalog_volume *v)
 	struct catalog_file f;
 
 	catalog_file_get(ctx, v->id, 0, &f);
-	catalog_file_find(ctx, v->id, "file", &f);
+	catalog_file_find_before(ctx, v->id, "file", UINT64_MAX, &f);
 	return 0;
 }
 

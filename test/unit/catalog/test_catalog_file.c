@@ -9,6 +9,11 @@ static void put_file(void **state, uint64_t volume, uint64_t file, const char *n
 	assert_int_equal(catalog_file_put(cat_of(state), volume, &f), 0);
 }
 
+static int find_last(void **state, uint64_t volume, const char *name, struct catalog_file *out)
+{
+	return catalog_file_find_before(cat_of(state), volume, name, UINT64_MAX, out);
+}
+
 static void a_tape_file_keeps_its_name(void **state)
 {
 	struct catalog_file f;
@@ -34,17 +39,17 @@ static void the_last_of_a_name_is_found_and_then_the_one_before(void **state)
 	put_file(state, 7, 300, "a");
 	put_file(state, 7, 4, "aa");
 	put_file(state, 8, 999, "a");
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "a", &f), 0);
+	assert_int_equal(find_last(state, 7, "a", &f), 0);
 	assert_int_equal(f.file, 300);
 	assert_int_equal(catalog_file_find_before(cat_of(state), 7, "a", 300, &f), 0);
 	assert_int_equal(f.file, 1);
 	assert_int_equal(catalog_file_find_before(cat_of(state), 7, "a", 1, &f), CATALOG_E_NONE);
 	assert_int_equal(catalog_file_find_before(cat_of(state), 7, "a", 0, &f), CATALOG_E_NONE);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "aa", &f), 0);
+	assert_int_equal(find_last(state, 7, "aa", &f), 0);
 	assert_int_equal(f.file, 4);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "c", &f), CATALOG_E_NONE);
-	assert_int_equal(catalog_file_find(cat_of(state), 6, "a", &f), CATALOG_E_NONE);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "", &f), CATALOG_E_NONE);
+	assert_int_equal(find_last(state, 7, "c", &f), CATALOG_E_NONE);
+	assert_int_equal(find_last(state, 6, "a", &f), CATALOG_E_NONE);
+	assert_int_equal(find_last(state, 7, "", &f), CATALOG_E_NONE);
 }
 
 static void a_new_name_replaces_the_old_one(void **state)
@@ -53,10 +58,10 @@ static void a_new_name_replaces_the_old_one(void **state)
 
 	put_file(state, 7, 1, "old");
 	put_file(state, 7, 1, "new");
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "old", &f), CATALOG_E_NONE);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "new", &f), 0);
+	assert_int_equal(find_last(state, 7, "old", &f), CATALOG_E_NONE);
+	assert_int_equal(find_last(state, 7, "new", &f), 0);
 	put_file(state, 7, 1, "new");
-	assert_int_equal(catalog_file_find(cat_of(state), 7, "new", &f), 0);
+	assert_int_equal(find_last(state, 7, "new", &f), 0);
 	assert_int_equal(raw_count(state, 'F'), 1);
 	assert_int_equal(raw_count(state, 'G'), 1);
 }
@@ -73,7 +78,7 @@ static void a_name_is_what_a_folder_can_show(void **state)
 	memset(f.name, 0xff, 255);
 	f.name[255] = '\0';
 	assert_int_equal(catalog_file_put(cat_of(state), 7, &f), 0);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, f.name, &f), 0);
+	assert_int_equal(find_last(state, 7, f.name, &f), 0);
 	assert_int_equal(f.file, 1);
 }
 
@@ -87,7 +92,7 @@ static void a_name_longer_than_any_is_not_found(void **state)
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
 	put_file(state, 7, 1, longest);
-	assert_int_equal(catalog_file_find(cat_of(state), 7, longer, &f), CATALOG_E_NONE);
+	assert_int_equal(find_last(state, 7, longer, &f), CATALOG_E_NONE);
 }
 
 static void a_tail_is_kept_until_it_is_removed(void **state)
