@@ -156,7 +156,7 @@ int library_pool_rename(struct library *lib, const char *from, const char *to);
 int library_pool_change(struct library *lib, const char *name, int (*change)(struct catalog_pool *p, void *ctx),
 			void *ctx);
 /* @perm NULL: root's, 0644.  A name of its own for each; *out may be NULL.  With @incoming any name up to BARCODE_MAX
- * bytes without '/' is allowed, the volume is STATE_INCOMING. */
+ * bytes without '/' is allowed, the volume is STATE_INCOMING.  -ENOSPC: only what is kept back is left of the disk. */
 int library_volume_create(struct library *lib, const char *pool, const char *name, const struct catalog_perm *perm,
 			  bool incoming, struct catalog_volume *out);
 int library_volume_delete(struct library *lib, uint64_t volume);	/* -EBUSY loaded or in use; -EROFS; -EPERM */

@@ -211,6 +211,11 @@ void row_forget_date(struct catalog_volume *row);
 /* The next volume into empty drive @n, which is the caller's if @open; CATALOG_E_NONE: there is no stacker. */
 int stack_next(struct library *lib, unsigned n, bool open);
 
+/* ---- library_keep.c ---- */
+
+/* For volume @name?  -ENOSPC with words: any number of them would take what is kept back for commits and deleting. */
+int library_has_room(struct library *lib, const char *name);
+
 /* ---- library_lock.c ---- */
 
 /* Once a minute for each @who: has nobody been told of it for so long? */

@@ -78,6 +78,8 @@ int library_volume_create(struct library *lib, const char *pool, const char *nam
 	if (!r)
 		r = site_allows_in(lib, &p, "made in it");
 	if (!r)
+		r = library_has_room(lib, name);
+	if (!r)
 		r = err_fold(catalog_volume_new_id(lib->cat, &row.id));
 	if (!r)
 		r = kv_batch_new(&b);

@@ -88,6 +88,16 @@ void library_no_space(struct library *lib, uint64_t volume)
 		      "its writer met the end of the disk: %s are left for writers", format_size(avail, left));
 }
 
+int library_has_room(struct library *lib, const char *name)
+{
+	uint64_t avail, total;
+	int r = chunk_store_space(lib->cs, &avail, &total);
+
+	if (r || avail)
+		return r;
+	return err_explain(-ENOSPC, "volume %s is not made: the store's disk is full but for what is kept back", name);
+}
+
 /* ---- damage -------------------------------------------------------------------------------------------------- */
 
 /* From any thread, under any lock: only noted here.  What finds no room is counted. */

@@ -203,7 +203,9 @@ static int register_new(struct library *lib, const struct library_registration *
 	};
 	snprintf(row->name, sizeof(row->name), "%s", reg->name);
 	snprintf(row->serial, sizeof(row->serial), "%s", reg->serial);
-	r = clash_settles(lib, reg);
+	r = library_has_room(lib, reg->name);
+	if (!r)
+		r = clash_settles(lib, reg);
 	if (!r)
 		r = catalog_volume_new_id(lib->cat, &row->id);
 	if (!r)

@@ -113,6 +113,7 @@ few_are_there() {
   for ((i = 0; i < n; i++)); do
     cmp "$MNT/tapes/default/F$i" "$scratch/few.$i"
   done
+  [ -n "$acknowledged" ] || return 0 # there was no room for one tape more
   assert_eq "$(stat -c %s "$MNT/tapes/default/F$n")" $((acknowledged << 16))
   cmp -n $((acknowledged << 16)) "$MNT/tapes/default/F$n" "$scratch/few.$n"
 }

@@ -62,6 +62,27 @@ static void low_space_is_told_before_a_writer_meets_its_end(void **state)
 	assert_int_equal(read_all(s, a), 0);
 }
 
+/* Each takes but a few rows, and a million of them all that is kept back. */
+static void a_full_disk_takes_no_more_volumes_and_gives_them_back(void **state)
+{
+	struct store *s = *state;
+	struct library_registration reg = { .pool = CATALOG_POOL_DEFAULT, .name = "C00001", .access = ACCESS_SECONDARY };
+	struct catalog_site site = { .number = UINT32_MAX, .name = "munich" };
+	uint64_t a = make(s, "A00001");
+
+	assert_int_equal(catalog_site_put(s->cat, &site), 0);
+	reg.site = site.number;
+	packs_mem_set_space(s->packs, 8u << 20, 1u << 30);
+	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, "B00001", NULL, false, NULL), -ENOSPC, "B00001");
+	assert_refused(library_volume_create(s->lib, CATALOG_POOL_DEFAULT, ".in~", NULL, true, NULL), -ENOSPC, "full");
+	assert_refused(library_volume_register(s->lib, &reg, NULL), -ENOSPC, "C00001");
+	assert_int_equal(library_volume_move(s->lib, a, CATALOG_POOL_DEFAULT, "NAME"), 0);
+	assert_int_equal(library_volume_delete(s->lib, a), 0);
+	packs_mem_set_space(s->packs, 9u << 20, 1u << 30);
+	make(s, "B00001");
+	assert_int_equal(library_volume_register(s->lib, &reg, NULL), 0);
+}
+
 static void space_at_the_edge_is_told_once(void **state)
 {
 	struct store *s = *state;
@@ -253,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_A_SMALL_DISK(low_space_is_told_before_a_writer_meets_its_end),
+		ON_A_SMALL_DISK(a_full_disk_takes_no_more_volumes_and_gives_them_back),
 		ON_A_SMALL_DISK(space_at_the_edge_is_told_once),
 		ON_A_SMALL_DISK(the_space_is_looked_at_in_time),
 		ON_A_SMALL_DISK(low_space_is_collected_for),
