@@ -2,7 +2,8 @@
 /*
  * The journal's folder in memory: fails when the database under it is planned to, and knows what a disk would have
  * kept.  A file is what it is and what it was when it was last synced; so is the folder.  A torn cut keeps any of the
- * sectors that were written since, and any length in between.  Out of memory is the end of the test.
+ * sectors that were written since, and any length in between.  What a sync that failed should have written no later sync
+ * does, and it is there until the cache forgets it.  Out of memory is the end of the test.
  */
 #include "kv/kv_journal.h"
 
@@ -15,6 +16,7 @@
 struct content {
 	unsigned refs;
 	struct buf now, durable;
+	struct buf stale;	/* a flag a byte: in the cache only, and nobody will write it */
 };
 
 struct entries {
@@ -84,6 +86,7 @@ static void content_put(struct content *c)
 		return;
 	buf_fini(&c->now);
 	buf_fini(&c->durable);
+	buf_fini(&c->stale);
 	free(c);
 }
 
@@ -152,6 +155,8 @@ static int mem_pwrite(struct jfile *f, const void *buf, size_t len, uint64_t off
 		set_len(now, off + len);
 	if (len)
 		memcpy(now->data + off, buf, len);
+	for (size_t i = off; i < off + len && i < m->content->stale.len; i++)
+		m->content->stale.data[i] = 0;
 	return r;
 }
 
@@ -163,7 +168,33 @@ static int mem_cut(struct jfile *f, uint64_t len)
 	LOCK_SCOPE(&m->dir->lock);
 	if (!r)
 		set_len(&m->content->now, len);
+	if (!r && m->content->stale.len > len)
+		m->content->stale.len = len;
 	return r;
+}
+
+static uint8_t on_disk(const struct content *c, size_t i)
+{
+	return i < c->durable.len ? c->durable.data[i] : 0;
+}
+
+static void make_stale(struct content *c)
+{
+	set_len(&c->stale, c->now.len);
+	for (size_t i = 0; i < c->now.len; i++)
+		c->stale.data[i] |= i >= c->durable.len || c->now.data[i] != c->durable.data[i];
+}
+
+static void make_durable(struct content *c)
+{
+	struct buf next = BUF_INIT;
+
+	copy(&next, &c->now);
+	for (size_t i = 0; i < c->stale.len && i < next.len; i++)
+		if (c->stale.data[i])
+			next.data[i] = on_disk(c, i);
+	buf_fini(&c->durable);
+	c->durable = next;
 }
 
 static int mem_sync(struct jfile *f)
@@ -172,9 +203,23 @@ static int mem_sync(struct jfile *f)
 	int r = kv_mem_step(m->dir->base);
 
 	LOCK_SCOPE(&m->dir->lock);
-	if (!r)
-		copy(&m->content->durable, &m->content->now);
+	if (r)
+		make_stale(m->content);
+	else
+		make_durable(m->content);
 	return r;
+}
+
+static void mem_forget(struct jfile *f)
+{
+	struct mem_file *m = mem_file_of(f);
+	struct content *c = m->content;
+
+	LOCK_SCOPE(&m->dir->lock);
+	for (size_t i = 0; i < c->stale.len && i < c->now.len; i++)
+		if (c->stale.data[i])
+			c->now.data[i] = on_disk(c, i);
+	c->stale.len = 0;
 }
 
 static void mem_nothing(struct jfile *f)
@@ -206,7 +251,7 @@ static const struct jfile_ops mem_file_ops = {
 	.cut = mem_cut,
 	.sync = mem_sync,
 	.begin_sync = mem_nothing,
-	.forget = mem_nothing,
+	.forget = mem_forget,
 	.size = mem_size,
 	.close = mem_file_close,
 };

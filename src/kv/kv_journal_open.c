@@ -250,6 +250,13 @@ static int logs_complete(struct opening *o, bool *out)
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 
+static int sync_base(struct opening *o)
+{
+	kv_batch_clear(o->batch);
+	return o->j->base->ops->write(o->j->base, o->batch, NULL, true);
+}
+
+/* Until the checkpoint is there only the database has it. */
 static int judge(struct opening *o)
 {
 	bool row_there, complete;
@@ -264,7 +271,7 @@ static int judge(struct opening *o)
 		return r;
 	log_info("%s: lacks what the database has; a checkpoint will be made", o->j->dir->path);
 	o->j->wished = true;
-	return 0;
+	return sync_base(o);
 }
 
 /* ---- where the writing goes on ---- */
@@ -284,10 +291,21 @@ static bool ends_with_have(const struct opening *o)
 	return o->have > o->row.number || (o->row.log == o->last.number && o->row.end == o->last_end);
 }
 
+/* What is behind the end does not count, and its length must not pass for what the database had there: a next open, too,
+ * is to find that the journal lacks it. */
+static int cut_newest(struct opening *o)
+{
+	struct jfile *log = o->j->log;
+	int r = o->last_whole ? 0 : log->ops->cut(log, o->last_end);
+
+	return r || o->last_whole ? r : log->ops->sync(log);
+}
+
 static int go_on(struct opening *o)
 {
 	uint64_t logs = highest(&o->list.logs), checkpoints = highest(&o->list.checkpoints);
 	struct journal *j = o->j;
+	int r;
 
 	j->have = j->synced = o->have;
 	j->next = o->have + 1;
@@ -295,6 +313,9 @@ static int go_on(struct opening *o)
 	if (!o->last_good) {
 		j->log = jfile_close(j->log);
 	} else {
+		r = cut_newest(o);
+		if (r)
+			return r;
 		j->log_number = o->last.number;
 		j->log_id = o->last.id;
 		j->end = j->synced_end = o->last_end;
