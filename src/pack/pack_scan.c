@@ -29,6 +29,7 @@ struct recovery {
 	uint8_t *buf; /* PACK_CHUNK_MAX */
 	bool *torn;   /* a flag a row: its stored bytes are not the right ones */
 	uint32_t torn_cap;
+	bool hurt;    /* one of the headers is not as it was: they are gone over again */
 };
 
 static int note_torn(struct recovery *c, uint32_t slot, bool torn)
@@ -55,6 +56,16 @@ static int check_bytes(struct recovery *c, uint64_t offset, const struct pack_en
 	return r;
 }
 
+/* Is the block at @offset as it was written?  It was read a moment ago. */
+static int look_at_block(struct recovery *c, uint64_t offset)
+{
+	uint8_t b[PACK_ENTRY_BYTES];
+	int r = c->p->file->ops->pread(c->p->file, b, sizeof(b), offset);
+
+	c->hurt |= !r && get_le64(b + PACK_SUMMED_BYTES) != sum64(b, PACK_SUMMED_BYTES);
+	return r;
+}
+
 /* A row for each entry with a whole header, up to the first without. */
 static int scan(struct recovery *c)
 {
@@ -68,7 +79,9 @@ static int scan(struct recovery *c)
 		r = pack_entry_read(p, p->end, c->look.limit, &e, &sum);
 		if (r || !pack_state_has_room(p, &e))
 			return r == BLOCK_E_DAMAGED ? 0 : r;
-		r = check_bytes(c, p->end, &e, sum, &fit);
+		r = look_at_block(c, p->end);
+		if (!r)
+			r = check_bytes(c, p->end, &e, sum, &fit);
 		if (!r)
 			r = note_torn(c, p->count, !fit);
 		if (!r)
@@ -307,7 +320,7 @@ static int finish(struct recovery *c)
 
 	log_info("pack %012llx: %u chunks; %llu bytes behind them are written anew or go", NUMBER(p), p->count,
 		 (unsigned long long)(c->size - p->end));
-	for (uint32_t i = 0; i < p->count && !r; i++)
+	for (uint32_t i = 0; c->hurt && i < p->count && !r; i++)
 		r = mend_block(p, c->to, p->rows[i].offset - PACK_ENTRY_BYTES);
 	if (!r && c->header)
 		r = write_header(p, c->to);
