@@ -248,24 +248,3 @@ int catalog_clash_find(struct catalog *c, const char *name, struct catalog_clash
 
 	return r == 1 ? 0 : r ? r : CATALOG_E_NONE;
 }
-
-/* ---- words ---- */
-
-static const char *const access_names[] = {
-	[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
-};
-
-const char *catalog_access_name(enum catalog_access a)
-{
-	return access_names[a];
-}
-
-int catalog_access_parse(const char *word, enum catalog_access *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(access_names); i++)
-		if (!strcmp(access_names[i], word)) {
-			*out = (enum catalog_access)i;
-			return 0;
-		}
-	return err_explain(-EINVAL, "\"%s\" is not an access (primary, secondary, restricted)", word);
-}

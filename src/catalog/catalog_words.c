@@ -61,3 +61,22 @@ int words_bad_value(const struct catalog_prop *prop, const char *value)
 {
 	return err_explain(-EINVAL, "\"%s\" is not a value of %s: %s", value, prop->name, prop->values);
 }
+
+static const char *const access_names[] = {
+	[ACCESS_PRIMARY] = "primary", [ACCESS_SECONDARY] = "secondary", [ACCESS_RESTRICTED] = "restricted",
+};
+
+const char *catalog_access_name(enum catalog_access a)
+{
+	return access_names[a];
+}
+
+int catalog_access_parse(const char *word, enum catalog_access *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(access_names); i++)
+		if (!strcmp(access_names[i], word)) {
+			*out = (enum catalog_access)i;
+			return 0;
+		}
+	return err_explain(-EINVAL, "\"%s\" is not an access (primary, secondary, restricted)", word);
+}
