@@ -19,6 +19,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/paper_packs.h"
@@ -264,33 +265,48 @@ static void all_closed(struct bench *b)
 	free(b->users);
 }
 
-static struct tape_gc_report round_of(struct bench *b, const char *what, unsigned percent, bool dry_run)
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void peak_begins_anew(void)
+{
+	FILE *f = fopen("/proc/self/clear_refs", "we");
+
+	if (f) {
+		fputs("5", f);
+		fclose(f);
+	}
+}
+
+static void round_of(struct bench *b, const char *what, unsigned percent, bool dry_run)
 {
 	const struct tape_gc_config cfg = { .live_percent = percent, .dry_run = dry_run };
 	struct kv_usage before, after;
 	struct tape_gc_report done;
 	uint64_t rss, from, read;
-	FILE *f = fopen("/proc/self/clear_refs", "we");
-	double s;
+	double s, cpu;
 
-	if (f) {
-		fputs("5", f);		/* the peak begins anew */
-		fclose(f);
-	}
+	peak_begins_anew();
 	must(kv_usage(b->kv, &before), "usage");
 	rss = number_in("/proc/self/status", "VmRSS:");
 	read = number_in("/proc/self/io", "rchar:");
+	cpu = cpu_seconds();
 	from = clock_mono_ns();
 	must(tape_gc(b->shelf, &cfg, &done), "collection");
 	s = (double)(clock_mono_ns() - from) / 1e9;
+	cpu = cpu_seconds() - cpu;
 	must(kv_usage(b->kv, &after), "usage");
-	printf("%-36s %9.2f s %6lld MiB %6lld MiB %8llu MiB %8llu %8llu %8llu\n", what, s,
+	printf("%-36s %8.2f %8.2f %7lld %8lld %8llu %8llu %8llu %8llu\n", what, s, cpu,
 	       ((long long)number_in("/proc/self/status", "VmHWM:") - (long long)rss) >> 10,
 	       ((long long)after.memory_bytes - (long long)before.memory_bytes) >> 20,
 	       (unsigned long long)(number_in("/proc/self/io", "rchar:") - read) >> 20, (unsigned long long)done.packs,
 	       (unsigned long long)done.freed_packs, (unsigned long long)done.copied_bytes >> 20);
 	fflush(stdout);
-	return done;
 }
 
 /* The older generations of so many out of a hundred tapes; @mine: those that share nothing, or those that do. */
@@ -430,7 +446,9 @@ int main(int argc, char **argv)
 	}
 	must(given && mkdir(folder, 0700) ? -errno : 0, folder);
 	log_set_level(LOG_LEVEL_ERROR);
-	printf("%-36s %11s %10s %10s %12s %8s %8s %8s\n", "", "", "memory", "database", "read", "packs", "freed", "copied");
+	printf("%-36s %8s %8s %7s %8s %8s %8s %8s %8s\n", "", "time", "CPU", "memory", "database", "read", "packs",
+	       "removed", "copied");
+	printf("%-36s %8s %8s %7s %8s %8s %8s %8s %8s\n", "", "s", "s", "MiB", "MiB", "MiB", "", "", "MiB");
 	for (int i = 0; i < count; i++)
 		of_size(folder, strtod(sizes[i], NULL));
 	of_real_packs(folder, strtod(sizes[count - 1], NULL));
