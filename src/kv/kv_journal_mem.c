@@ -2,8 +2,8 @@
 /*
  * The journal's folder in memory: fails when the database under it is planned to, and knows what a disk would have
  * kept.  A file is what it is and what it was when it was last synced; so is the folder.  A torn cut keeps any of the
- * sectors that were written since, and any length in between.  What a sync that failed should have written no later sync
- * does, and it is there until the cache forgets it.  Out of memory is the end of the test.
+ * sectors that were written since, and any length in between.  What a sync that failed should have written no later
+ * sync does, and it is there until the cache forgets it.  Out of memory is the end of the test.
  */
 #include "kv/kv_journal.h"
 

@@ -291,8 +291,8 @@ static bool ends_with_have(const struct opening *o)
 	return o->have > o->row.number || (o->row.log == o->last.number && o->row.end == o->last_end);
 }
 
-/* What is behind the end does not count, and its length must not pass for what the database had there: a next open, too,
- * is to find that the journal lacks it. */
+/* What is behind the end does not count, and its length must not pass for what the database had there: a next open,
+ * too, is to find that the journal lacks it. */
 static int cut_newest(struct opening *o)
 {
 	struct jfile *log = o->j->log;

@@ -73,7 +73,8 @@ static void dropping_fini(struct dropping *d)
 /* A lock, another site, an operator who has said that something is wrong with it: nothing of it goes. */
 static bool keeps_all(struct library *lib, const struct catalog_volume *row)
 {
-	return row->state == STATE_ERROR || library_locked_until(lib, row) || library_access(lib, row) != ACCESS_PRIMARY;
+	return row->state == STATE_ERROR || library_locked_until(lib, row) ||
+	       library_access(lib, row) != ACCESS_PRIMARY;
 }
 
 /* Of a deleted one they are gone.  @dry_run: only counted. */

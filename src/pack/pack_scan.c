@@ -258,7 +258,8 @@ static bool same_entry(const struct pack_entry *row, const struct pack_entry *e)
 
 /* What a destroyed header said is in the table, but for the sum of the stored bytes: that is made of bytes that fit
  * their digest. */
-static int mend_entry(struct pack *p, struct pack_file *to, const struct pack_recovery *how, uint32_t slot, uint8_t *buf)
+static int mend_entry(struct pack *p, struct pack_file *to, const struct pack_recovery *how, uint32_t slot,
+		      uint8_t *buf)
 {
 	uint8_t b[PACK_ENTRY_BYTES];
 	struct pack_entry row, e;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A page whose chunks are copied (tape_move.c): taken apart chunk by chunk where its runs lie in packs of the round, and
- * put together anew.  One page may become several.  Chunks that are damaged and nowhere else, and those of which nobody
- * knows how long they are, stay where they are.
+ * A page whose chunks are copied (tape_move.c): taken apart chunk by chunk where its runs lie in packs of the round,
+ * and put together anew.  One page may become several.  Chunks that are damaged and nowhere else, and those of which
+ * nobody knows how long they are, stay where they are.
  */
 #include "tape/tape_move.h"
 
