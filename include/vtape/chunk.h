@@ -203,6 +203,7 @@ int chunk_scrub_pack(struct chunk_store *cs, uint64_t pack, struct chunk_scrubbe
  * header as well; what fails is dealt with as a reader would.  @found gets words about each fault and whether it was
  * mended;
  * @repair mends what loses nothing: rows of the index and of packs, totals, tables of contents, headers; never a chunk.
+ * Chunks that are whole in the file of a pack, but that its table does not tell of any more, it stores again.
  * Runs beside writers and readers, not beside chunk_gc_pack().  Takes 30 MiB whatever the size of the store. */
 struct chunk_checked {
 	uint64_t packs, chunks, bytes, faults, repaired;

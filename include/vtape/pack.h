@@ -116,6 +116,9 @@ int pack_seal(struct pack *p);
 int pack_entry(struct pack *p, uint32_t slot, struct pack_entry *out);
 /* The slot with this digest, all 32 bytes; 0 or -ENOENT.  Linear; the caller has an index. */
 int pack_find(struct pack *p, const struct digest *d, uint32_t *slot);
+/* Of a pack without a whole table: the next entry from byte *@from of the file on that is whole by its own sums, and is
+ * none of the slots that are known; *@from is behind it then.  PACK_E_NONE: there is none. */
+int pack_stray(struct pack *p, uint64_t *from, struct pack_entry *out);
 /* @n bytes from @offset of the file.  Stored bytes of neighbouring slots lie one behind the other with PACK_ENTRY_GAP
  * bytes of header between, so a run of slots is one read. */
 #define PACK_ENTRY_GAP 64u

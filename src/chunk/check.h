@@ -23,6 +23,11 @@ void store_notice(struct chunk_store *cs, struct pack *p);
 int store_prove(struct chunk_store *cs, struct pack *p, void (*bad)(void *ctx, uint32_t slot, int why), void *ctx,
 		struct chunk_scrubbed *out);
 
+/* chunk_rescue.c ---- */
+
+/* What is whole in the file of @p, is in none of its slots and nowhere else, is stored again; how many chunks. */
+int chunk_rescue(struct chunk_store *cs, struct pack *p, unsigned *count);
+
 /* ---- a check under way ------------------------------------------------------------------------------------------- */
 
 #define CHECK_PACKS 32u		/* kept open, to look where rows lead */

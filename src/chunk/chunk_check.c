@@ -284,6 +284,20 @@ static const char *loss_words(int r)
 				       "cannot be read";
 }
 
+/* What fails here is no more lost than it was. */
+static void rescue(struct check *c, struct pack *p)
+{
+	unsigned count;
+	int r = chunk_rescue(c->cs, p, &count);
+
+	if (r)
+		log_error("pack %012llx: what its table has lost could not be stored again: %s", HEX(pack_number(p)),
+			  err_text(r));
+	else if (count)
+		chunk_check_fault(c, true, "pack %012llx: %u chunks of which its table does not tell",
+				  HEX(pack_number(p)), count);
+}
+
 /* It has a row and is not open.  *out: to go on with, held by the check; NULL if there is nothing. */
 static int check_file(struct check *c, uint64_t number, const struct pack_tally *row, struct pack **out)
 {
@@ -307,6 +321,8 @@ static int check_file(struct check *c, uint64_t number, const struct pack_tally 
 		return 0;
 	mended = c->cfg->repair && mend_table(c, number, row);
 	chunk_check_fault(c, mended, "pack %012llx: its table of contents or trailer is damaged", HEX(number));
+	if (c->cfg->repair && !mended)
+		rescue(c, *out);
 	r = mended ? chunk_check_pack(c, number, true, out) : 0;
 	if (mended && !r)
 		store_notice(c->cs, *out);

@@ -223,6 +223,33 @@ static void damaged_header_of_an_entry_costs_what_cannot_be_counted(void **state
 	hurt_in_one_slot(5, 7, -64, 0, COSTS_NOTHING);
 }
 
+/* They are whole in the file: the check stores them again, and only the one whose header it was is lost. */
+static void what_cannot_be_counted_is_stored_again_by_a_repair(void **state)
+{
+	static const size_t slots[] = { 1, 7, 11 };
+
+	for (unsigned k = 0; k < ARRAY_LEN(slots); k++) {
+		struct chunk_check_config cfg = { .repair = true, .found = only_of_this_pack };
+		struct chunk_checked sums;
+		struct tape t;
+
+		tape_write(&t, 20 + k);
+		injure(t.g, t.pack, t.e[slots[k]].offset - 64, 40);
+		rig_open(t.g);
+		cfg.ctx = &t;
+		assert_int_equal(count_unread(&t, NULL), t.m.count - slots[k]);
+		OK(chunk_store_check(t.g->cs, &cfg, &sums));
+		assert_int_equal(count_unread(&t, NULL), 1);
+		assert_true(chunk_store_is_bad(t.g->cs, t.m.places[slots[k]].ref));
+		rig_cut(t.g, k);
+		assert_int_equal(count_unread(&t, NULL), 1);
+		/* Once is enough. */
+		OK(chunk_store_check(t.g->cs, &cfg, &sums));
+		assert_int_equal(sums.repaired, 0);
+		tape_fini(&t);
+	}
+}
+
 static void damaged_header_of_the_pack_costs_nothing(void **state)
 {
 	bool whole[128];
@@ -394,6 +421,7 @@ int main(void)
 		cmocka_unit_test(pack_without_a_byte_is_lost),
 		cmocka_unit_test(damaged_stored_bytes_cost_one_chunk),
 		cmocka_unit_test(damaged_header_of_an_entry_costs_what_cannot_be_counted),
+		cmocka_unit_test(what_cannot_be_counted_is_stored_again_by_a_repair),
 		cmocka_unit_test(damaged_header_of_the_pack_costs_nothing),
 		cmocka_unit_test(zeroed_part_costs_what_is_in_it_and_cannot_be_counted),
 		cmocka_unit_test(loss_behind_the_last_commit_is_none),
