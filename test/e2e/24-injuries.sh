@@ -58,7 +58,7 @@ done
 history=$(vtape volume history OVER --json)
 all_members() {
   vtape find '*' --json >"$scratch/hits" 2>"$scratch/words" || return $?
-  jq -c '[.volume, .file, .path, .size_bytes, .mtime_ns]' "$scratch/hits" | sort
+  jq -c '[.volume, .file, .path, .size_bytes, (if .type == "d" then null else .mtime_ns end)]' "$scratch/hits" | sort
 }
 vtape contents settle >/dev/null
 all_members >"$scratch/members"
