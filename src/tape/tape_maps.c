@@ -185,52 +185,55 @@ static int by_volume(const void *a, const void *b)
 	return (x->volume > y->volume) - (x->volume < y->volume);
 }
 
-/* A dry run leaves out those that would be dropped. */
-static int heads_that_stay(struct gc *g, uint64_t volume, struct heads *out)
+/* A dry run leaves out generations that would be dropped.  @damaged: one of them cannot be read. */
+static int extents_of_heads(struct gc *g, uint64_t volume, struct heads *hs, int damaged, struct extents *out)
 {
 	const struct tape_gc_ended key = { .volume = volume }, *ended = NULL;
-	int r;
+	int r = 0;
 
 	if (g->cfg->ended_count)
 		ended = bsearch(&key, g->cfg->ended, g->cfg->ended_count, sizeof(key), by_volume);
-	r = ended ? heads_read_all(g->kv, volume, out) : 0;
-	if (r || (ended && heads_choose_ended(out, ended->ended_ns)))
-		return r;
-	heads_fini(out);
-	*out = (struct heads){ 0 };
-	return heads_read(g->kv, volume, out);
+	if (!(ended && heads_choose_ended(hs, ended->ended_ns)) && damaged)
+		return damaged;
+	for (size_t i = 0; !r && i < hs->count; i++)
+		if (!hs->row[i].goes)
+			r = extents_add_head(out, &hs->row[i].head);
+	return r;
 }
 
 static int extents_of(struct gc *g, uint64_t volume, struct extents *out)
 {
 	CLEANUP(heads_fini) struct heads hs = { 0 };
-	int r = heads_that_stay(g, volume, &hs);
+	int r = heads_read(g->kv, volume, &hs);
 
-	for (size_t i = 0; !r && i < hs.count; i++)
-		if (!hs.row[i].goes)
-			r = extents_add_head(out, &hs.row[i].head);
-	return r;
+	return r ? r : extents_of_heads(g, volume, &hs, 0, out);
 }
 
 static int heads_tell(struct gc *g, struct gc_maps *ms)
 {
-	uint64_t volume = 0;
-	int r;
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct map_key heads = key_all_heads();
+	int r = kv_iter_new(g->kv, KV_MAP, &it);
 
-	while ((r = heads_next_volume(g->kv, volume, &volume)) == 0) {
+	if (r)
+		return r;
+	kv_iter_seek(it, heads.b, heads.len);
+	do {
 		CLEANUP(extents_fini) struct extents xs = { 0 };
+		CLEANUP(heads_fini) struct heads hs = { 0 };
+		uint64_t volume;
+		int damaged;
 
-		r = gc_step(g);
-		r = r ? r : extents_of(g, volume, &xs);
-		/* It may have gone since. */
-		r = r == -ENOENT ? 0 : r;
+		r = heads_walk(it, &volume, &hs, &damaged);
+		if (r)
+			return r == KV_E_NONE ? 0 : r;
+		r = extents_of_heads(g, volume, &hs, damaged, &xs);
 		if (!r)
 			volume_tells(ms, volume, &xs);
 		r = gc_pass_over(g, r);
-		if (r || volume++ == UINT64_MAX)
-			return r;
-	}
-	return r == KV_E_NONE ? 0 : r;
+		r = r ? r : gc_step(g);
+	} while (!r);
+	return r;
 }
 
 /* Asked after the heads: what they need no more by then is in a drop row, and nobody but us takes those away. */

@@ -132,19 +132,15 @@ int heads_read_all(struct kv *kv, uint64_t volume, struct heads *out)
 	return read_all(kv, volume, true, out);
 }
 
-int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)
+static int volume_of_key(struct kv_iter *it, uint64_t *volume)
 {
-	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
-	struct map_key first = key_heads(from), heads = key_all_heads();
+	struct map_key heads = key_all_heads();
 	const uint8_t *key;
 	size_t len;
-	int r = kv_iter_new(kv, KV_MAP, &it);
 
-	if (r)
-		return r;
-	kv_iter_seek(it, first.b, first.len);
 	if (!kv_iter_in(it, heads.b, heads.len)) {
-		r = kv_iter_error(it);
+		int r = kv_iter_error(it);
+
 		return r ? r : KV_E_NONE;
 	}
 	key = kv_iter_key(it, &len);
@@ -152,6 +148,48 @@ int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)
 		return err_explain(-EUCLEAN, "a key of the heads has %zu bytes", len);
 	*volume = get_be64(key + 1);
 	return 0;
+}
+
+/* Rows are in the order of generations. */
+static void newest_first(struct heads *hs)
+{
+	for (size_t i = 0, k = hs->count; i + 1 < k; i++) {
+		struct head_row row = hs->row[i];
+
+		hs->row[i] = hs->row[--k];
+		hs->row[k] = row;
+	}
+}
+
+int heads_walk(struct kv_iter *it, uint64_t *volume, struct heads *out, int *damaged)
+{
+	int r = volume_of_key(it, volume);
+	struct map_key heads = key_heads(r ? 0 : *volume);
+
+	*damaged = 0;
+	for (; !r && kv_iter_in(it, heads.b, heads.len); kv_iter_next(it)) {
+		CLEANUP(head_fini) struct head h = { 0 };
+		int bad = head_at(it, &h);
+
+		if (bad == -ENOMEM)
+			return bad;
+		*damaged = *damaged ? *damaged : bad;
+		r = heads_push(out, &h, bad);
+	}
+	newest_first(out);
+	return r ? r : kv_iter_error(it);
+}
+
+int heads_next_volume(struct kv *kv, uint64_t from, uint64_t *volume)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	struct map_key first = key_heads(from);
+	int r = kv_iter_new(kv, KV_MAP, &it);
+
+	if (r)
+		return r;
+	kv_iter_seek(it, first.b, first.len);
+	return volume_of_key(it, volume);
 }
 
 int head_partition_fork(struct head_partition *p, const struct tape_tally *at)
