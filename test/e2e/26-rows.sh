@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A store with a row of every kind.  The database is lost: all that an operator has set up comes back, row by row, and the
-# catalog of contents by itself.  A row of each kind is wrong, or gone: `vtape check` says so, and --repair does what loses
-# nothing.
+# A store with a row of every kind.  The database is lost: all that an operator has set up comes back, row by row, and
+# the catalog of contents by itself.  A row of each kind is wrong, or gone: `vtape check` says so, and --repair does what
+# loses nothing.
 . "$(dirname "$0")/../lib/functions.sh"
 : "${ROWS:?names the program rows}"
 requires jq cmp tar
@@ -46,7 +46,7 @@ make_world() {
   vtape volume rename CLASH OURS >/dev/null
   printf '#!/bin/sh\n' >hook
   chmod 755 hook
-  vtape hook set mine "$scratch/hook" one --event clash,damage 2>/dev/null || vtape hook set mine "$scratch/hook" one --event clash
+  vtape hook set mine "$scratch/hook" one --event clash
   vtape hook off mine
   vtape drive set nst1 stacker=daily
   vtape scsi set nst0 model=ibm-lto7 serial=ABCDEF0123
@@ -124,7 +124,8 @@ all_known() {
 
 # The last row of each kind, and some that only a crash, damage or a collection leaves.
 kinds() {
-  awk '{k = $1; if ($1 != "index") k = k " " substr($2, 1, 2); last[k] = $0} END {for (k in last) print last[k]}' rows.whole | sort
+  awk '{k = $1; if ($1 != "index") k = k " " substr($2, 1, 2); last[k] = $0}
+    END {for (k in last) print last[k]}' rows.whole | sort
   cat <<'END'
 map 4c0000000000000001 00
 map 4d0000000000000099 -
@@ -146,8 +147,8 @@ nobody_can_tell() { # HOW SPACE KIND
   esac
 }
 
-# wrong_row SPACE KEY VALUE HOW: a check that mends says what is wrong, and whatever it does, nothing is lost: if the tapes
-# cannot be read at once they can with the database made anew.
+# wrong_row SPACE KEY VALUE HOW: a check that mends says what is wrong, and whatever it does, nothing is lost: if the
+# tapes cannot be read at once they can with the database made anew.
 wrong_row() {
   local value=${3%??} status=0
   rm -rf "$STORE"
