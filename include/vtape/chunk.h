@@ -180,7 +180,7 @@ int chunk_pack_row_lens(struct chunk_store *cs, uint64_t pack, struct buf *out);
 struct chunk_copier;
 /* @packs: copied; in order, each once.  Places in them that writers gave to their sinks before, and that are in no map
  * yet, are none of the copier's business: chunk_gc_pack() leaves such a pack alone.  Takes 8 to 16 bytes a slot of
- * packs that chunks were moved out of: at most 512 MiB for a TiB in chunks of 32 KiB. */
+ * packs that chunks were moved out of: as much as the caller gives it at once. */
 int chunk_copier_new(struct chunk_store *cs, const uint64_t *packs, size_t count, struct chunk_copier **out);
 struct chunk_copier *chunk_copier_free(struct chunk_copier *c);
 /* Where the chunk at @from is to be found from now on: a copy, made once however often it is asked; or, for one that is

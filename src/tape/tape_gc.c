@@ -14,7 +14,7 @@
  * Memory: 40 bytes for a pack that is a candidate or was never looked at, twice over: 3 MiB for a TiB in the worst
  * case, the first look at a store.  A round of 1024 packs or a million slots takes 4 to 8 MiB, its copier 8 to 16, the
  * pages that wait to be written 5; and 40 bytes for each map that uses packs of the round.  16 bytes for each chunk
- * that is damaged and healed.
+ * that is damaged and healed.  test/bench/bench_gc.c measures it.
  *
  * Between the last change of use rows and a removal lies a synced write: no pack goes before the rows that named it are
  * gone for good; and chunk_gc_pack() asks again for use rows while no writer can share from it.
