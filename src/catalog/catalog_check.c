@@ -187,6 +187,17 @@ static const struct kind {
 	{ 'X', 0, true, check_properties },	{ 'Y', 4, true, check_stacker },
 };
 
+/* Names have no NUL in them: the key ends with one, or a NUL does it, and a number of known length is behind. */
+static bool name_ends(char letter, const uint8_t *name, size_t len)
+{
+	size_t behind = letter == 'C' ? 1 + 4 : letter == 'G' ? 1 + 8 : 0;
+	const uint8_t *nul = memchr(name, 0, len);
+
+	if (!strchr("CGHMNQUW", letter))
+		return true;
+	return behind ? len > behind && nul == name + len - behind : !nul;
+}
+
 /* What the row of a key is, and its number; NULL: nothing that there can be. */
 static const struct kind *kind_of(const uint8_t *key, size_t len, struct at *at)
 {
@@ -195,7 +206,8 @@ static const struct kind *kind_of(const uint8_t *key, size_t len, struct at *at)
 	for (size_t i = 0; i < ARRAY_LEN(kinds) && len; i++)
 		if (kinds[i].letter == (char)key[0])
 			kind = &kinds[i];
-	if (!kind || len > sizeof(at->key.b) || len < kind->number + 1u || (kind->whole && len != kind->number + 1u))
+	if (!kind || len > sizeof(at->key.b) || len < kind->number + 1u || (kind->whole && len != kind->number + 1u) ||
+	    !name_ends(kind->letter, key + 1 + kind->number, len - 1 - kind->number))
 		return NULL;
 	memcpy(at->key.b, key, len);
 	at->key.len = len;

@@ -253,6 +253,27 @@ static void a_number_that_nobody_can_have_leaves_those_that_follow_alone(void **
 	restart(state, false);
 }
 
+static void a_name_that_does_not_end_is_found(void **state)
+{
+	const struct catalog_hook h = { .name = "mine", .program = "/bin/true", .timeout_s = 1 };
+	struct row_key keys[] = { key_hook("mine"), key_volume_name("A1"), key_pool_name("default"),
+				  key_member(default_pool(state), "A1"), key_number(NUMBER_VOLUME) };
+
+	fill(state);
+	assert_int_equal(catalog_hook_put(cat_of(state), &h), 0);
+	assert_int_equal(check(state, false, 0).faults, 0);
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+		CLEANUP(buf_fini) struct buf row = BUF_INIT;
+
+		assert_int_equal(kv_get(kv_of(state), KV_CATALOG, keys[i].b, keys[i].len, &row), 0);
+		keys[i].b[keys[i].len++] = 0;
+		raw_put(state, &keys[i], row.data, row.len);
+		assert_true(check(state, false, 0).faults > 0);
+		assert_non_null(strstr(found_all, "is of no kind"));
+		raw_delete(state, &keys[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +282,7 @@ int main(void)
 		cmocka_unit_test(every_row_that_is_hurt_is_found),
 		ON_CATALOG(a_volume_row_that_is_gone_takes_its_names_with_it),
 		ON_CATALOG(a_wrong_count_is_put_right),
+		ON_CATALOG(a_name_that_does_not_end_is_found),
 		ON_CATALOG(a_volume_without_a_tape_is_told),
 		ON_CATALOG(a_number_is_not_given_out_again_after_its_row_was_lost),
 		ON_CATALOG(a_number_that_nobody_can_have_leaves_those_that_follow_alone),
