@@ -464,6 +464,38 @@ static void labels_say_whose_the_file_behind_them_is(void **state)
 	free(a.p);
 }
 
+/* Two files with labels, the second is for longer.  True if the @n-th write of looking at them failed. */
+static bool expires_early(struct tapes *t, const char *name, unsigned n)
+{
+	uint64_t id = make(&t->s, name), expires = 0;
+	struct volume *v = claim(&t->s, id, CLAIM_WRITE);
+	int r;
+
+	put_label(v, "VOL1A00001");
+	put_label(v, "HDR1FIRST            A0000100010001000100 26001 26002 000000");
+	assert_int_equal(volume_append_filemarks(v, 0, 2), 0);
+	put_label(v, "HDR1SECOND           A0000100010002000100 26001 99365 000000");
+	assert_int_equal(volume_append_filemarks(v, 0, 2), 0);
+	release(&t->s, id, CLAIM_WRITE);
+	kv_mem_plan_fault(t->s.kv, n, -EIO);
+	r = contents_settle(t->c, id, false, NULL, NULL);
+	kv_mem_plan_fault(t->s.kv, 0, -EIO);
+	if (!contents_expires(t->c, id, &expires))
+		assert_true(expires == LABEL_NEVER);
+	return r != 0;
+}
+
+static void until_all_labels_are_read_no_date_is_told(void **state)
+{
+	char name[16];
+	unsigned n = 0;
+
+	do
+		snprintf(name, sizeof(name), "A%05u", n++);
+	while (expires_early(*state, name, n));
+	assert_in_range(n, 4, 100);
+}
+
 /* ---- with the thread ---- */
 
 static void await(struct tapes *t, bool (*is)(struct tapes *t, uint64_t id), uint64_t id)
@@ -619,6 +651,7 @@ int main(void)
 		ON_TAPES(a_power_cut_is_made_good),
 		ON_TAPES(a_pool_can_be_left_out_and_taken_in_again),
 		ON_TAPES(labels_say_whose_the_file_behind_them_is),
+		ON_TAPES(until_all_labels_are_read_no_date_is_told),
 		ON_KEPT_TAPES(a_tar_is_listed),
 		ON_KEPT_TAPES(a_restored_generation_is_known_without_reading_it),
 		ON_KEPT_TAPES(dropped_generations_are_forgotten),

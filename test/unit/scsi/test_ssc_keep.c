@@ -368,6 +368,61 @@ static void a_tape_that_was_cut_is_not_what_it_was(void **state)
 	assert_memory_equal(rig->data, "other", 5);
 }
 
+/* The unit is gone, its memory not; what was not committed is lost if @loses.  Whoever has the tape meanwhile cuts it
+ * at @at_object, unless that is its end, and writes @text there; then comes a new unit, which must not go on. */
+static void another_writes(bool loses, uint64_t at_object, const char *text)
+{
+	struct volume *v;
+	struct tape_tally end;
+
+	if (loses)
+		rig_cut(rig, &cut);
+	rig->u = scsi_unit_free(rig->u, true);
+	if (loses) {
+		store_down(rig->store);
+		twins_replace(&rig->store->kv, &rig->store->packs, cut.disk);
+		store_up(rig->store);
+	}
+	assert_int_equal(library_unload(rig->store->lib, 0), 0);
+	v = claim(rig->store, 1, CLAIM_WRITE);
+	assert_int_equal(volume_end(v, 0, &end), 0);
+	assert_in_range(end.objects, at_object, 100);
+	if (end.objects > at_object)
+		assert_int_equal(volume_truncate(v, 0, at_object), 0);
+	assert_int_equal(volume_append_record(v, 0, text, strlen(text)), 0);
+	release(rig->store, 1, CLAIM_WRITE);
+	assert_int_equal(library_load(rig->store->lib, 0, 1), 0);
+	rig_plug(rig, SCSI_DRIVE, NULL);
+	told(READ(100), UNIT_ATTENTION, 0x2900);
+}
+
+/* In the same generation, as many objects: the log tells that it is another one. */
+static void a_record_in_the_place_of_one_that_was_told_is_another(void **state)
+{
+	done(WRITE(100, 1));
+	done(MARKS(0, 0));
+	done(WRITE(100, 2));
+	another_writes(true, 1, "other");
+	done(READ(100));
+	holds(1, 100);
+	done(READ(5));
+	assert_memory_equal(rig->data, "other", 5);
+	told(READ(10), BLANK_CHECK, 0x0005);
+}
+
+/* The log is empty, and the end is where it was: the generation tells that it is another one. */
+static void a_tape_as_long_as_it_was_may_be_another(void **state)
+{
+	done(WRITE(100, 1));
+	done(WRITE(100, 2));
+	done(MARKS(0, 0));
+	another_writes(false, 1, "other");
+	done(READ(100));
+	holds(1, 100);
+	done(READ(5));
+	assert_memory_equal(rig->data, "other", 5);
+}
+
 static void an_unloaded_drive_stays_as_it_was_set(void **state)
 {
 	done(WRITE(100, 1));
@@ -757,6 +812,8 @@ int main(void)
 		KILLED(with_keys_it_begins_anew),
 		KILLED(another_tape_is_not_what_it_was),
 		KILLED(a_tape_that_was_cut_is_not_what_it_was),
+		KILLED(a_record_in_the_place_of_one_that_was_told_is_another),
+		KILLED(a_tape_as_long_as_it_was_may_be_another),
 		KILLED(an_unloaded_drive_stays_as_it_was_set),
 		KILLED(no_memory_is_a_drive_switched_on_anew),
 		KILLED(a_worm_tape_has_each_record_once),
