@@ -171,7 +171,8 @@ one_injury() {
   kind=${what%% *}
   open_it
   read_all
-  find_is_true
+  # Of a tape that cannot be opened nothing is found.
+  [[ $what != *"/packs/"* && -z $both && $lost != 0 ]] || find_is_true
   if [ -n "$both" ]; then
     [ "$lost" = 0 ] || state=hurt was=$lost
   elif [[ $what != *"/packs/"* ]]; then
@@ -179,6 +180,7 @@ one_injury() {
       stop_store
       rebuild
       read_all
+      find_is_true
     fi
     [ "$lost" = 0 ] || fail "injury $i ($what): no pack was injured, and $lost objects of$hurt are lost"
     if [ "$how" = rebuilt ]; then
