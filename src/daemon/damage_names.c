@@ -145,12 +145,6 @@ static int name_known(struct call *c, const struct contents_file *f, struct hurt
 	return r < 0 ? r : k.failed ? k.failed : 0;
 }
 
-/* Zip and iso9660 compress each member by itself, or none, and have a table that says where each is. */
-static bool has_a_table(const char *format)
-{
-	return !strncmp(format, "ZIP", 3) || !strncmp(format, "ISO9660", 7);
-}
-
 /* False: the catalog cannot tell, and nothing was taken. */
 static bool names_by_catalog(struct call *c, struct hurt_file *f)
 {
@@ -161,7 +155,8 @@ static bool names_by_catalog(struct call *c, struct hurt_file *f)
 		return false;
 	if (!row.content)
 		return true;
-	f->rest_lost = row.compressed && !has_a_table(row.format);
+	/* Of zip and iso9660 too: they are read on only where no header is hurt, which nobody knows beforehand. */
+	f->rest_lost = row.compressed;
 	for (size_t i = 0; !r && i < f->n; i++)
 		r = name_known(c, &row, &f->h[i], f->rest_lost && !i);
 	if (r) {
@@ -268,7 +263,7 @@ static void names_by_headers(struct call *c, struct hurt_file *f)
 	library_look_end(c->s->lib, h->volume);
 	f->archive = kind != TARBALL_E_NONE;
 	f->compressed = info.compressed;
-	f->rest_lost = info.compressed && !has_a_table(info.format);
+	f->rest_lost = info.compressed;
 	f->broken = info.broken;
 	snprintf(f->format, sizeof(f->format), "%s", info.format);
 }

@@ -77,7 +77,7 @@ named() {
     # What was read of the tape to unpack the end of a member is known to within what the unpacker took at once.
     *)
       assert_eq "$(comm -13 names lost)" ''
-      [ "$(comm -23 names lost | wc -l)" -le 3 ] || fail "$kind: $(diff names lost)"
+      [ "$kind" = zip ] || [ "$(comm -23 names lost | wc -l)" -le 3 ] || fail "$kind: $(diff names lost)"
       ;;
     esac
     echo "$kind: $(wc -l <lost) of 40 members are lost, and told: $(wc -l <names)"
@@ -161,7 +161,7 @@ heal() {
   for kind in $kinds raw; do
     dd if="a.$kind" of="$MNT/tapes/default/H$kind" bs=200k status=none
   done
-  vtape damage >words
+  vtape damage >words || fail "after the same was written again: $(cat words)"
   grep -q 'nothing is known to be damaged' words || fail "$(cat words)"
   for kind in $kinds raw; do
     cmp "$MNT/files/default/T$kind/0001" "a.$kind"
@@ -169,7 +169,7 @@ heal() {
   for kind in $kinds; do
     assert_eq "$(unreadable "$kind")" ''
   done
-  vtape check --data >/dev/null
+  vtape check --data >words 2>&1 || fail "check: $(cat words)"
 }
 
 cd "$scratch"
