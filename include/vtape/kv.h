@@ -54,6 +54,9 @@ int kv_batch_put(struct kv_batch *b, enum kv_space s, const void *key, size_t kl
 int kv_batch_delete(struct kv_batch *b, enum kv_space s, const void *key, size_t klen);
 /* Every key that starts with @prefix.  One row in the database, however many keys. */
 int kv_batch_delete_prefix(struct kv_batch *b, enum kv_space s, const void *prefix, size_t plen);
+/* The same for keys that are in @kv now, of which nobody puts one meanwhile: one by one while they are few.  Every
+ * read goes through all prefixes that were deleted of late, so what is done ten thousand times is done with this. */
+int kv_batch_delete_rows(struct kv_batch *b, struct kv *kv, enum kv_space s, const void *prefix, size_t plen);
 int kv_batch_append(struct kv_batch *b, const struct kv_batch *from);	/* all changes of @from behind those of @b */
 size_t kv_batch_count(const struct kv_batch *b);
 void kv_batch_clear(struct kv_batch *b);

@@ -272,11 +272,11 @@ int catalog_volume_remove(struct catalog *c, uint64_t id, struct kv_batch *with)
 	if (!r)
 		r = row_delete(b, &place);
 	if (!r)
-		r = kv_batch_delete_prefix(b, KV_CATALOG, memory.b, memory.len);
+		r = kv_batch_delete_rows(b, c->kv, KV_CATALOG, memory.b, memory.len);
 	if (!r)
-		r = kv_batch_delete_prefix(b, KV_CATALOG, files.b, files.len);
+		r = kv_batch_delete_rows(b, c->kv, KV_CATALOG, files.b, files.len);
 	if (!r)
-		r = kv_batch_delete_prefix(b, KV_CATALOG, file_names.b, file_names.len);
+		r = kv_batch_delete_rows(b, c->kv, KV_CATALOG, file_names.b, file_names.len);
 	return r ? r : kv_write(c->kv, b, true);
 }
 

@@ -89,7 +89,7 @@ static int sweep_rest(struct sweep *s, uint32_t content)
 
 	for (const char *letter = "TX"; !r && *letter; letter++) {
 		key = ckey_of_list(*letter, content);
-		r = kv_batch_delete_prefix(s->batch, KV_CONTENTS, key.b, key.len);
+		r = kv_batch_delete_rows(s->batch, s->c->kv, KV_CONTENTS, key.b, key.len);
 	}
 	return r ? r : contents_row_delete(s->batch, &queued);
 }

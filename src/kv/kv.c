@@ -21,6 +21,27 @@ int kv_any(struct kv *kv, enum kv_space s, const void *prefix, size_t plen)
 	return kv->ops->any(kv, s, prefix, plen);
 }
 
+#define FEW 64u
+
+int kv_batch_delete_rows(struct kv_batch *b, struct kv *kv, enum kv_space s, const void *prefix, size_t plen)
+{
+	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
+	const uint8_t *key;
+	unsigned n = 0;
+	size_t len;
+	int r = kv_iter_new(kv, s, &it);
+
+	if (r)
+		return r;
+	for (kv_iter_seek(it, prefix, plen); !r && kv_iter_in(it, prefix, plen); kv_iter_next(it)) {
+		if (n++ == FEW)
+			return kv_batch_delete_prefix(b, s, prefix, plen);
+		key = kv_iter_key(it, &len);
+		r = kv_batch_delete(b, s, key, len);
+	}
+	return r ? r : kv_iter_error(it);
+}
+
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync)
 {
 	return kv->ops->write(kv, b, NULL, sync);

@@ -267,6 +267,28 @@ static void seeking_on_finds_what_seeking_finds(void **state)
 	assert_key(it, "k10");
 }
 
+static void rows_of_a_prefix_go_be_they_few_or_many(void **state)
+{
+	for (int n = 0; n < 200; n = 3 * n + 1) {
+		CLEANUP(kv_batch_freep) struct kv_batch *b = NULL;
+		char key[8];
+
+		write_one(kv_of(state), KV_MAP, "a", "", false);
+		write_one(kv_of(state), KV_MAP, "c", "", false);
+		for (int i = 0; i < n; i++) {
+			snprintf(key, sizeof(key), "b%03d", i);
+			write_one(kv_of(state), KV_MAP, key, "", false);
+		}
+		assert_int_equal(kv_batch_new(&b), 0);
+		assert_int_equal(kv_batch_delete_rows(b, kv_of(state), KV_MAP, "b", 1), 0);
+		assert_int_equal(kv_batch_count(b), n > 64 ? 65 : n);
+		assert_int_equal(kv_write(kv_of(state), b, false), 0);
+		assert_int_equal(kv_any(kv_of(state), KV_MAP, "b", 1), KV_E_NONE);
+		assert_int_equal(kv_any(kv_of(state), KV_MAP, "a", 1), 0);
+		assert_int_equal(kv_any(kv_of(state), KV_MAP, "c", 1), 0);
+	}
+}
+
 static void an_iterator_knows_its_prefix(void **state)
 {
 	CLEANUP(kv_iter_freep) struct kv_iter *it = NULL;
@@ -513,6 +535,7 @@ int main(void)
 		ALL(deleting_a_prefix_spares_its_neighbours),
 		ALL(an_iterator_walks_both_ways),
 		ALL(seeking_on_finds_what_seeking_finds),
+		ALL(rows_of_a_prefix_go_be_they_few_or_many),
 		ALL(an_iterator_knows_its_prefix),
 		ALL(an_iterator_sees_the_moment_it_was_made),
 		ALL(an_empty_batch_is_written),
