@@ -169,6 +169,8 @@ heal() {
   for kind in $kinds; do
     assert_eq "$(unreadable "$kind")" ''
   done
+  # The damage may have been in a header: that costs no data, and is mended.
+  vtape check --data --repair >words 2>&1 || [ $? = 9 ] || fail "check --repair: $(cat words)"
   vtape check --data >words 2>&1 || fail "check: $(cat words)"
 }
 
