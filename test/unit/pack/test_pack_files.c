@@ -324,9 +324,9 @@ static void first_sync_makes_the_name_safe_too(void **state)
 	pack_release(q);
 	pack_release(r);
 
-	/* Whoever finds a file after a crash does not know whether its name is safe. */
+	/* Whoever finds a file after a crash does not know whether its name is safe, nor what of it is on the disk. */
 	assert_int_equal(pack_recover(f->ps, 0x5000, NULL), 0);
-	assert_synced(2, 2);
+	assert_synced(3, 2);
 }
 
 static void failed_sync_of_file_or_folder_is_final(void **state)
