@@ -65,6 +65,7 @@ int library_claim(struct library *lib, uint64_t volume, enum claim how, struct v
 		r = held_claim(lib, volume, how, &h);
 	if (r)
 		return r;
+	assert(h);
 	/* The pool's properties may have changed since it was opened. */
 	if (how == CLAIM_WRITE)
 		r = held_begin_write(lib, h);

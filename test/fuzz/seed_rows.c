@@ -12,17 +12,18 @@ static void save_row(const char *name, char parser, int r, const struct buf *row
 	seed_row(name, (uint8_t)parser, row->data, row->len);
 }
 
-static const struct catalog_perm perm = { 0644, 1000, 1000, 1700000000000000000, 1700000000000000001 };
+#define PERM { 0644, 1000, 1000, 1700000000000000000, 1700000000000000001 }
 
-static const struct catalog_pool pool = { .id = 1, .name = "default", .perm = perm, .codec = 2, .level = -1, .worm = true,
-	.record_bytes = 256u << 10, .keep_s = 604800, .volumes = 2, .locked_until_ns = 1,
+static const struct catalog_pool pool = { .id = 1, .name = "default", .perm = PERM, .codec = 2, .level = -1,
+	.worm = true, .record_bytes = 256u << 10, .keep_s = 604800, .volumes = 2, .locked_until_ns = 1,
 	.contents = true, .expire_s = 2592000, .scratch = "free", .barcode = "A00001L8" };
 
 static const struct catalog_volume volume = { .id = 1, .pool = 1, .name = "A00001", .serial = "0123456789ABCDEF",
-	.state = STATE_ASSIGNED, .image_eom = true, .image_eom_generation = 3, .capacity_bytes = 1u << 30, .perm = perm,
+	.state = STATE_ASSIGNED, .image_eom = true, .image_eom_generation = 3, .capacity_bytes = 1u << 30, .perm = PERM,
 	.expires_ns = CATALOG_NEVER, .assigned_ns = 1, .site = 1, .site_generation = 3, .site_written_ns = 2 };
 
-static const struct catalog_file file = { .file = 1, .mark_object = 17, .stretch = 2, .name = "home.tar", .perm = perm };
+static const struct catalog_file file = { .file = 1, .mark_object = 17, .stretch = 2, .name = "home.tar",
+	.perm = PERM };
 
 static const struct catalog_event event = { .time_ns = 1, .number = EVENT_LOADED, .severity = EVENT_INFO,
 	.about = "default/A00001", .text = "loaded in drive 0" };
