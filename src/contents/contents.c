@@ -47,7 +47,8 @@ int contents_write(struct contents *c, struct kv_batch *b)
 
 /* ---- counters ---- */
 
-int contents_counter_get(struct contents *c, char which, uint64_t *out)
+/* 0 if there is none. */
+static int contents_counter_get(struct contents *c, char which, uint64_t *out)
 {
 	CLEANUP(buf_fini) struct buf row = BUF_INIT;
 	struct ckey key = ckey_counter(which);

@@ -29,7 +29,8 @@ int truth_file_row(struct contents *c, uint64_t volume, uint32_t partition, uint
 	return row_or_none(file_row_get(c, volume, partition, file, out));
 }
 
-void file_take_over(struct contents_file *at, const struct contents_file *known)
+/* What was known of one place holds for the tape file at @at, which is the same. */
+static void file_take_over(struct contents_file *at, const struct contents_file *known)
 {
 	struct contents_file f = *known;
 
@@ -282,7 +283,8 @@ static int truth_look(struct truth *t, uint64_t volume, const struct held **out)
 	return 0;
 }
 
-int truth_holds(struct truth *t, const struct contents_file *f)
+/* Does the tape have @f now?  0 or CONTENTS_E_NONE. */
+static int truth_holds(struct truth *t, const struct contents_file *f)
 {
 	const struct held *h;
 	int r = f->partition < TAPE_PARTITIONS_MAX ? truth_look(t, f->volume, &h) : CONTENTS_E_NONE;

@@ -44,7 +44,6 @@ int contents_row_get(struct contents *c, const struct ckey *key, struct buf *out
 int contents_row_put(struct kv_batch *b, const struct ckey *key, const struct buf *row);	/* NULL: empty */
 int contents_row_delete(struct kv_batch *b, const struct ckey *key);
 int contents_write(struct contents *c, struct kv_batch *b);	/* and empties it */
-int contents_counter_get(struct contents *c, char which, uint64_t *out);	/* 0 if there is none */
 int contents_counter_put(struct kv_batch *b, char which, uint64_t n);
 /* There are so many lists and members more.  With the lock held, until @b is written. */
 int contents_count(struct contents *c, struct kv_batch *b, int64_t lists, int64_t members);

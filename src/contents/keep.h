@@ -22,8 +22,6 @@ int tape_file_at(struct volume *v, uint64_t volume, uint32_t partition, uint64_t
 int tape_rows_hold(struct contents *c, struct volume *v, uint64_t volume, uint32_t partition, uint64_t *count);
 /* Is what @f tells of on the tape, up to its last object? */
 bool tape_has(struct volume *v, const struct contents_file *f);
-/* What was known of one place holds for the tape file at @at, which is the same. */
-void file_take_over(struct contents_file *at, const struct contents_file *known);
 
 /* Is the pool's property contents on? */
 bool contents_wanted(struct contents *c, const struct catalog_volume *row);

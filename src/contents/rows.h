@@ -89,8 +89,6 @@ int truth_new(struct contents *c, struct truth **out);
 struct truth *truth_free(struct truth *t);
 /* The tape file that has this list now; borrowed until the next call.  CONTENTS_E_NONE: no tape has it. */
 int truth_file_of(struct truth *t, uint32_t content, const struct contents_file **out);
-/* Does the tape have @f now? 0 or CONTENTS_E_NONE. */
-int truth_holds(struct truth *t, const struct contents_file *f);
 
 /* ---- contents_label.c, contents_magic.c ---- */
 

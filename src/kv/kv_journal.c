@@ -54,7 +54,8 @@ static void sync_for_all(struct journal *j)
 	pthread_cond_broadcast(&j->sync_done);
 }
 
-int journal_sync(struct journal *j, uint64_t number)
+/* All batches up to @number are on disk when this returns. */
+static int journal_sync(struct journal *j, uint64_t number)
 {
 	LOCK_SCOPE(&j->sync_lock);
 	while (j->synced < number && !j->poison)

@@ -211,8 +211,6 @@ struct journal { /* NOLINT(clang-analyzer-optin.performance.Padding): by lock; a
 int journal_open(struct kv *base, struct jdir *dir, struct kv **out);	/* takes both, also if it fails */
 int journal_new(struct kv *base, struct jdir *dir, struct journal **out);	/* the same; nothing is read yet */
 struct journal *journal_of(struct kv *kv);
-/* All batches up to @number are on disk when this returns. */
-int journal_sync(struct journal *j, uint64_t number);
 /* A new log, in which the next batch comes first; all before it is on disk.  With @lock held. */
 int journal_rotate(struct journal *j);
 int journal_checkpoint(struct journal *j);

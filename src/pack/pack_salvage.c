@@ -17,7 +17,8 @@
 #define NUMBER(p) ((unsigned long long)(p)->number)
 #define ROWS_AT_ONCE 256u
 
-int pack_block_read(struct pack *p, uint64_t offset, uint8_t out[PACK_ENTRY_BYTES])
+/* The block of 64 bytes at @offset, mended if need be.  BLOCK_E_DAMAGED if more than a bit is wrong. */
+static int pack_block_read(struct pack *p, uint64_t offset, uint8_t out[PACK_ENTRY_BYTES])
 {
 	int r = p->file->ops->pread(p->file, out, PACK_ENTRY_BYTES, offset);
 

@@ -68,8 +68,6 @@ int pack_open_bare(struct packs *ps, uint64_t number, enum pack_file_mode mode, 
 int pack_salvage(struct packs *ps, struct pack *p);
 
 enum { BLOCK_E_DAMAGED = 1 };
-/* The block of 64 bytes at @offset, mended if need be.  BLOCK_E_DAMAGED if more than a bit is wrong. */
-int pack_block_read(struct pack *p, uint64_t offset, uint8_t out[PACK_ENTRY_BYTES]);
 /* The entry whose header stands at @offset.  BLOCK_E_DAMAGED also if it has none or does not end at @limit at the
  * latest. */
 int pack_entry_read(struct pack *p, uint64_t offset, uint64_t limit, struct pack_entry *out, uint64_t *stored_sum);

@@ -20,7 +20,7 @@ static const struct op_group *const changer_groups[] = {
 	&spc_group, &reserve_group, &inquiry_group, &rsoc_group, &smc_group, &smc_element_group, &smc_mode_group, NULL
 };
 
-const struct op_group *const *unit_groups(const struct scsi_unit *u)
+static const struct op_group *const *unit_groups(const struct scsi_unit *u)
 {
 	return u->cfg.kind == SCSI_DRIVE ? drive_groups : changer_groups;
 }

@@ -111,7 +111,6 @@ extern const struct op_group spc_group, reserve_group, inquiry_group, rsoc_group
 extern const struct op_group ssc_io_group, ssc_move_group, ssc_medium_group, ssc_mode_group, ssc_log_group,
 	ssc_density_group, ssc_security_group, mam_group;
 extern const struct op_group smc_group, smc_element_group, smc_mode_group;
-const struct op_group *const *unit_groups(const struct scsi_unit *u);
 /* Of a unit: all of its ops in the order of codes and service actions; those of code c begin at op[first[c]] and end
  * before op[first[c + 1]]. */
 struct op_index { const struct op **op; uint16_t first[257]; };

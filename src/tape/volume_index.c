@@ -34,7 +34,8 @@ void page_cache_fini(struct page_cache *c)
 		c->page[i] = page_free(c->page[i]);
 }
 
-void page_cache_put(struct page_cache *c, struct page *p)
+/* Takes @p. */
+static void page_cache_put(struct page_cache *c, struct page *p)
 {
 	unsigned oldest = 0;
 
@@ -248,7 +249,9 @@ static struct page *tail_find(const struct tail *t, uint64_t map, uint64_t measu
 	return t->page[lo];
 }
 
-int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_t measure, struct page **out)
+/* The page of stretch @s that holds @measure; borrowed until the next call.  -EBADMSG or -EUCLEAN if a chunk page is
+ * damaged or gone; of objects it is a page that is .lost. */
+static int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_t measure, struct page **out)
 {
 	uint64_t map = x->head->stretch[s].map;
 	struct page *p = tail_find(kind == PAGE_OBJECTS ? x->objects : x->chunks, map, measure);

@@ -13,7 +13,6 @@ struct page_cache {
 	uint64_t clock;
 };
 void page_cache_fini(struct page_cache *c);
-void page_cache_put(struct page_cache *c, struct page *p);	/* takes @p */
 void page_cache_forget(struct page_cache *c, enum page_kind kind, uint64_t map);
 
 /*
@@ -48,9 +47,6 @@ struct lookup {
 
 /* The last stretch that begins at or before a measure; the partition has stretches. */
 uint32_t lookup_stretch(const struct lookup *x, enum page_kind kind, uint64_t measure);
-/* The page of stretch @s that holds @measure; borrowed until the next call.  -EBADMSG or -EUCLEAN if a chunk page is
- * damaged or gone; of objects it is a page that is .lost. */
-int lookup_page(const struct lookup *x, enum page_kind kind, uint32_t s, uint64_t measure, struct page **out);
 /* Reads the page that the end of data is in, to go on writing in it: the caller's. */
 int lookup_take_tail(const struct lookup *x, enum page_kind kind, struct page **out);
 int lookup_tally(const struct lookup *x, uint64_t object, struct tape_tally *out);	/* @object <= end */
