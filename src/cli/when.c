@@ -85,10 +85,9 @@ static int expires_word(const char *value, char **out)
 int when_property(const char *word, char **out)
 {
 	static const char head[] = "expires=";
-	const char *value = strncmp(word, head, strlen(head)) ? NULL : word + strlen(head);
 
-	if (value && strcmp(value, "never") != 0 && strcmp(value, "pool") != 0)
-		return expires_word(value, out);
+	if (!strncmp(word, head, strlen(head)) && strcmp(word, "expires=never") != 0 && strcmp(word, "expires=pool") != 0)
+		return expires_word(word + strlen(head), out);
 	*out = strdup(word);
 	return *out ? 0 : err_origin(-ENOMEM);
 }
