@@ -86,7 +86,8 @@ int when_property(const char *word, char **out)
 {
 	static const char head[] = "expires=";
 
-	if (!strncmp(word, head, strlen(head)) && strcmp(word, "expires=never") != 0 && strcmp(word, "expires=pool") != 0)
+	if (!strncmp(word, head, strlen(head)) && strcmp(word, "expires=never") != 0 &&
+	    strcmp(word, "expires=pool") != 0)
 		return expires_word(word + strlen(head), out);
 	*out = strdup(word);
 	return *out ? 0 : err_origin(-ENOMEM);
