@@ -124,6 +124,19 @@ static inline void rig_settle(struct rig *g)
 		;
 }
 
+/* A drive like @model with the blank volume A00001L7 in it, and nothing pending. */
+static inline struct rig *rig_loaded(void **state, const char *model)
+{
+	struct rig *g;
+
+	rig_new(state);
+	g = rig_of(state);
+	rig_plug(g, SCSI_DRIVE, model);
+	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L7")), 0);
+	rig_settle(g);
+	return g;
+}
+
 /* Any CDB of one of @codes with any list, but for what @shape makes likely: an answer within bounds.  What is behind
  * the room stays as it is. */
 static inline void rig_whatever_comes(struct rig *g, const uint8_t *codes, size_t count,

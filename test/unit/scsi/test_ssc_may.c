@@ -22,13 +22,8 @@ static void put(struct rig *g, const char *text)
 
 static int start(void **state)
 {
-	struct rig *g;
+	struct rig *g = rig_loaded(state, "ibm-lto7");
 
-	rig_new(state);
-	g = rig_of(state);
-	rig_plug(g, SCSI_DRIVE, "ibm-lto7");
-	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L7")), 0);
-	rig_settle(g);
 	put(g, "older");
 	GOOD(g, 0, 0x10, 0, N24(1), 0);
 	GOOD(g, 0, REWIND);

@@ -15,13 +15,7 @@
 
 static int loaded(void **state)
 {
-	struct rig *g;
-
-	rig_new(state);
-	g = rig_of(state);
-	rig_plug(g, SCSI_DRIVE, "ibm-lto7");
-	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L7")), 0);
-	rig_settle(g);
+	rig_loaded(state, "ibm-lto7");
 	return 0;
 }
 

@@ -30,13 +30,7 @@ static void tape(struct rig *g, uint32_t p, const char *objects)
 
 static int loaded(void **state)
 {
-	struct rig *g;
-
-	rig_new(state);
-	g = rig_of(state);
-	rig_plug(g, SCSI_DRIVE, NULL);
-	assert_int_equal(library_load(g->store->lib, 0, rig_volume(g, "A00001L7")), 0);
-	rig_settle(g);
+	rig_loaded(state, NULL);
 	return 0;
 }
 
